@@ -1,0 +1,89 @@
+"""diffkit: one function, several derivatives, one truth.
+
+A function written in plain NumPy, or typed as an expression, becomes an expression graph.  From
+that one graph come symbolic derivatives, finite differences, the complex step, and forward- and
+reverse-mode automatic differentiation, and :func:`compare` puts them side by side.
+
+>>> import numpy as np, diffkit as dk
+>>> float(dk.grad(lambda x: x * np.sin(x))(0.0))
+0.0
+
+Names are imported on first use, so that ``import diffkit`` is light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diffkit.capture.capturing import trace
+    from diffkit.capture.from_sympy import from_sympy
+    from diffkit.capture.parsing import parse
+    from diffkit.comparison.report import compare
+    from diffkit.comparison.rules import check_rule
+    from diffkit.differentiate import methods
+    from diffkit.differentiate.api import grad, jacobian, value_and_grad
+    from diffkit.differentiate.directional import jvp, linearize, vjp
+    from diffkit.differentiate.higher import derivative, hessian, hvp
+    from diffkit.graph.ir import Graph
+
+__version__ = "0.1.0"
+
+# The public face: name → module (and the module itself for whole modules).
+_PUBLIC: dict[str, str] = {
+    "Graph": "diffkit.graph.ir",
+    "check_rule": "diffkit.comparison.rules",
+    "compare": "diffkit.comparison.report",
+    "derivative": "diffkit.differentiate.higher",
+    "from_sympy": "diffkit.capture.from_sympy",
+    "grad": "diffkit.differentiate.api",
+    "hessian": "diffkit.differentiate.higher",
+    "hvp": "diffkit.differentiate.higher",
+    "jacobian": "diffkit.differentiate.api",
+    "jvp": "diffkit.differentiate.directional",
+    "linearize": "diffkit.differentiate.directional",
+    "parse": "diffkit.capture.parsing",
+    "trace": "diffkit.capture.capturing",
+    "value_and_grad": "diffkit.differentiate.api",
+    "vjp": "diffkit.differentiate.directional",
+}
+_MODULES: dict[str, str] = {
+    "errors": "diffkit.errors",
+    "methods": "diffkit.differentiate.methods",
+}
+
+__all__ = [
+    "Graph",
+    "check_rule",
+    "compare",
+    "derivative",
+    "errors",
+    "from_sympy",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linearize",
+    "methods",
+    "parse",
+    "trace",
+    "value_and_grad",
+    "vjp",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        value = import_module(_MODULES[name])
+    elif name in _PUBLIC:
+        value = getattr(import_module(_PUBLIC[name]), name)
+    else:
+        raise AttributeError(f"module 'diffkit' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

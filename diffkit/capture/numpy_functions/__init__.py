@@ -1,0 +1,235 @@
+"""NumPy's functions on traced arrays: dispatch from its two protocols to the tables.
+
+``np.sin(x)`` on a traced x arrives at :func:`call_ufunc`, ``np.sum(x)`` at
+:func:`call_function`; both look the function up, let the composition run with the user's line
+as the source of every equation it adds, and refuse by name what is not there.  The families
+stand beside this file: ``elementwise``, ``reductions``, ``shaping``, ``joining``,
+``contraction``, ``making``, and ``methods`` for ``x.sum()``.
+
+Reading on: NEP 13 and NEP 18.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.numpy_functions import contraction, elementwise, joining, making, shaping
+from diffkit.capture.numpy_functions.methods import METHODS
+from diffkit.capture.numpy_functions.reductions import REDUCERS, accumulate_add, cumprod
+from diffkit.capture.numpy_functions.tables import (
+    FUNCTIONS,
+    UFUNCS,
+    UNARY,
+    cast_to,
+    delivered,
+    here,
+    refused_option,
+    traced,
+)
+from diffkit.capture.tracing import Tracer, user_source
+from diffkit.errors import DiffkitError, MutationError, ShapeError, UnsupportedError
+from diffkit.graph.sources import place_of
+from diffkit.primitives import piecewise
+
+__all__ = ["FUNCTIONS", "METHODS", "UFUNCS", "call_function", "call_ufunc"]
+
+FAMILIES = (contraction, elementwise, joining, making, shaping)
+_getframe = sys._getframe
+
+
+# Ufuncs ----------------------------------------------------------------------------------------
+
+
+def call_ufunc(
+    tracer: Tracer, ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Apply a ufunc, or one of its methods, to operands of which ``tracer`` is one.
+
+    Raises
+    ------
+    MutationError
+        When the result would have to be written into a plain array.
+    UnsupportedError
+        For ufuncs and options that have no composition.
+
+    >>> import diffkit as dk
+    >>> dk.trace(lambda x: np.add.reduce(np.sin(x)), np.ones(3)).operations()
+    {'sin': 1, 'sum': 1, 'total': 2}
+    """
+    operation = UNARY.get(ufunc)
+    if operation is not None and method == "__call__" and not kwargs:
+        # the hot path: found in the arena's table, or appended with a remembered result
+        arena = tracer.arena
+        node = arena.table.get((operation, tracer.node))
+        if node is not None:
+            return Tracer(arena, node, arena.avals[node])
+        found = operation.memo.get((tracer.aval,))
+        if found is None:
+            return operation.primitive(tracer)
+        node = len(arena.avals)
+        arena.operations.append(operation)
+        arena.operands.append((tracer.node,))
+        arena.avals.append(found)
+        arena.sources.append(arena.source or user_source())
+        arena.table[operation, tracer.node] = node
+        return Tracer(arena, node, found)
+    return _with_source(tracer, _ufunc, (ufunc, method, inputs, kwargs), {}, ufunc)
+
+
+def _ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if method != "__call__":
+        return _ufunc_method(ufunc, method, inputs, kwargs)
+    composition = UFUNCS.get(ufunc.__name__)
+    if composition is None:
+        raise _unknown(ufunc)
+    options = dict(kwargs)
+    out, mask, dtype = options.pop("out", None), options.pop("where", True), options.pop("dtype", None)
+    for option in ("casting", "order", "subok"):
+        options.pop(option, None)
+    if options:
+        raise refused_option(name_of(ufunc), f"{next(iter(options))}=")
+    operands = _operands(composition, inputs, dtype)
+    result = composition(*operands)
+    if mask is not True:
+        result = _where_true(ufunc, mask, result, out)
+    return delivered(result, out) if out is not None else result
+
+
+def _operands(composition: Callable[..., Any], inputs: tuple[Any, ...], dtype: Any) -> Any:
+    """The inputs as a composition takes them: primitives lift by themselves."""
+    if dtype is not None:
+        return [cast_to(x, dtype) for x in traced(*inputs)]
+    if len(inputs) == 1 and not isinstance(inputs[0], Tracer):
+        return traced(*inputs)
+    return inputs
+
+
+def _where_true(ufunc: Any, mask: Any, result: Any, out: Any) -> Any:
+    previous = out[0] if isinstance(out, tuple) else out
+    if previous is None:
+        raise UnsupportedError(
+            f"{name_of(ufunc)}: where= without out= leaves elements undefined",
+            where=here(),
+            hint="use np.where(condition, a, b).",
+        )
+    return piecewise.where(mask, result, previous)
+
+
+def _ufunc_method(
+    ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    name = ufunc.__name__
+    if method == "at":
+        raise MutationError(
+            f"{name_of(ufunc)}.at changes an array in place",
+            where=here(),
+            hint="write y[i] = y[i] + v on a traced array, or use np.bincount-like sums by matmul.",
+        )
+    if method == "reduce" and name in REDUCERS:
+        a, *rest = inputs
+        options = dict(zip(("axis", "dtype", "out"), rest, strict=False), **kwargs)
+        options.setdefault("axis", 0)
+        if options.get("dtype") is None:
+            options.pop("dtype", None)
+        return REDUCERS[name](a, **options)
+    if method == "accumulate" and name in ("add", "multiply"):
+        a, *rest = inputs
+        options = dict(zip(("axis", "dtype", "out"), rest, strict=False), **kwargs)
+        options.setdefault("axis", 0)
+        return (accumulate_add if name == "add" else cumprod)(a, **options)
+    if method == "outer" and len(inputs) == 2:
+        a, b = traced(*inputs)
+        return ufunc(np.reshape(a, a.shape + (1,) * b.ndim), b, **kwargs)
+    raise UnsupportedError(
+        f"{name_of(ufunc)}.{method} is not supported while tracing",
+        where=here(),
+        hint="write it as a sum, a product or np.where of whole arrays.",
+    )
+
+
+# Functions -------------------------------------------------------------------------------------
+
+
+def call_function(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    """Apply a NumPy function to arguments among which ``tracer`` is.
+
+    Raises
+    ------
+    UnsupportedError
+        For functions and options that have no composition.
+
+    >>> import diffkit as dk
+    >>> dk.trace(lambda x: np.mean(x), np.ones(4)).operations()
+    {'div': 1, 'sum': 1, 'total': 2}
+    """
+    composition = FUNCTIONS.get(func)
+    if composition is None:
+        raise _unknown(func)
+    return _with_source(tracer, composition, args, kwargs, func)
+
+
+def _with_source(
+    tracer: Tracer, composition: Callable[..., Any], args: Any, kwargs: Any, func: Any
+) -> Any:
+    """Run a composition whose equations all carry the user's line."""
+    arena = tracer.arena
+    outer = arena.source
+    arena.source = source = outer or user_source()
+    try:
+        return composition(*args, **kwargs)
+    except DiffkitError as error:
+        error.where = error.where or place_of(source)
+        raise
+    except np.exceptions.AxisError as error:
+        raise ShapeError(f"{name_of(func)}: {error}", where=place_of(source)) from None
+    except TypeError:
+        _check_options(composition, func, args, kwargs)
+        raise
+    finally:
+        arena.source = outer
+
+
+def _check_options(composition: Callable[..., Any], func: Any, args: Any, kwargs: Any) -> None:
+    """Tell an option that is not offered from a genuine type error."""
+    try:
+        inspect.signature(composition).bind(*args, **kwargs)
+    except TypeError as error:
+        raise refused_option(name_of(func), f"({error})") from None
+
+
+def name_of(func: Any) -> str:
+    """A NumPy or SciPy function's name as users write it.
+
+    >>> name_of(np.linalg.norm), name_of(np.sin)
+    ('np.linalg.norm', 'np.sin')
+    """
+    module = getattr(func, "__module__", None)
+    if module is None:  # ufuncs do not say
+        module = "numpy" if hasattr(np, func.__name__) else "scipy.special"
+    return f"{module.replace('numpy', 'np', 1)}.{func.__name__}"
+
+
+# What to write instead of some functions that have no composition.
+REMEDIES: dict[str, str] = {
+    "np.sort": "sort plain arrays before, or index with constant np.argsort results.",
+    "np.argsort": "compute the order of plain arrays outside the function.",
+    "np.median": "use np.mean, or select with constant indices.",
+    "np.nonzero": "use np.where(condition, a, b), which keeps the shape.",
+    "np.argwhere": "use np.where(condition, a, b), which keeps the shape.",
+    "np.put": "write y[i] = v on a traced array.",
+    "np.interp": "write the segments with np.where or np.select.",
+    "np.linspace": "write start + (stop - start) * np.linspace(0.0, 1.0, n).",
+}
+
+
+def _unknown(func: Any) -> UnsupportedError:
+    name = name_of(func)
+    remedy = REMEDIES.get(
+        name, "write it with functions that can be traced: arithmetic, ufuncs, sums, np.where, @."
+    )
+    return UnsupportedError(f"{name} cannot be traced", where=here(), hint=remedy)

@@ -1,0 +1,80 @@
+"""The methods and attributes of a traced array that are not its own: ``x.sum()``, ``x.T``, ….
+
+A row maps a name to what ``x.name`` gives: a value for attributes, a bound function for
+methods.  Methods whose arguments differ from the function's (``x.reshape(2, 3)``) are written
+out; all others are the NumPy function with the array filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.numpy_functions.tables import UNARY, cast_to, same
+from diffkit.capture.tracing import Tracer
+
+__all__ = ["METHODS"]
+
+
+def _reshape(x: Tracer, *shape: Any, order: str = "C", copy: Any = None) -> Any:
+    return np.reshape(x, shape[0] if len(shape) == 1 else shape, order=order)
+
+
+def _transpose(x: Tracer, *axes: Any) -> Any:
+    if len(axes) == 1:
+        return np.transpose(x, axes[0])
+    return np.transpose(x, axes or None)
+
+
+def _astype(
+    x: Tracer, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+    copy: bool = True,
+) -> Any:  # fmt: skip
+    return same(cast_to(x, dtype))
+
+
+def _flatten(x: Tracer, order: str = "C") -> Any:
+    return same(np.ravel(x, order=order))
+
+
+def _clip(x: Tracer, min: Any = None, max: Any = None, out: Any = None) -> Any:
+    return np.clip(x, min, max) if out is None else np.clip(x, min, max, out=out)
+
+
+def _fill(x: Tracer, value: Any) -> None:
+    x[...] = value
+
+
+def _bound(function: Callable[..., Any]) -> Callable[[Tracer], Any]:
+    return lambda x: partial(function, x)
+
+
+_AS_FUNCTIONS = (
+    "all", "any", "argmax", "argmin", "compress", "copy", "cumprod", "cumsum", "diagonal", "dot",
+    "max", "mean", "min", "prod", "ravel", "repeat", "round", "squeeze", "std", "sum", "swapaxes",
+    "take", "trace", "var",
+)  # fmt: skip
+
+METHODS: dict[str, Callable[[Tracer], Any]] = {
+    **{name: _bound(getattr(np, name)) for name in _AS_FUNCTIONS},
+    # NumPy calls these on the elements of object arrays, such as np.exp(np.array([t, 1.0]))
+    **{ufunc.__name__: _bound(ufunc) for ufunc in UNARY},
+    "T": np.transpose,
+    "mT": np.matrix_transpose,
+    "astype": _bound(_astype),
+    "clip": _bound(_clip),
+    "conj": _bound(same),
+    "conjugate": _bound(same),
+    "fill": _bound(_fill),
+    "flatten": _bound(_flatten),
+    "imag": np.zeros_like,
+    "ptp": _bound(np.ptp),
+    "real": lambda x: x,
+    "reshape": _bound(_reshape),
+    "transpose": _bound(_transpose),
+    "nbytes": lambda x: x.aval.size * x.aval.dtype.itemsize,
+    "itemsize": lambda x: x.aval.dtype.itemsize,
+}  # fmt: skip

@@ -1,0 +1,335 @@
+"""Sums, means, extremes and the other reductions, over any axes.
+
+The primitives reduce over sorted, non-negative axes and drop them; ``axis``, ``keepdims``,
+``where`` and ``initial`` are worked out here.  Statistics are their textbook formulas:
+
+    mean = Σx/n,   var = Σ(x − mean)²/(n − ddof),   std = √var  (derivative 0 where var is 0).
+
+Reading on: Chan, Golub & LeVeque 1983, *Algorithms for computing the sample variance*.
+"""
+
+from __future__ import annotations
+
+from math import prod as product
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.numpy_functions.elementwise import is_nan, power, safe_sqrt
+from diffkit.capture.numpy_functions.tables import (
+    axes_of,
+    axis_of,
+    cast_to,
+    delivered,
+    here,
+    implements,
+    kept,
+    refused_option,
+    traced,
+)
+from diffkit.capture.tracing import Tracer
+from diffkit.errors import ShapeError
+from diffkit.primitives import arithmetic as ops
+from diffkit.primitives import piecewise, reductions, shaping
+
+__all__ = ["REDUCERS", "accumulate_add", "log_sum_exp"]
+
+
+def _given(option: Any) -> bool:
+    return option is not None and option is not getattr(np, "_NoValue", None)
+
+
+def _shaped(result: Tracer, of: Tracer, axes: tuple[int, ...], keepdims: Any) -> Tracer:
+    """The result with the reduced axes kept, if asked for."""
+    if not _given(keepdims) or not keepdims:
+        return result
+    return shaping.reshape(result, shape=kept(of.shape, axes))
+
+
+def _selected(a: Tracer, where: Any, neutral: Any) -> Tracer:
+    """The array with a neutral value where a reduction's ``where=`` does not hold."""
+    return piecewise.where(where, a, neutral) if _given(where) and where is not True else a
+
+
+# Sums and products ------------------------------------------------------------------------------
+
+
+def _sum_dtype(a: Tracer, dtype: Any) -> Tracer:
+    """NumPy adds booleans and short integers as 64-bit integers."""
+    if _given(dtype):
+        return cast_to(a, dtype)
+    if a.dtype.kind == "b" or (a.dtype.kind == "i" and a.dtype.itemsize < 8):
+        return cast_to(a, np.int64)
+    if a.dtype.kind == "u" and a.dtype.itemsize < 8:
+        return cast_to(a, np.uint64)
+    return a
+
+
+@implements(np.sum)
+def sum_(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None,
+    initial: Any = None, where: Any = None,
+) -> Any:  # fmt: skip
+    """Sum over axes."""
+    (a,) = traced(a)
+    axes = axes_of(axis, a.ndim, "np.sum")
+    total = _sum_dtype(_selected(a, where, 0), dtype)
+    total = _shaped(reductions.sum_(total, axes=axes) if axes else total, a, axes, keepdims)
+    return delivered(total + initial if _given(initial) else total, out)
+
+
+@implements(np.prod)
+def prod_(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None,
+    initial: Any = None, where: Any = None,
+) -> Any:  # fmt: skip
+    """Product over axes."""
+    (a,) = traced(a)
+    axes = axes_of(axis, a.ndim, "np.prod")
+    total = _sum_dtype(_selected(a, where, 1), dtype)
+    total = _shaped(reductions.prod(total, axes=axes) if axes else total, a, axes, keepdims)
+    return delivered(total * initial if _given(initial) else total, out)
+
+
+@implements(np.nansum)
+def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None) -> Any:
+    """Sum over axes in which NaN counts as 0."""
+    (a,) = traced(a)
+    return sum_(piecewise.where(is_nan(a), 0, a), axis, dtype, out, keepdims)
+
+
+@implements(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """How many elements are not zero."""
+    (a,) = traced(a)
+    return sum_(ops.not_equal(a, 0), axis, np.int64, None, keepdims)
+
+
+@implements(np.any)
+def any_(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = None, *, where: Any = None
+) -> Any:
+    """Whether any element is true."""
+    (a,) = traced(a)
+    chosen = _selected(ops.not_equal(a, 0), where, False)
+    return delivered(ops.greater(sum_(chosen, axis, np.int64, None, keepdims), 0), out)
+
+
+@implements(np.all)
+def all_(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = None, *, where: Any = None
+) -> Any:
+    """Whether all elements are true."""
+    (a,) = traced(a)
+    failing = _selected(ops.equal(a, 0), where, False)
+    return delivered(ops.equal(sum_(failing, axis, np.int64, None, keepdims), 0), out)
+
+
+# Means and spreads ----------------------------------------------------------------------------
+
+
+def _floated(a: Tracer, dtype: Any) -> Tracer:
+    if _given(dtype):
+        return cast_to(a, dtype)
+    return a if a.dtype.kind == "f" else cast_to(a, np.float64)
+
+
+def _count(a: Tracer, axes: tuple[int, ...], where: Any, keepdims: Any) -> Any:
+    """The number of elements that a mean divides by."""
+    if _given(where) and where is not True:
+        chosen = np.broadcast_to(traced(where, a)[0], a.shape)
+        return cast_to(sum_(chosen, axes, np.int64, None, keepdims), a.dtype)
+    return float(product(a.shape[axis] for axis in axes))
+
+
+@implements(np.mean)
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None, *,
+    where: Any = None,
+) -> Any:  # fmt: skip
+    """Arithmetic mean over axes."""
+    (a,) = traced(a)
+    a = _floated(a, dtype)
+    axes = axes_of(axis, a.ndim, "np.mean")
+    total = sum_(a, axes, None, None, keepdims, None, where)
+    return delivered(ops.div(total, _count(a, axes, where, keepdims)), out)
+
+
+@implements(np.nanmean)
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None) -> Any:
+    """Arithmetic mean over axes, of the elements that are numbers."""
+    (a,) = traced(a)
+    return mean(a, axis, dtype, out, keepdims, where=ops.logical_not(is_nan(a)))
+
+
+@implements(np.var)
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
+    keepdims: Any = None, *, where: Any = None, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """Variance over axes, divided by n − ddof."""
+    if _given(mean):
+        raise refused_option("np.var", "mean=")
+    ddof = correction if _given(correction) else ddof
+    (a,) = traced(a)
+    a = _floated(a, dtype)
+    axes = axes_of(axis, a.ndim, "np.var")
+    centre = _mean(a, axes, None, None, True, where=where)
+    squares = sum_(power(a - centre, 2), axes, None, None, keepdims, None, where)
+    count = _count(a, axes, where, keepdims)
+    left = max(count - ddof, 0.0) if isinstance(count, float) else piecewise.maximum(count - ddof, 0)
+    return delivered(ops.div(squares, left), out)
+
+
+_mean = mean
+
+
+@implements(np.std)
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
+    keepdims: Any = None, *, where: Any = None, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """Standard deviation over axes; its derivative is 0 where all elements are equal."""
+    square = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    return delivered(safe_sqrt(square), out)
+
+
+@implements(np.average)
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = None
+) -> Any:
+    """Weighted mean over axes."""
+    if weights is None:
+        result = mean(a, axis, None, None, keepdims)
+        count = traced(a)[0].size // max(result.size, 1)
+        return (result, np.full_like(result, count)) if returned else result
+    a, weights = traced(a, weights)
+    axes = axes_of(axis, a.ndim, "np.average")
+    if weights.shape != a.shape:
+        if weights.shape != tuple(a.shape[one] for one in axes):
+            raise ShapeError(
+                f"np.average: the weights {weights.aval} do not fit {a.aval} along {axis}",
+                where=here(),
+                hint="weights have the shape of the array, or of the axes that are averaged.",
+            )
+        aligned = tuple(size if one in axes else 1 for one, size in enumerate(a.shape))
+        weights = np.broadcast_to(shaping.reshape(weights, shape=aligned), a.shape)
+    total = sum_(weights, axes, None, None, keepdims)
+    result = ops.div(sum_(ops.mul(a, weights), axes, None, None, keepdims), total)
+    return (result, total) if returned else result
+
+
+# Extremes --------------------------------------------------------------------------------------
+
+
+def _extreme(name: str, reduce: Any, pair: Any, worst: Any) -> Any:
+    def composition(
+        a: Any, axis: Any = None, out: Any = None, keepdims: Any = None,
+        initial: Any = None, where: Any = None,
+    ) -> Any:  # fmt: skip
+        (a,) = traced(a)
+        axes = axes_of(axis, a.ndim, f"np.{name}")
+        if any(a.shape[one] == 0 for one in axes) and not _given(initial):
+            raise ShapeError(
+                f"np.{name}: {a.aval} has no elements along axis {axis}, so no extreme",
+                where=here(),
+                hint="give initial=, the value for an empty array.",
+            )
+        if _given(where) and where is not True:
+            a = _selected(a, where, initial if _given(initial) else worst(a.dtype))
+        best = reduce(a, axes=axes) if axes else a
+        best = _shaped(best, a, axes, keepdims)
+        return delivered(pair(best, initial) if _given(initial) else best, out)
+
+    composition.__name__ = name
+    return composition
+
+
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def _highest(dtype: np.dtype[Any]) -> Any:
+    return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
+
+
+max_ = implements(np.max, np.amax)(_extreme("max", reductions.max_, piecewise.maximum, _lowest))
+min_ = implements(np.min, np.amin)(_extreme("min", reductions.min_, piecewise.minimum, _highest))
+
+
+@implements(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = None) -> Any:
+    """The range of the values, max − min."""
+    return delivered(max_(a, axis, None, keepdims) - min_(a, axis, None, keepdims), out)
+
+
+def _arg_extreme(name: str, reduce: Any) -> Any:
+    """The first place that holds the extreme (or, as in NumPy, the first NaN)."""
+
+    def composition(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = None) -> Any:
+        (a,) = traced(a)
+        whole = a if axis is not None else shaping.reshape(a, shape=(a.size,))
+        one = axis_of(0 if axis is None else axis, whole.ndim, f"np.{name}")
+        best = reduce(whole, one, None, True)
+        there = ops.logical_or(ops.equal(whole, best), is_nan(whole))
+        size = whole.shape[one]
+        aligned = tuple(size if k == one else 1 for k in range(whole.ndim))
+        places = np.arange(size).reshape(aligned)
+        first = min_(piecewise.where(there, places, size), one)
+        axes = tuple(range(a.ndim)) if axis is None else (one,)
+        return delivered(_shaped(first, a, axes, keepdims), out)
+
+    composition.__name__ = name
+    return composition
+
+
+argmax = implements(np.argmax)(_arg_extreme("argmax", max_))
+argmin = implements(np.argmin)(_arg_extreme("argmin", min_))
+
+
+# Running totals and others ------------------------------------------------------------------------
+
+
+def accumulate_add(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
+    """Running sum along one axis."""
+    (a,) = traced(a)
+    one = axis_of(axis, a.ndim, "np.cumsum")
+    return delivered(reductions.cumsum(_sum_dtype(a, dtype), axis=one), out)
+
+
+@implements(np.cumsum)
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Running sum along one axis, or of the flattened array."""
+    (a,) = traced(a)
+    flat = shaping.reshape(a, shape=(a.size,)) if axis is None else a
+    return accumulate_add(flat, 0 if axis is None else axis, dtype, out)
+
+
+@implements(np.cumprod)
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Running product along one axis: one multiplication per element."""
+    (a,) = traced(a)
+    a = _sum_dtype(shaping.reshape(a, shape=(a.size,)) if axis is None else a, dtype)
+    one = axis_of(0 if axis is None else axis, a.ndim, "np.cumprod")
+    if a.shape[one] == 0:
+        return delivered(a, out)
+    rows = [a[(slice(None),) * one + (k,)] for k in range(a.shape[one])]
+    running = rows[:1]
+    for row in rows[1:]:
+        running.append(ops.mul(running[-1], row))
+    return delivered(np.stack(running, axis=one), out)
+
+
+def log_sum_exp(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = None) -> Any:
+    """log Σ eˣ over axes, which is ``np.logaddexp.reduce``."""
+    (a,) = traced(a)
+    a = _floated(a, dtype)
+    axes = axes_of(axis, a.ndim, "np.logaddexp.reduce")
+    return delivered(_shaped(reductions.logsumexp(a, axes=axes), a, axes, keepdims), out)
+
+
+# ufunc name → what its method ``reduce`` is
+REDUCERS: dict[str, Any] = {
+    "add": sum_, "multiply": prod_, "maximum": max_, "minimum": min_,
+    "logical_and": all_, "logical_or": any_, "logaddexp": log_sum_exp,
+}  # fmt: skip

@@ -1,0 +1,244 @@
+"""The tables of NumPy's functions, and the few helpers that every family shares.
+
+A traced array answers NumPy's two protocols (NEP 13 for ufuncs, NEP 18 for functions) by
+looking the function up here.  Each row is an ordinary Python function, a *composition*: it
+calls primitives, or other rows, in NumPy's own terms.  So ``np.var`` needs no derivative of its
+own; it is (Σ (x − x̄)²)/n, and the chain rule does the rest.
+
+Reading on: NEP 13, *A mechanism for overriding ufuncs*; NEP 18, *A dispatch mechanism for
+NumPy's high level array functions*.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from diffkit.capture.tracing import Tracer, lift, user_source
+from diffkit.errors import DataDependentError, MutationError, ShapeError, UnsupportedError
+from diffkit.graph.arena import Arena
+from diffkit.graph.ir import Operation
+from diffkit.graph.sources import place_of
+
+__all__ = [
+    "FUNCTIONS",
+    "UFUNCS",
+    "UNARY",
+    "axis_of",
+    "axes_of",
+    "cast_to",
+    "delivered",
+    "find_arena",
+    "here",
+    "implements",
+    "kept",
+    "plain_integers",
+    "refused_option",
+    "same",
+    "traced",
+]
+
+# ufunc → the operation it is, for the fast path of one-operand ufuncs.
+UNARY: dict[Any, Operation] = {}
+# ufunc name → composition; by name, so that SciPy's ufuncs need no import of SciPy.
+UFUNCS: dict[str, Callable[..., Any]] = {}
+# NumPy function → composition.
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+
+def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a composition into the table under these NumPy functions."""
+
+    def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            FUNCTIONS[function] = composition
+        return composition
+
+    return enter
+
+
+def here() -> str:
+    """The user's line, for an error message."""
+    return place_of(user_source())
+
+
+# Operands --------------------------------------------------------------------------------------
+
+
+def find_arena(*values: Any) -> Arena:
+    """The arena of the first tracer among values, lists and object arrays.
+
+    Raises
+    ------
+    UnsupportedError
+        When none of them is traced.
+    """
+    for value in values:
+        if isinstance(value, Tracer):
+            return value.arena
+        if isinstance(value, (list, tuple)):
+            nested = [v for v in value if isinstance(v, (Tracer, list, tuple, np.ndarray))]
+        elif isinstance(value, np.ndarray) and value.dtype == object:
+            nested = [v for v in value.flat if isinstance(v, Tracer)][:1]
+        else:
+            continue
+        try:
+            return find_arena(*nested)
+        except UnsupportedError:
+            continue
+    raise UnsupportedError("no traced array is among the operands", where=here())
+
+
+def traced(*values: Any) -> list[Tracer]:
+    """All values as tracers of one arena, in order.
+
+    >>> import diffkit as dk
+    >>> dk.trace(lambda x: np.dot([1.0, 2.0], x), np.ones(2)).operations()["total"] > 0
+    True
+    """
+    first = values[0]
+    arena = first.arena if isinstance(first, Tracer) else find_arena(*values)
+    return [lift(arena, value) for value in values]
+
+
+def same(tracer: Tracer) -> Tracer:
+    """A new tracer of the same value, so that an in-place change of one spares the other."""
+    return Tracer(tracer.arena, tracer.node, tracer.aval)
+
+
+def cast_to(tracer: Tracer, dtype: Any) -> Tracer:
+    """The tracer converted to a dtype (itself when it has it already)."""
+    from diffkit.primitives.arithmetic import cast
+
+    wanted = np.dtype(dtype)
+    if tracer.aval.dtype == wanted:
+        return tracer
+    literal = tracer.arena.values.get(tracer.node)
+    if literal is not None:
+        return lift(tracer.arena, np.asarray(literal).astype(wanted))
+    return cast(tracer, dtype=wanted.str)
+
+
+# Axes ------------------------------------------------------------------------------------------
+
+
+def axis_of(axis: Any, ndim: int, what: str) -> int:
+    """One axis as a non-negative number.
+
+    Raises
+    ------
+    ShapeError
+        When there is no such axis.
+    """
+    try:
+        return normalize_axis_index(operator.index(axis), ndim)
+    except np.exceptions.AxisError:
+        raise ShapeError(
+            f"{what}: there is no axis {axis} in an array of {ndim} dimensions",
+            where=here(),
+            hint=f"axes run from {-ndim} to {ndim - 1}." if ndim else "a scalar has no axes.",
+        ) from None
+
+
+def axes_of(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
+    """``None``, a number or a tuple of axes as a sorted tuple of non-negative numbers.
+
+    Raises
+    ------
+    ShapeError
+        When an axis does not exist or is repeated.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    if not isinstance(axis, (tuple, list)):
+        return (axis_of(axis, ndim, what),)
+    axes = tuple(axis_of(one, ndim, what) for one in axis)
+    try:
+        return tuple(sorted(normalize_axis_tuple(axes, ndim)))
+    except ValueError:
+        raise ShapeError(f"{what}: an axis is repeated in {tuple(axis)}", where=here()) from None
+
+
+def kept(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
+    """A shape in which the reduced axes are kept with size 1."""
+    return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+
+
+def plain_integers(value: Any, what: str) -> Any:
+    """An argument that must be known while capturing (a shape, an axis, a count).
+
+    Raises
+    ------
+    DataDependentError
+        When it is a traced array.
+    """
+    if isinstance(value, Tracer):
+        raise DataDependentError(
+            f"{what} would depend on a traced value, so the graph would have no fixed shape",
+            where=here(),
+            hint="compute it from shapes or from plain Python numbers.",
+        )
+    return value
+
+
+# Options ---------------------------------------------------------------------------------------
+
+
+def refused_option(what: str, option: str, remedy: str = "leave it out.") -> UnsupportedError:
+    """The error for an option of a NumPy function that capture does not offer."""
+    return UnsupportedError(f"{what}: the option {option} is not supported here", where=here(), hint=remedy)
+
+
+def delivered(result: Tracer, out: Any) -> Tracer:
+    """The result of a function called with ``out=``: stored into a tracer, refused otherwise.
+
+    Raises
+    ------
+    MutationError
+        When ``out`` is a plain array: a graph cannot write into it.
+    """
+    if isinstance(out, tuple):
+        out = out[0] if out else None
+    if out is None:
+        return result
+    if isinstance(out, Tracer):
+        out.replace(result)
+        return out
+    raise MutationError(
+        "a traced value would be stored into a plain array",
+        where=here(),
+        hint=_rewrite(),
+    )
+
+
+_SIGNS = {
+    "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**",
+    "MatMult": "@", "BitAnd": "&", "BitOr": "|", "BitXor": "^",
+}  # fmt: skip
+
+
+def _rewrite() -> str:
+    """How the user's line could be written without an in-place operation."""
+    import ast
+
+    from diffkit.graph.sources import text_of
+
+    try:
+        statement = ast.parse(text_of(user_source())).body[0]
+    except (SyntaxError, IndexError):
+        statement = None
+    if isinstance(statement, ast.AugAssign):
+        target, value = ast.unparse(statement.target), ast.unparse(statement.value)
+        sign = _SIGNS.get(type(statement.op).__name__, "+")
+        if isinstance(statement.target, ast.Name):
+            return f"write {target} = {target} {sign} {value} instead of {target} {sign}= {value}."
+        base = ast.unparse(getattr(statement.target, "value", statement.target))
+        return (
+            f"{base} is a plain array; make it a traced one first, "
+            f"for example with np.zeros_like(x), where x is an argument."
+        )
+    return "write y = y + x instead of y += x, and leave out= away."

@@ -1,0 +1,99 @@
+"""The words of text expressions: every function and constant that ``dk.parse`` knows.
+
+A word stands for a primitive, or for a few of them; there is no way from a word to a Python
+function.  Each entry works on tracers (it adds equations) and on plain numbers alike, since
+primitives do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from typing import Any
+
+from diffkit.graph.primitive import REGISTRY
+from diffkit.primitives.arithmetic import div, equal, greater, integer_power, neg
+from diffkit.primitives.piecewise import clip, floor, where
+from diffkit.primitives.transcendental import cos, log, sin, tan
+
+__all__ = ["CONSTANTS", "Word", "vocabulary"]
+
+CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "e": math.e, "inf": math.inf}
+
+# Primitives of one operand that text may use, under their own (NumPy's) names.
+UNARY = (
+    "abs exp exp2 expm1 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan "
+    "sinh cosh tanh arcsinh arccosh arctanh logistic softplus relu sign floor "
+    "erf erfc"
+).split()
+BINARY = "maximum minimum hypot arctan2 power xlogy".split()
+ALIASES = {
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
+    "acosh": "arccosh", "atanh": "arctanh", "sigmoid": "logistic", "sgn": "sign",
+    "absolute": "abs", "fabs": "abs", "atan2": "arctan2", "pow": "power",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Word:
+    """A function of text: what it builds, and how many arguments it takes (``most`` None: any).
+
+    ``conditions`` are the arguments that must be comparisons.
+    """
+
+    name: str
+    build: Callable[..., Any]
+    least: int = 1
+    most: int | None = 1
+    conditions: tuple[int, ...] = ()
+
+    @property
+    def arity(self) -> str:
+        """How many arguments, in words."""
+        if self.most is None:
+            return f"at least {self.least} arguments"
+        count = f"{self.least} or {self.most}" if self.most != self.least else str(self.least)
+        return f"{count} argument{'s' if self.most > 1 else ''}"
+
+
+@lru_cache(maxsize=1)
+def vocabulary() -> dict[str, Word]:
+    """Every function of text expressions, by name.
+
+    >>> vocabulary()["asin"].name
+    'arcsin'
+    """
+    words = {name: Word(name, REGISTRY[name]) for name in UNARY}
+    words |= {name: Word(name, REGISTRY[name], 2, 2) for name in BINARY}
+    words |= {word.name: word for word in _compositions()}
+    words |= {alias: words[name] for alias, name in ALIASES.items()}
+    words["max"] = Word("max", lambda *x: reduce(REGISTRY["maximum"], x), 2, None)
+    words["min"] = Word("min", lambda *x: reduce(REGISTRY["minimum"], x), 2, None)
+    return words
+
+
+def _logarithm(x: Any, base: Any = None) -> Any:
+    return log(x) if base is None else div(log(x), log(base))
+
+
+def _heaviside(x: Any, at_zero: Any = 0.5) -> Any:
+    return where(greater(x, 0.0), 1.0, where(equal(x, 0.0), at_zero, 0.0))
+
+
+def _compositions() -> list[Word]:
+    """Functions that are a few primitives."""
+    return [
+        Word("log", _logarithm, 1, 2),
+        Word("ln", log),
+        Word("square", lambda x: integer_power(x, n=2)),
+        Word("reciprocal", lambda x: div(1.0, x)),
+        Word("sec", lambda x: div(1.0, cos(x))),
+        Word("csc", lambda x: div(1.0, sin(x))),
+        Word("cot", lambda x: div(1.0, tan(x))),
+        Word("ceil", lambda x: neg(floor(neg(x)))),
+        Word("heaviside", _heaviside, 1, 2),
+        Word("clip", clip, 3, 3),
+        Word("where", where, 3, 3, (0,)),
+    ]

@@ -1,0 +1,109 @@
+"""``diffkit derive``: the derivative of an expression, as text, LaTeX or JSON.
+
+The text is parsed (never evaluated) into a graph, the graph becomes a SymPy expression, and
+SymPy differentiates it.  ``differentiate/symbolic.py`` does the work within its budget.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from diffkit.cli.shared import (
+    SCHEMA,
+    ExpressionCommand,
+    choose,
+    on_terminal,
+    suggest,
+    write_json,
+    write_rows,
+)
+from diffkit.errors import InputError
+
+if TYPE_CHECKING:
+    from diffkit.graph.ir import Graph
+
+__all__ = ["derive"]
+
+MAX_ORDER = 20
+"""The highest order of derivative that the command accepts."""
+
+EXAMPLES = """\b
+Examples:
+  diffkit derive "x**x"
+  diffkit derive "sin(x*y)" --wrt x --order 2
+  diffkit derive "exp(-x**2)" --latex
+  diffkit derive "log(x1)+x1*x2-sin(x2)" --json"""
+
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@click.command(cls=ExpressionCommand, epilog=EXAMPLES)
+@click.argument("expression")
+@click.option("--wrt", metavar="NAMES", help="Variables to differentiate by, as x or x,y [all].")
+@click.option(
+    "--order",
+    type=click.IntRange(1, MAX_ORDER),
+    default=1,
+    show_default=True,
+    help="Order of the derivative.",
+)
+@click.option("--latex", is_flag=True, help="Print LaTeX.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: the derivative and its LaTeX.")
+def derive(expression: str, wrt: str | None, order: int, latex: bool, as_json: bool) -> None:
+    """Print the derivative of EXPRESSION with respect to its variables."""
+    from diffkit.capture.parsing import parse
+
+    graph = parse(expression.strip())
+    names = _variables(graph, wrt)
+    from diffkit.differentiate.symbolic import derivative_expressions
+
+    derivatives = derivative_expressions(graph, names, order)
+    if as_json:
+        write_json(_document(derivatives))
+    elif on_terminal():
+        _print_formulas(derivatives, order, latex)
+        suggest(f'diffkit compare "{expression.strip()}" --at {_example_point(graph)}')
+    else:
+        texts = _latex(derivatives) if latex else _text(derivatives)
+        write_rows(["variable", "derivative"], texts.items())
+
+
+def _variables(graph: Graph, wrt: str | None) -> list[str]:
+    """The variables asked for, each once; all of the expression's if none was named."""
+    known = list(graph.input_names)
+    if not known:
+        raise InputError("the expression has no variable", hint='diffkit derive "x**2"')
+    if wrt is None:
+        return known
+    asked = [name.strip() for name in wrt.split(",")]
+    return list(dict.fromkeys(choose(name, known, "variable in the expression") for name in asked))
+
+
+def _text(derivatives: dict[str, Any]) -> dict[str, str]:
+    return {name: str(formula) for name, formula in derivatives.items()}
+
+
+def _latex(derivatives: dict[str, Any]) -> dict[str, str]:
+    import sympy as sp
+
+    return {name: sp.latex(formula) for name, formula in derivatives.items()}
+
+
+def _document(derivatives: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": SCHEMA, "derivative": _text(derivatives), "latex": _latex(derivatives)}
+
+
+def _print_formulas(derivatives: dict[str, Any], order: int, latex: bool) -> None:
+    """One line per variable: ∂²/∂x²  formula."""
+    power = "" if order == 1 else str(order).translate(SUPERSCRIPTS)
+    texts = _latex(derivatives) if latex else _text(derivatives)
+    labels = {name: f"∂{power}/∂{name}{power}" for name in texts}
+    width = max(map(len, labels.values()))
+    for name, text in texts.items():
+        click.echo(f"{labels[name]:{width}}  {text}")
+
+
+def _example_point(graph: Graph) -> str:
+    return ",".join(f"{name}={1 + index}" for index, name in enumerate(graph.input_names))

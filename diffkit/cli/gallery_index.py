@@ -1,0 +1,208 @@
+"""``index.html`` of the gallery: one offline page with every picture, number and source.
+
+The page needs nothing but the pictures beside it: style and script are inlined, no request
+leaves the computer.  It follows the reader's light or dark setting and has a switch.  The
+frame stands in ``cli/templates``; this module fills it in, escaping all text.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from diffkit.cli.gallery_run import Result
+
+__all__ = ["write_index"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+PNG_SIZE = slice(16, 24)
+"""Where a PNG keeps its width and height (PNG specification, section 11.2.2, IHDR)."""
+
+
+def write_index(results: Sequence[Result], out: Path, dark: bool = False) -> Path:
+    """Write ``index.html`` for these results into ``out`` and return its path.
+
+    ``dark`` opens the page in its dark form, whatever the reader's setting.
+    """
+    document = Template(_template("gallery.html")).substitute(
+        theme=' data-theme="dark"' if dark else "",
+        style=_template("gallery.css"),
+        script=_template("gallery.js"),
+        summary=_summary(results),
+        contents="\n".join(_entry(result) for result in results),
+        pages="\n".join(_article(result, out) for result in results),
+    )
+    path = out / "index.html"
+    path.write_text(document, encoding="utf-8")
+    return path
+
+
+def _template(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _summary(results: Sequence[Result]) -> str:
+    claims = [claim for result in results for claim in result.claims]
+    held = sum(claim["held"] for claim in claims)
+    failed = sum(bool(result.error) for result in results)
+    parts = [_count(len(results), "picture"), f"{held} of {_count(len(claims), 'number')} held"]
+    if failed:
+        parts.append(f'<span class="broken">{_count(failed, "page")} failed</span>')
+    return " · ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _entry(result: Result) -> str:
+    return (
+        f'<li>{_mark(result.held)} <a href="#{_id(result)}">{html.escape(_title(result))}</a></li>'
+    )
+
+
+def _title(result: Result) -> str:
+    return result.page.get("title") or f"{result.name} (failed)"
+
+
+def _id(result: Result) -> str:
+    return re.sub(r"[^\w-]", "-", result.name)
+
+
+def _mark(held: bool) -> str:
+    if held:
+        return '<span class="held" role="img" aria-label="held">✓</span>'
+    return '<span class="broken" role="img" aria-label="did not hold">✗</span>'
+
+
+def _article(result: Result, out: Path) -> str:
+    """A page of the gallery: the picture at the left, the words at the right."""
+    page = result.page
+    eyebrow = " · ".join([page.get("chapter", ""), *page.get("concepts", [])]).strip(" ·")
+    parts = [
+        f'<article id="{_id(result)}">',
+        f'<p class="eyebrow">{html.escape(eyebrow)}</p>',
+        f"<h2>{html.escape(_title(result))}</h2>",
+        '<div class="columns">',
+        _failure(result) if result.error else _figure(result, out),
+        '<div class="words">',
+        *_words(result),
+        "</div></div>",
+        _source(result),
+        "</article>",
+    ]
+    return "\n".join(parts)
+
+
+def _failure(result: Result) -> str:
+    """What went wrong, in place of the picture."""
+    sentence = html.escape(f"{result.path.name} failed: {result.error}")
+    parts = [f'<div><p class="broken">{sentence}</p>']
+    if result.traceback:
+        trace = html.escape(result.traceback)
+        parts.append(
+            "<details><summary>Traceback</summary>"
+            f'<pre tabindex="0"><code>{trace}</code></pre></details>'
+        )
+    return "".join([*parts, "</div>"])
+
+
+def _figure(result: Result, out: Path) -> str:
+    name = html.escape(result.name, quote=True)
+    alt = html.escape(_alt(result), quote=True)
+    width, height = struct.unpack(">II", (out / f"{result.name}.png").read_bytes()[PNG_SIZE])
+    size = f'width="{width}" height="{height}" loading="lazy"'
+    return (
+        f'<figure><a href="{name}.svg"><img class="light" src="{name}.svg" alt="{alt}" {size}>'
+        f'<img class="dark" src="{name}-dark.svg" alt="{alt}" {size}></a>'
+        f'<p class="files"><a href="{name}.png">PNG</a><a href="{name}.svg">SVG</a>'
+        f'<a href="{name}-dark.png">dark PNG</a><a href="{name}-dark.svg">dark SVG</a></p></figure>'
+    )
+
+
+def _alt(result: Result) -> str:
+    """What a reader who cannot see the picture needs: its finding and its numbers."""
+    return ". ".join([_title(result).rstrip("."), *result.sentences]) + "."
+
+
+def _words(result: Result) -> Iterator[str]:
+    yield from _paragraphs(result.lesson)
+    if result.claims:
+        yield '<h3>Numbers</h3><ul class="numbers">'
+        for claim, sentence in zip(result.claims, result.sentences, strict=True):
+            yield _claim(claim, sentence)
+        yield "</ul>"
+    page = result.page
+    if page.get("question"):
+        yield f'<p class="question">{_inline(page["question"])}</p>'
+    if page.get("try_this"):
+        yield f'<p class="try"><strong>Try this.</strong> {_inline(page["try_this"])}</p>'
+    if page.get("source"):
+        yield f'<p class="origin">Source: {_inline(page["source"])}</p>'
+
+
+def _claim(claim: dict[str, Any], sentence: str) -> str:
+    relation = "at most" if claim.get("at_most") else "expected"
+    detail = f"{relation} {_shown(claim['expected'])}"
+    if claim["tolerance"]:
+        detail += f" ± {_shown(claim['tolerance'])}" if relation == "expected" else ""
+    origin = f" · {_inline(claim['source'])}" if claim["source"] else ""
+    words = f"<span>{_inline(sentence)}<small>{detail}{origin}</small></span>"
+    return f"<li>{_mark(claim['held'])}{words}</li>"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    if value is None:
+        return "not finite"
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:.6g}"
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Plain paragraphs, lists and indented blocks of a docstring, as HTML."""
+    for block in re.split(r"\n\s*\n", text.strip()):
+        lines = block.splitlines()
+        if not block.strip():
+            continue
+        if all(line.startswith("    ") for line in lines):
+            yield f'<pre tabindex="0"><code>{html.escape(block)}</code></pre>'
+        elif lines[0].lstrip().startswith(("- ", "* ")):
+            items = re.split(r"\n?^\s*[-*] ", block, flags=re.MULTILINE)[1:]
+            yield "<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>"
+        else:
+            yield f"<p>{_inline(block.removesuffix('::'))}</p>"
+
+
+def _inline(text: str) -> str:
+    """Escaped text, with ``code`` and *emphasis*."""
+    words = html.escape(" ".join(text.split()), quote=False)
+    words = re.sub(r"``(.+?)``|`(.+?)`", lambda m: f"<code>{m[1] or m[2]}</code>", words)
+    return re.sub(r"(?<![\w*])\*(\w[^*<>]*?)\*(?![\w*])", r"<em>\1</em>", words)
+
+
+def _source(result: Result) -> str:
+    code = result.path.read_text(encoding="utf-8")
+    return (
+        f"<details><summary>The script, {html.escape(result.path.name)}</summary>"
+        f'<pre class="code" tabindex="0"><code>{_highlighted(code)}</code></pre></details>'
+    )
+
+
+def _highlighted(code: str) -> str:
+    """Python code with its keywords, strings and comments marked."""
+    from pygments.lexers.python import PythonLexer
+    from pygments.token import Comment, Keyword, String
+
+    kinds = ((Keyword, "k"), (String, "s"), (Comment, "c"))
+    parts = []
+    for token, text in PythonLexer().get_tokens(code):
+        name = next((name for kind, name in kinds if token in kind), None)
+        escaped = html.escape(text, quote=False)
+        parts.append(f'<span class="{name}">{escaped}</span>' if name else escaped)
+    return "".join(parts)

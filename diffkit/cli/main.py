@@ -1,0 +1,136 @@
+"""The entry point: finds the command, imports it, and turns every error into one line.
+
+A table maps each command to its module and its summary.  ``diffkit --help`` reads only the
+table; a command's module, and with it SymPy, Numba or Matplotlib, is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from diffkit import __version__
+from diffkit.errors import BudgetError, DiffkitError
+
+__all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "WRONG_INPUT", "main"]
+
+DONE, FAILED, WRONG_INPUT = 0, 1, 2
+INTERRUPTED = 130  # 128 + SIGINT, the convention of POSIX shells
+
+COMMANDS = {
+    "compare": ("diffkit.cli.compare:compare", "Differentiate one function by every method."),
+    "derive": ("diffkit.cli.derive:derive", "Print the derivative of an expression."),
+    "gallery": ("diffkit.cli.gallery:gallery", "Render the gallery of pictures and check it."),
+}
+
+EXAMPLES = """\b
+Examples:
+  diffkit compare "sin(x*y)+exp(x)" --at x=1,y=2
+  diffkit derive "x**x" --wrt x
+  diffkit gallery --only ulps
+
+Exit codes: 0 done, 1 a claim or a check did not hold, 2 the input was wrong."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        return getattr(import_module(module), name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EXAMPLES,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="diffkit")
+@click.option(
+    "--traceback", "show_traceback", is_flag=True, help="Show the full traceback of an error."
+)
+@click.pass_context
+def diffkit(ctx: click.Context, show_traceback: bool) -> None:
+    """One function, several derivatives, one truth."""
+    if show_traceback:
+        os.environ["DIFFKIT_TRACEBACK"] = "1"
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``diffkit``; those of the process if None.
+
+    >>> main(["derive", "sin(x)"])
+    variable  derivative
+    x         cos(x)
+    0
+    """
+    _write_unicode()
+    try:
+        code = diffkit.main(args=arguments, prog_name="diffkit", standalone_mode=False)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):
+        # The reader, as in `diffkit … | head`, has seen enough; click makes that a SystemExit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except click.Abort:
+        click.echo("diffkit: interrupted", err=True)
+        return INTERRUPTED
+    except Exception as error:
+        return _report(error)
+    return code if isinstance(code, int) else DONE
+
+
+def _write_unicode() -> None:
+    """Ask for UTF-8 where the locale's encoding could not print ∂ or ✓."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None and (stream.encoding or "").lower().replace("-", "") != "utf8":
+            reconfigure(encoding="utf-8")
+
+
+def _report(error: Exception) -> int:
+    """Print an error in one line (with its traceback when asked) and choose the exit code."""
+    if os.environ.get("DIFFKIT_TRACEBACK", "0") not in ("", "0"):
+        traceback.print_exception(error)
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "diffkit"
+        message = f"{path}: {_one_line(error.format_message())} hint: see {path} --help."
+    elif isinstance(error, click.ClickException):
+        message = f"diffkit: {_one_line(error.format_message())}"
+    elif isinstance(error, DiffkitError):
+        message = f"{type(error).__name__}: {error.one_line}"
+    else:
+        message = (
+            f"unexpected {type(error).__name__}: {_one_line(str(error))} "
+            "hint: this is a bug of diffkit; report it with what "
+            "`DIFFKIT_TRACEBACK=1 diffkit …` prints."
+        )
+    click.echo(message, err=True)
+    wrong_input = isinstance(error, (click.ClickException, DiffkitError))
+    return WRONG_INPUT if wrong_input and not isinstance(error, BudgetError) else FAILED
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

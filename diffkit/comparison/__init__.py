@@ -1,0 +1,1 @@
+"""Which way of differentiating is better: accuracy, cost and the rule checker."""

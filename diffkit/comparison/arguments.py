@@ -1,0 +1,154 @@
+"""Which numbers a comparison differentiates by, and how results get the arguments' tree back.
+
+A derivative has the tree of the arguments: for f(w, b) it is (∂f/∂w, ∂f/∂b), for one argument
+that is a dict it is a dict, and for a function made from text it is variable → number.  Leaves
+that are not floating point (labels, counts, settings) get None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.capturing import is_static
+from diffkit.capture.trees import flatten, unflatten
+from diffkit.errors import DtypeError, InputError
+from diffkit.graph.ir import Graph
+
+__all__ = ["Arguments", "arguments_of"]
+
+
+@dataclass
+class Arguments:
+    """The point of a comparison: flat leaves, those differentiated by, and the way back.
+
+    ``names`` are the printed names of the leaves of ``wrt``; ``tree_of`` puts one value per such
+    leaf into the tree of the arguments, ``at`` is the point as a tree for printing.
+    """
+
+    bound: Any
+    leaves: list[Any]
+    wrt: list[int]
+    names: list[str]
+    tree_of: Callable[[Sequence[Any]], Any]
+    at: dict[str, Any]
+
+
+def arguments_of(
+    f: Any, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int] | None
+) -> Arguments:
+    """The leaves of a call and those of them to differentiate by.
+
+    Raises
+    ------
+    InputError
+        When ``argnums`` names no argument.
+    DtypeError
+        When none of the chosen arguments is floating point.
+    """
+    from diffkit.differentiate.function import function_of
+
+    bound = function_of(f).bind(args, kwargs)
+    leaves = list(bound.leaves)
+    by_name = isinstance(f, Graph) and (f.keywords or f.in_tree is None)
+    if by_name:
+        return _named(f, bound, leaves, argnums)
+    return _positional(bound, leaves, args, kwargs, argnums)
+
+
+def _named(
+    graph: Graph, bound: Any, leaves: list[Any], argnums: int | Sequence[int] | None
+) -> Arguments:
+    names = list(graph.input_names)
+    chosen = _chosen(argnums, len(names))
+    wrt = _floats(leaves, chosen)
+    kept = [names[place] for place in wrt]
+    at = dict(zip(names, leaves, strict=True))
+
+    def tree_of(blocks: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(kept, blocks, strict=True))
+
+    return Arguments(bound, leaves, wrt, kept, tree_of, at)
+
+
+def _positional(
+    bound: Any,
+    leaves: list[Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    argnums: int | Sequence[int] | None,
+) -> Arguments:
+    found = [_numbered(tree) for tree in args]
+    starts = np.cumsum([0, *(count for _, _, count in found)])
+    chosen = _chosen(argnums, len(args))
+    places = [int(starts[i]) + k for i in chosen for k in range(found[i][2])]
+    wrt = _floats(leaves, places)
+    if argnums is None:
+        chosen = [i for i in chosen if any(starts[i] <= place < starts[i + 1] for place in wrt)]
+    input_names = bound.graph_for(leaves).input_names
+
+    def tree_of(blocks: Sequence[Any]) -> Any:
+        by_place = dict(zip(wrt, blocks, strict=True))
+        trees = [_filled(found[i], int(starts[i]), by_place) for i in chosen]
+        single = len(trees) == 1 and not isinstance(argnums, (list, tuple))
+        return trees[0] if single else tuple(trees)
+
+    at = {**_named_args(bound, args), **kwargs}
+    return Arguments(bound, leaves, wrt, [input_names[place] for place in wrt], tree_of, at)
+
+
+def _named_args(bound: Any, args: Sequence[Any]) -> dict[str, Any]:
+    import inspect
+
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    try:
+        parameters = list(inspect.signature(bound.function.f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    plain = [parameter.name for parameter in parameters if parameter.kind not in variadic]
+    bases = [plain[i] if i < len(plain) else f"x{i}" for i in range(len(args))]
+    return dict(zip(bases, args, strict=True))
+
+
+def _numbered(tree: Any) -> tuple[list[int | None], Any, int]:
+    """For each leaf of an argument its number among the numeric ones, or None for a setting."""
+    leaves, structure = flatten(tree)
+    numbers: list[int | None] = []
+    count = 0
+    for leaf in leaves:
+        numbers.append(None if is_static(leaf) else count)
+        count += not is_static(leaf)
+    return numbers, structure, count
+
+
+def _filled(found: tuple[list[int | None], Any, int], start: int, by_place: dict[int, Any]) -> Any:
+    numbers, structure, _ = found
+    filled = [None if n is None else by_place.get(start + n) for n in numbers]
+    return unflatten(structure, filled)
+
+
+def _chosen(argnums: int | Sequence[int] | None, count: int) -> list[int]:
+    if argnums is None:
+        return list(range(count))
+    wanted = [argnums] if isinstance(argnums, int) else list(argnums)
+    if not wanted or any(not isinstance(i, int) or not -count <= i < count for i in wanted):
+        raise InputError(
+            f"argnums={argnums!r} does not name one of the {count} arguments",
+            hint=f"count from 0 to {count - 1}." if count else "pass an argument.",
+        )
+    return [i % count for i in wanted]
+
+
+def _floats(leaves: Sequence[Any], places: Sequence[int]) -> list[int]:
+    wrt = [place for place in places if np.asarray(leaves[place]).dtype.kind == "f"]
+    if not wrt:
+        found = ", ".join(sorted({str(np.asarray(leaves[place]).dtype) for place in places}))
+        raise DtypeError(
+            f"no argument is floating point ({found or 'there are none'}), "
+            "so there is nothing to differentiate by",
+            hint="pass 2.0 instead of 2.",
+        )
+    return wrt

@@ -1,0 +1,304 @@
+"""A comparison for the eyes: a terminal table of 80 columns, and HTML for notebooks.
+
+Correct digits are plain and wrong ones underlined and red, each digit judged by the truth;
+every method has its colour and marker, the same as in the pictures.  A derivative of up to a
+few numbers is printed in full; a larger one is a bar of correct digits.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from io import StringIO
+from math import isfinite, isnan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diffkit.comparison.accuracy import correct_digits, first_wrong_place, rounded
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from diffkit.comparison.report import Comparison, MethodReport
+
+__all__ = ["METHOD_MARKS", "ReportTable", "number_parts", "seconds_text", "to_html"]
+
+WIDTH = 80
+# More components than this are summarised by a bar.
+MOST_PRINTED = 4
+BAR_DIGITS = 16
+WRONG_STYLE = "red underline"
+
+# Method → (name, marker, colour on dark, colour on white): the palette of the pictures, where
+# text on white takes a darker orange and green.
+METHOD_MARKS: dict[str, tuple[str, str, str, str]] = {
+    "symbolic": ("symbolic", "●", "bold", "#1A1A1A"),
+    "finite": ("finite diff.", "▼", "#DDA0D8", "#882255"),
+    "complex": ("complex step", "▲", "#2FC79A", "#00785A"),
+    "forward": ("forward", "■", "#3D8BEB", "#1F5FA8"),
+    "reverse": ("reverse", "◆", "#FF8A4C", "#B34E00"),
+}
+UNKNOWN_MARK = ("", "○", "default", "#1A1A1A")
+HEADERS = ("max ulp", "ops", "runs", "time", "× f")
+BAR_HEADER = "digits: worst, median"
+
+TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+# Counts beyond this are written with a power of ten.
+LARGEST_COUNT = 9_999_999
+
+
+class ReportTable:
+    """The table of a comparison: ``rich`` prints it in colour, ``print`` plainly."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        from rich.text import Text
+
+        yield Text(_heading(self.comparison), style="bold")
+        yield _table(self.comparison)
+        for line in _remarks(self.comparison):
+            yield Text(line, style="dim")
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        stream = StringIO()
+        console = Console(file=stream, width=WIDTH, color_system=None, highlight=False)
+        console.print(self)
+        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return to_html(self.comparison)
+
+
+# Numbers ---------------------------------------------------------------------------------------
+
+
+def number_parts(value: float, truth: Any) -> tuple[str, str, str]:
+    """A printed number as (right digits, wrong digits, exponent).
+
+    >>> from diffkit.lazy import mp
+    >>> number_parts(9.067, mp.mpf("9.066"))
+    ('9.06', '7', '')
+    >>> number_parts(-1.5e-30, mp.mpf("-1.5e-30"))
+    ('-1.5', '', 'e-30')
+    """
+    text = repr(float(value))
+    if not isfinite(value):
+        same = rounded(truth) == value or (isnan(value) and isnan(rounded(truth)))
+        return (text, "", "") if same else ("", text, "")
+    mantissa, _, exponent = text.partition("e")
+    cut = _cut(mantissa, first_wrong_place(value, truth))
+    return mantissa[:cut], mantissa[cut:], f"e{exponent}" if exponent else ""
+
+
+def _cut(mantissa: str, right: int) -> int:
+    """Where the digits after the first ``right`` significant ones begin."""
+    seen, started = 0, False
+    for place, character in enumerate(mantissa):
+        started = started or character in "123456789"
+        if character.isdigit() and started:
+            if seen == right:
+                return place
+            seen += 1
+    return len(mantissa)
+
+
+def seconds_text(seconds: float) -> str:
+    """A time with a unit and three digits.
+
+    >>> seconds_text(1.234e-5)
+    '12.3 µs'
+    """
+    if not isfinite(seconds):
+        return "–"
+    for unit, name in TIME_UNITS:
+        if seconds >= unit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def _ulp_text(ulp: float) -> str:
+    if not isfinite(ulp):
+        return "∞" if ulp > 0 else "–"
+    return f"{ulp:.2f}" if ulp < 100 else f"{ulp:.1e}".replace("e+0", "e").replace("e+", "e")
+
+
+def _count_text(count: int) -> str:
+    return f"{count:,}" if count <= LARGEST_COUNT else f"{count:.2e}"
+
+
+def _ratio_text(ratio: float) -> str:
+    return "–" if not isfinite(ratio) else f"{ratio:.3g}" if ratio < 1000 else f"{ratio:,.0f}"
+
+
+def _size(comparison: Comparison) -> int:
+    return sum(block.size for block in comparison.true_blocks)
+
+
+# The terminal ----------------------------------------------------------------------------------
+
+
+def _heading(comparison: Comparison) -> str:
+    size = _size(comparison)
+    what = "" if size <= MOST_PRINTED else f", {size:,} partial derivatives"
+    return f"{comparison.title}{what}"
+
+
+def _labels(comparison: Comparison) -> list[str]:
+    """A name for every printed component, e.g. ``x1`` or ``w[0]``."""
+    labels = []
+    for name, block in zip(comparison.arguments.names, comparison.true_blocks, strict=True):
+        for index in np.ndindex(block.shape):
+            labels.append(name + (f"[{','.join(map(str, index))}]" if index else ""))
+    return labels
+
+
+def _table(comparison: Comparison) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    few = _size(comparison) <= MOST_PRINTED
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("method", no_wrap=True)
+    what = f"∂/∂{', '.join(_labels(comparison))}" if few else BAR_HEADER
+    table.add_column(what, no_wrap=True)
+    for header in HEADERS:
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_row(Text("  truth"), _true_cell(comparison, few), *[""] * len(HEADERS))
+    for report in comparison.methods.values():
+        name = _name_text(report)
+        if report.refused is not None:
+            table.add_row(name, Text("refused, see below", style="dim"), *["–"] * len(HEADERS))
+            continue
+        table.add_row(name, _cell(comparison, report, few), *_figures(report))
+    return table
+
+
+def _figures(report: MethodReport) -> list[str]:
+    return [
+        _ulp_text(report.max_ulp),
+        _count_text(report.operations),
+        _count_text(report.evaluations),
+        seconds_text(report.time),
+        _ratio_text(report.time_over_f),
+    ]
+
+
+def _mark(report: MethodReport) -> tuple[str, str, str, str]:
+    name, marker, dark, light = METHOD_MARKS.get(report.method, UNKNOWN_MARK)
+    return (name if report.name == report.method and name else report.name), marker, dark, light
+
+
+def _name_text(report: MethodReport) -> Text:
+    from rich.text import Text
+
+    name, marker, colour, _ = _mark(report)
+    return Text(f"{marker} {name}", style=colour)
+
+
+def _true_cell(comparison: Comparison, few: bool) -> Text:
+    from rich.text import Text
+
+    if not few:
+        return Text(f"{comparison.truth.digits} digits")
+    blocks = comparison.true_blocks
+    return Text("\n".join(repr(rounded(t)) for block in blocks for t in block.reshape(-1)))
+
+
+def _cell(comparison: Comparison, report: MethodReport, few: bool) -> Text:
+    from rich.text import Text
+
+    pairs = _pairs(comparison, report)
+    if not few:
+        return Text(_bar(pairs))
+    cell = Text()
+    for place, (value, truth) in enumerate(pairs):
+        right, wrong, exponent = number_parts(value, truth)
+        cell.append(("\n" if place else "") + right)
+        cell.append(wrong, style=WRONG_STYLE)
+        cell.append(exponent)
+    return cell
+
+
+def _pairs(comparison: Comparison, report: MethodReport) -> list[tuple[float, Any]]:
+    return [
+        (float(value), truth)
+        for block, exact in zip(report.blocks, comparison.true_blocks, strict=True)
+        for value, truth in zip(block.reshape(-1), exact.reshape(-1), strict=True)
+    ]
+
+
+def _bar(pairs: list[tuple[float, Any]]) -> str:
+    """The median as a bar of full blocks, the worst as the darker part of it."""
+    digits = [min(correct_digits(value, truth), BAR_DIGITS) for value, truth in pairs]
+    worst, middle = int(min(digits)), round(float(np.median(digits)))
+    bar = "█" * worst + "▒" * max(middle - worst, 0)
+    return f"{bar:·<{BAR_DIGITS}} {min(digits):4.1f} {np.median(digits):4.1f}"
+
+
+def _remarks(comparison: Comparison) -> list[str]:
+    truth = comparison.truth
+    state = "" if truth.certified else " (not certified)"
+    flops, time = _count_text(comparison.f_operations), seconds_text(comparison.f_time)
+    lines = [
+        f"f itself: {flops} operations, {time}",
+        f"truth: {truth.how}{state}",
+        *(f"  {note}" for note in truth.notes),
+    ]
+    for report in comparison.methods.values():
+        name = _mark(report)[0]
+        if report.refused is not None:
+            lines.append(f"{name} refused: {report.refused}")
+        lines += [f"{name}: {note}" for note in report.notes]
+    return lines
+
+
+# HTML ------------------------------------------------------------------------------------------
+
+_CELL = 'style="text-align:right;padding:2px 8px"'
+_LEFT = 'style="text-align:left;padding:2px 8px;font-family:monospace"'
+_WRONG = 'style="color:#C00000;text-decoration:underline"'
+
+
+def to_html(comparison: Comparison) -> str:
+    """The comparison as an HTML table, with the colours of the pictures."""
+    few = _size(comparison) <= MOST_PRINTED
+    what = f"∂/∂{', '.join(_labels(comparison))}" if few else BAR_HEADER
+    heads = "".join(f"<th {_CELL}>{escape(header)}</th>" for header in HEADERS)
+    true_cell = escape(str(_true_cell(comparison, few))).replace("\n", "<br>")
+    rows = [
+        f"<tr><th {_LEFT}>method</th><th {_LEFT}>{escape(what)}</th>{heads}</tr>",
+        f"<tr><td {_LEFT}>truth</td><td {_LEFT}>{true_cell}</td>"
+        f'<td colspan="{len(HEADERS)}"></td></tr>',
+    ]
+    rows += [_html_row(comparison, report, few) for report in comparison.methods.values()]
+    remarks = "<br>".join(escape(line) for line in _remarks(comparison))
+    return (
+        f"<div><b>{escape(_heading(comparison))}</b><table>{''.join(rows)}</table>"
+        f"<small>{remarks}</small></div>"
+    )
+
+
+def _html_row(comparison: Comparison, report: MethodReport, few: bool) -> str:
+    name, marker, _, colour = _mark(report)
+    first = f'<td {_LEFT}><span style="color:{colour}">{marker}</span> {escape(name)}</td>'
+    if report.refused is not None:
+        span = len(HEADERS) + 1
+        return f'<tr>{first}<td colspan="{span}">refused: {escape(report.refused)}</td></tr>'
+    pairs = _pairs(comparison, report)
+    shown = "<br>".join(_html_number(*pair) for pair in pairs) if few else escape(_bar(pairs))
+    figures = "".join(f"<td {_CELL}>{escape(text)}</td>" for text in _figures(report))
+    return f"<tr>{first}<td {_LEFT}>{shown}</td>{figures}</tr>"
+
+
+def _html_number(value: float, truth: Any) -> str:
+    right, wrong, exponent = number_parts(value, truth)
+    marked = f"<span {_WRONG}>{wrong}</span>" if wrong else ""
+    return f"{right}{marked}{exponent}"

@@ -1,0 +1,288 @@
+"""One function, several derivatives, one truth.
+
+``compare`` captures a function once, differentiates it by every method at the same point on the
+same graph, and measures each against a truth of many digits that uses none of the methods:
+error in ulps, operations, evaluations, memory and time.  A method that cannot do it says why,
+and the others go on.
+
+The truth is made in ``engines/precise.py``, the measures in ``comparison/accuracy.py`` and
+``comparison/cost.py``, and the tables in ``comparison/rendering.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from diffkit.comparison.accuracy import ErrorSummary, rounded, summarize
+from diffkit.comparison.arguments import Arguments, arguments_of
+from diffkit.comparison.cost import measure, peak_memory
+from diffkit.engines.precise import DIGITS, Truth, true_derivatives
+from diffkit.errors import DiffkitError, DtypeError, ShapeError
+from diffkit.graph.ir import Graph
+
+__all__ = ["Comparison", "MethodReport", "compare"]
+
+# Seconds of repeated runs per method: enough for a median, and five methods stay below a second.
+TIME_BUDGET = 0.05
+
+
+@dataclass
+class MethodReport:
+    """What one method gave and what it cost; ``refused`` is the reason when it gave nothing.
+
+    ``blocks`` are the derivatives by leaf, in the order of the arguments; ``derivative`` has the
+    tree of the arguments.  Times are seconds, memory is bytes.
+    """
+
+    name: str
+    method: str
+    value: float = nan
+    derivative: Any = None
+    blocks: list[np.ndarray] = field(default_factory=list)
+    errors: ErrorSummary = ErrorSummary(nan, nan, nan, nan)
+    operations: int = 0
+    evaluations: int = 0
+    time: float = nan
+    time_over_f: float = nan
+    compile_time: float = nan
+    memory: int = 0
+    formula: dict[str, int] | None = None
+    notes: list[str] = field(default_factory=list)
+    refused: str | None = None
+
+    @property
+    def max_ulp(self) -> float:
+        """The largest error of a component, in units of its last place."""
+        return self.errors.max_ulp
+
+    @property
+    def median_ulp(self) -> float:
+        """The median error of the components, in units of their last place."""
+        return self.errors.median_ulp
+
+
+@dataclass
+class Comparison:
+    """All methods on one function at one point; see :func:`compare`."""
+
+    title: str
+    graph: Graph
+    arguments: Arguments
+    truth: Truth
+    methods: dict[str, MethodReport]
+    f_time: float
+    f_operations: int
+
+    def __getitem__(self, name: str) -> MethodReport:
+        return self.methods[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.methods)
+
+    @property
+    def true_value(self) -> float:
+        """The value of the function, correctly rounded."""
+        return rounded(np.asarray(self.truth.values[0], object).item())
+
+    @property
+    def true_blocks(self) -> list[np.ndarray]:
+        """The true derivatives by leaf as object arrays of mpmath numbers."""
+        return self.truth.blocks[0]
+
+    @property
+    def true_derivative(self) -> Any:
+        """The true derivative, correctly rounded, in the tree of the arguments."""
+        blocks = [np.vectorize(rounded, otypes=[float])(block) for block in self.true_blocks]
+        return self.arguments.tree_of(blocks)
+
+    def table(self) -> Any:
+        """The comparison as a table: coloured by ``rich.print``, plain by ``print``."""
+        from diffkit.comparison.rendering import ReportTable
+
+        return ReportTable(self)
+
+    def plot(self, **options: Any) -> Any:
+        """The comparison as a Matplotlib figure: error against operations."""
+        from importlib import import_module
+
+        return import_module("diffkit.plots.comparison").plot_comparison(self, **options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as plain numbers, lists and dicts (schema 1, see the documentation)."""
+        from diffkit.comparison.serial import comparison_dict
+
+        return comparison_dict(self)
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The comparison as JSON of full precision; NaN and infinities are null, with a note."""
+        import json
+
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+
+    def to_tsv(self) -> str:
+        """The comparison as tab-separated text with ASCII headers and full precision."""
+        from diffkit.comparison.serial import comparison_tsv
+
+        return comparison_tsv(self)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.title}: {', '.join(self.methods)}>"
+
+    def _repr_html_(self) -> str:
+        from diffkit.comparison.rendering import to_html
+
+        return to_html(self)
+
+
+def compare(
+    f: Callable[..., Any] | Graph,
+    *args: Any,
+    methods: Sequence[Any] | None = None,
+    argnums: int | Sequence[int] | None = None,
+    digits: int = DIGITS,
+    engine: str = "auto",
+    title: str | None = None,
+    **kwargs: Any,
+) -> Comparison:
+    """Differentiate a scalar function by every method and hold each against the truth.
+
+    Parameters
+    ----------
+    f
+        A plain NumPy function with one scalar result, or a graph; one made from text takes its
+        variables by name.
+    args, kwargs
+        The point: numbers, arrays, or nested dicts, lists and tuples of them.
+    methods
+        Names or method objects; default symbolic, finite, complex, forward and reverse.
+    argnums
+        Which positional arguments to differentiate by; default all that hold floats.
+    digits
+        The working precision of the truth.
+    engine
+        The engine that runs the graphs.
+    title
+        What to call the function in tables and pictures.
+
+    Raises
+    ------
+    ShapeError
+        When the result is not one number.
+    DtypeError
+        When no argument is floating point, or the result is not.
+    InputError
+        For unknown methods or argnums.
+
+    Source: the idea of one table over all methods, Baydin et al. 2018, figures 2 and 3.
+
+    >>> report = compare(lambda x: x * x * x, 2.0, methods=["forward", "reverse"])
+    >>> float(report["reverse"].derivative), report["reverse"].max_ulp
+    (12.0, 0.0)
+    """
+    from diffkit.differentiate.methods import DEFAULT_METHODS, get_method
+    from diffkit.differentiate.reverse import gradient_graph
+
+    chosen = [get_method(method) for method in (DEFAULT_METHODS if methods is None else methods)]
+    arguments = arguments_of(f, args, kwargs, argnums)
+    bound, leaves, wrt = arguments.bound, arguments.leaves, arguments.wrt
+    graph = bound.graph_for(leaves)
+    name = title or graph.title or getattr(f, "__name__", "f")
+    check_scalar(graph, name)
+    timing = measure(lambda: bound.values(leaves, engine), TIME_BUDGET)
+    truth = _truth(graph, leaves, wrt, digits, gradient_graph)
+    reports = {
+        key: _report(key, method, arguments, truth, engine, timing.seconds)
+        for key, method in zip(_keys(chosen), chosen, strict=True)
+    }
+    return Comparison(name, graph, arguments, truth, reports, timing.seconds, graph.flops())
+
+
+def check_scalar(graph: Graph, name: str) -> None:
+    """Refuse functions without one floating-point number as their result.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        Naming the function and what it returned.
+    """
+    avals = [graph.columns.avals[node] for node in graph.output_nodes]
+    if len(avals) != 1 or avals[0].shape != ():
+        found = ", ".join(map(repr, avals))
+        raise ShapeError(
+            f"compare: {name} returned {found}, but one number is compared",
+            hint="return a scalar, for example np.sum(y) or y[0].",
+        )
+    if not avals[0].is_float:
+        raise DtypeError(
+            f"compare: {name} returned {avals[0]}, which has no derivative",
+            hint="return a floating-point number.",
+        )
+
+
+def _truth(
+    graph: Graph, leaves: Sequence[Any], wrt: Sequence[int], digits: int, gradient: Any
+) -> Truth:
+    try:
+        return true_derivatives(graph, leaves, wrt, digits, gradient)
+    except (DiffkitError, ArithmeticError) as error:
+        if isinstance(error, ValueError):
+            raise  # the precision that was asked for is out of range
+        from diffkit.lazy import mp
+
+        reason = error.one_line if isinstance(error, DiffkitError) else str(error)
+        blocks = [np.full(np.shape(leaves[place]), mp.nan, dtype=object) for place in wrt]
+        note = f"no truth: {reason}"
+        return Truth([np.array(mp.nan)], [blocks], digits, False, "none", [note])
+
+
+def _keys(methods: Sequence[Any]) -> list[str]:
+    """The names of the methods; two of one name are told apart by their options."""
+    names = [method.name for method in methods]
+    keys: list[str] = []
+    for method in methods:
+        key = base = method.name if names.count(method.name) == 1 else repr(method)
+        count = 1
+        while key in keys:
+            count += 1
+            key = f"{base} ({count})"
+        keys.append(key)
+    return keys
+
+
+def _report(
+    key: str, method: Any, arguments: Arguments, truth: Truth, engine: str, f_time: float
+) -> MethodReport:
+    bound, leaves, wrt = arguments.bound, arguments.leaves, arguments.wrt
+    try:
+        timing = measure(lambda: method.jacobian(bound, leaves, wrt, engine), TIME_BUDGET)
+    except DiffkitError as error:
+        return MethodReport(key, method.name, refused=error.one_line)
+    result = timing.result
+    blocks = [np.asarray(block) for block in result.blocks[0]]
+    memory = 0
+    if result.graph is not None:
+        memory = peak_memory(result.graph, complex_numbers=method.name == "complex")
+    return MethodReport(
+        key,
+        method.name,
+        value=float(np.asarray(result.values[0])),
+        derivative=arguments.tree_of(blocks),
+        blocks=blocks,
+        errors=summarize(blocks, truth.blocks[0]),
+        operations=int(result.flops),
+        evaluations=int(result.evaluations),
+        time=timing.seconds,
+        time_over_f=timing.seconds / f_time if f_time > 0 else nan,
+        compile_time=timing.first_extra,
+        memory=memory,
+        formula=result.extra.get("formula"),
+        notes=list(result.notes),
+    )

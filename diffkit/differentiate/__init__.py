@@ -1,0 +1,1 @@
+"""How a graph is differentiated: symbolically, numerically, forward and in reverse."""

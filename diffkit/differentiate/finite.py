@@ -1,0 +1,353 @@
+"""Finite differences: the derivative from values of the function alone.
+
+    ∂f/∂xⱼ ≈ h⁻¹ Σᵢ wᵢ f(x + kᵢ h eⱼ)
+
+Two errors pull in opposite directions: truncation grows like hᵖ, rounding like ε/h.  Their sum
+is least near h = ε^(1/(p+1)) · x_c, where x_c is the length over which the function changes
+(Press et al., *Numerical Recipes*, 3rd ed., §5.7), and no step gives more than the fraction
+p/(p+1) of the digits.  Here x_c = max(|x|, scale), and h is a power of two, so that the step
+that was meant is the step that was taken: x + kᵢh is exact, but for the last bit of x where the
+sum passes a power of two or x is far smaller than h.
+
+Extrapolation to h → 0 (Richardson 1911; Ridders 1982, *Accurate computation of F′(x) and
+F′(x)F″(x)*, Advances in Engineering Software 4) removes one power of the truncation error per
+column of a tableau and estimates its own error.  The stencils are in
+``differentiate/stencils.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import frexp, isfinite, ldexp, log2
+from typing import Any, ClassVar
+
+import numpy as np
+
+from diffkit.differentiate.method import Captured, JacobianResult, Method
+from diffkit.differentiate.stencils import Stencil, stencil
+from diffkit.errors import DtypeError, InputError
+
+__all__ = ["Finite", "automatic_step", "derivative_errors", "float_leaf"]
+
+# The tableau of Ridders' method: rows, and the first step as a fraction of x_c.  Steps are
+# halved, so that they stay powers of two (Ridders shrinks by 1.4).
+TABLEAU_ROWS = 9
+FIRST_STEP = 0.125
+
+
+def automatic_step(x: float, accuracy: int, eps: float, scale: float = 1.0) -> float:
+    """The step h ≈ ε^(1/(p+1)) · max(|x|, scale), rounded to a power of two.
+
+    Source: Press et al., *Numerical Recipes*, 3rd edition, §5.7 (there for p = 1 and 2).
+
+    >>> automatic_step(1.0, 1, 2.0**-52) == 2.0**-26
+    True
+    >>> x, h = 0.1, automatic_step(0.1, 2, 2.0**-52)
+    >>> (x + h) - x == h
+    True
+    """
+    length = max(abs(x), scale)
+    if not isfinite(length):
+        return float("nan")
+    return ldexp(1.0, round(log2(eps) / (accuracy + 1) + log2(length)))
+
+
+def float_leaf(leaf: Any, method: str) -> np.ndarray:
+    """A leaf as a float array that may be displaced.
+
+    Raises
+    ------
+    DtypeError
+        When the leaf is not made of real floating-point numbers.
+    """
+    array = np.asarray(leaf)
+    if array.dtype.kind != "f":
+        raise DtypeError(
+            f"{method}: an argument of dtype {array.dtype} cannot be displaced by a small step",
+            hint="pass floating-point numbers, e.g. 3.0 instead of 3.",
+        )
+    return array
+
+
+class Finite(Method):
+    """Finite differences, with a stencil, a step rule and optional extrapolation.
+
+    Parameters
+    ----------
+    accuracy
+        1 (forward), 2 (central), 4 (five-point), 6 (seven-point), or a higher even number.
+    step
+        ``"auto"`` for the rule of :func:`automatic_step`, or a positive number.
+    relative
+        Whether a numeric step is multiplied by max(|x|, scale).
+    richardson
+        Extrapolate to h → 0; the estimated error of each block is in
+        ``result.extra["error_estimate"]``.  A numeric ``step`` is then the first, largest one.
+    scale
+        The smallest length over which the function is taken to change; default 1.  Make it
+        smaller for functions of tiny arguments.
+
+    Raises
+    ------
+    InputError
+        For an accuracy, step or scale that is not one of these.
+
+    >>> method = Finite(accuracy=4)
+    >>> method.stencil.name, method.step
+    ('five-point', 'auto')
+    """
+
+    name: ClassVar[str] = "finite"
+
+    def __init__(
+        self,
+        accuracy: int = 2,
+        step: str | float = "auto",
+        *,
+        relative: bool = False,
+        richardson: bool = False,
+        scale: float = 1.0,
+    ) -> None:
+        self.stencil = stencil(accuracy)
+        self.step = "auto" if step == "auto" else _positive(step, "step", "or 'auto'")
+        self.relative = relative
+        self.richardson = richardson
+        self.scale = _positive(scale, "scale", "the length over which f changes")
+
+    def __repr__(self) -> str:
+        extra = ", richardson=True" if self.richardson else ""
+        return f"Finite(accuracy={self.stencil.accuracy}, step={self.step!r}{extra})"
+
+    def jacobian(
+        self, function: Captured, leaves: Sequence[Any], wrt: Sequence[int], engine: str = "auto"
+    ) -> JacobianResult:
+        """The values and all Jacobian blocks at ``leaves``, with respect to leaves ``wrt``.
+
+        Every element of every leaf is displaced on its own, so the cost is proportional to
+        their number; ``evaluations`` counts the runs of the function.
+
+        Raises
+        ------
+        DtypeError
+            When a leaf of ``wrt`` is not floating point.
+        """
+        run = _Runs(function, leaves, engine)
+        found = [self._blocks_of_leaf(run, place) for place in wrt]
+        outputs = range(len(run.base))
+        blocks = [[leaf_blocks[i] for leaf_blocks, _ in found] for i in outputs]
+        extra: dict[str, Any] = {"stencil": self.stencil.name}
+        if self.richardson:
+            extra["error_estimate"] = [[errors[i] for _, errors in found] for i in outputs]
+        graph = function.graph_for(leaves)
+        return JacobianResult(
+            values=run.base,
+            blocks=blocks,
+            evaluations=run.count,
+            flops=run.count * graph.flops() + run.combining,
+            graph=graph,
+            notes=_notes(run, blocks),
+            extra=extra,
+        )
+
+    def jvp(
+        self,
+        function: Captured,
+        leaves: Sequence[Any],
+        tangents: Sequence[Any],
+        engine: str = "auto",
+    ) -> tuple[list[Any], list[np.ndarray]]:
+        """The values and their derivative along ``tangents`` (None: the leaf does not move).
+
+        The directional derivative of f is the ordinary derivative of t ↦ f(x + t v) at 0.
+
+        Raises
+        ------
+        DtypeError
+            When a leaf that moves is not floating point.
+        """
+        run = _Runs(function, leaves, engine)
+        pairs = [(x, v) for x, v in zip(leaves, tangents, strict=True) if v is not None]
+        moving = [(float_leaf(x, "finite"), np.asarray(v)) for x, v in pairs]
+        speed = max((float(np.max(np.abs(v), initial=0.0)) for _, v in moving), default=0.0)
+        if speed == 0.0:
+            return run.base, [np.zeros(np.shape(y)) for y in run.base]
+        size = max(float(np.max(np.abs(x), initial=0.0)) for x, _ in moving)
+        eps = max(float(np.finfo(x.dtype).eps) for x, _ in moving)
+        tangent, _ = self._slope(lambda t: run.along(tangents, t), run, size, eps, speed)
+        return run.base, tangent
+
+    def _blocks_of_leaf(self, run: _Runs, place: int) -> tuple[list[Any], list[Any]]:
+        leaf = float_leaf(run.leaves[place], self.name)
+        eps = float(np.finfo(leaf.dtype).eps)
+        shapes = [np.shape(y) for y in run.base]
+        blocks = [np.zeros((*shape, leaf.size), leaf.dtype) for shape in shapes]
+        errors = [np.zeros((*shape, leaf.size)) for shape in shapes]
+        for element, x in enumerate(leaf.reshape(-1)):
+            slope, error = self._slope(run.displacer(place, element), run, float(x), eps)
+            for i, column in enumerate(slope):
+                blocks[i][..., element] = column
+                errors[i][..., element] = error[i]
+        full = [(*shape, *leaf.shape) for shape in shapes]
+        return (
+            [block.reshape(shape) for block, shape in zip(blocks, full, strict=True)],
+            [error.reshape(shape) for error, shape in zip(errors, full, strict=True)],
+        )
+
+    def _slope(
+        self, at: Callable[[float], Any], run: _Runs, x: float, eps: float, speed: float = 1.0
+    ) -> tuple[list[Any], list[Any]]:
+        """The slope of every output, and its estimated error (zeros without extrapolation)."""
+        if self.richardson:
+            first = self._step_at(x, eps) if self.step != "auto" else _first_step(x, self.scale)
+            return _extrapolate(self.stencil, at, run, first / speed)
+        slope = _difference(self.stencil, at, run, self._step_at(x, eps) / speed)
+        return slope, [np.zeros(np.shape(y)) for y in slope]
+
+    def _step_at(self, x: float, eps: float) -> float:
+        """The step at x: exact, in the sense that (x + h) − x is h."""
+        if self.step == "auto":
+            return automatic_step(x, self.stencil.accuracy, eps, self.scale)
+        h = float(self.step) * (max(abs(x), self.scale) if self.relative else 1.0)
+        exact = (x + h) - x
+        return exact if exact != 0.0 else h
+
+
+class _Runs:
+    """Runs of a function at displaced points, counted."""
+
+    def __init__(self, function: Captured, leaves: Sequence[Any], engine: str) -> None:
+        self.function, self.leaves, self.engine = function, list(leaves), engine
+        self.count = self.combining = 0
+        self.base = self._run(self.leaves)
+
+    def _run(self, leaves: list[Any]) -> list[Any]:
+        self.count += 1
+        return self.function.values(leaves, self.engine)
+
+    def displacer(self, place: int, element: int) -> Callable[[float], list[Any]]:
+        """The outputs as a function of the displacement of one element of one leaf."""
+        leaf = np.asarray(self.leaves[place])
+
+        def displaced(t: float) -> list[Any]:
+            if t == 0.0:
+                return self.base
+            moved = leaf.copy()
+            moved.reshape(-1)[element] += leaf.dtype.type(t)
+            return self._run([*self.leaves[:place], moved[()], *self.leaves[place + 1 :]])
+
+        return displaced
+
+    def along(self, tangents: Sequence[Any], t: float) -> list[Any]:
+        """The outputs at x + t v."""
+        if t == 0.0:
+            return self.base
+        pairs = zip(self.leaves, tangents, strict=True)
+        return self._run([x if v is None else _moved(x, v, t) for x, v in pairs])
+
+
+def _moved(x: Any, v: Any, t: float) -> Any:
+    x = np.asarray(x)
+    return (x + np.asarray(t * np.asarray(v), x.dtype)).astype(x.dtype, copy=False)[()]
+
+
+def _difference(row: Stencil, at: Callable[[float], Any], run: _Runs, h: float) -> list[Any]:
+    """h⁻¹ Σ wᵢ f(x + kᵢ h) for every output; opposite points are subtracted by the weights."""
+    total: list[Any] = [0.0] * len(run.base)
+    with np.errstate(all="ignore"):
+        for offset, weight in row.active:
+            outputs = at(offset * h)
+            total = [s + weight * np.asarray(y) for s, y in zip(total, outputs, strict=True)]
+        slopes = [np.asarray(s / h) for s in total]
+    # one product and one sum per point and output, one division per output
+    run.combining += (2 * len(row.active) + 1) * sum(s.size for s in slopes)
+    return slopes
+
+
+def _first_step(x: float, scale: float) -> float:
+    length = max(abs(x), scale)
+    return ldexp(FIRST_STEP, frexp(length)[1]) if isfinite(length) else float("nan")
+
+
+def _extrapolate(
+    row: Stencil, at: Callable[[float], Any], run: _Runs, first: float
+) -> tuple[list[Any], list[Any]]:
+    """The tableau of Ridders 1982: every output takes the entry with the least estimated error."""
+    rows = [_difference(row, at, run, ldexp(first, -level)) for level in range(TABLEAU_ROWS)]
+    columns = [_best_of_tableau(list(level), row) for level in zip(*rows, strict=True)]
+    return [best for best, _ in columns], [error for _, error in columns]
+
+
+def _best_of_tableau(level: list[Any], row: Stencil) -> tuple[Any, Any]:
+    best, least = level[-1], np.full(np.shape(level[-1]), np.inf)
+    power = row.accuracy
+    with np.errstate(all="ignore"):
+        while len(level) > 1:
+            factor = 2.0**power - 1.0
+            pairs = list(zip(level[:-1], level[1:], strict=True))
+            level = [fine + (fine - coarse) / factor for coarse, fine in pairs]
+            for entry, (coarse, fine) in zip(level, pairs, strict=True):
+                # Numerical Recipes, dfridr: the larger distance to the two entries it came from
+                error = np.maximum(np.abs(entry - fine), np.abs(entry - coarse))
+                better = error < least
+                best, least = np.where(better, entry, best), np.where(better, error, least)
+            power += 2 if row.symmetric else 1
+    return best, least
+
+
+def _notes(run: _Runs, blocks: list[list[np.ndarray]]) -> list[str]:
+    finite_values = all(np.all(np.isfinite(y)) for y in run.base)
+    finite_blocks = all(np.all(np.isfinite(block)) for row in blocks for block in row)
+    if finite_values and not finite_blocks:
+        return [
+            "a displaced point left the domain of the function: "
+            "use a smaller step, or accuracy=1 where only larger x is allowed"
+        ]
+    return []
+
+
+def _positive(value: Any, name: str, what: str) -> float:
+    if isinstance(value, (int, float, np.floating)) and isfinite(value) and value > 0:
+        return float(value)
+    raise InputError(
+        f"finite differences: {name} must be a positive number, not {value!r}",
+        hint=f"{name} is a positive number ({what}).",
+    )
+
+
+def derivative_errors(
+    f: Callable[[Any], Any], x: float, steps: Sequence[float], row: Stencil, exact: Any = None
+) -> np.ndarray:
+    """The absolute errors of one stencil at many steps: the V-shaped curve.
+
+    Parameters
+    ----------
+    f
+        A plain Python or NumPy function of one float64 number.
+    x, steps
+        The point, and the steps to try (used as they are, not rounded).
+    row
+        The stencil, e.g. ``stencil(4)``.
+    exact
+        The true derivative (a number, a Fraction or an mpf); computed with mpmath if left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, as long as ``steps``.
+
+    >>> errors = derivative_errors(lambda x: x**3, 1.0, [1e-1, 1e-2], stencil(2), exact=3)
+    >>> [float(f"{error:.1e}") for error in errors]
+    [0.01, 0.0001]
+    """
+    from diffkit.engines.precise import distance, true_slope
+
+    exact = true_slope(f, x) if exact is None else exact
+    return np.array([distance(slope, exact) for slope in _slopes(f, x, steps, row)])
+
+
+def _slopes(
+    f: Callable[[Any], Any], x: float, steps: Sequence[float], row: Stencil
+) -> Iterator[float]:
+    for h in steps:
+        parts = [weight * f(np.float64(x) + offset * h) for offset, weight in row.active]
+        yield float(sum(parts) / h**row.derivative)

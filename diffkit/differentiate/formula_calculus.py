@@ -1,0 +1,121 @@
+"""Calculus on formulas: SymPy's derivative, with the derivatives at kinks that diffkit declares.
+
+SymPy works over the complex numbers unless told otherwise, so every input is a real symbol;
+then |x|′ is sign x and max(a, b)′ is Heaviside(a − b).  Heaviside(0) = ½ and sign(0) = 0 are
+what Note [Kinks] (``primitives/piecewise.py``) declares for max, min, clip and abs.  Three
+things need help: relu and hypot have their own declared values and become selections, |u| of a
+u that SymPy does not know to be real does too, and a jump differentiates to 0 instead of to a
+Dirac delta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.from_sympy import post_order
+from diffkit.capture.tracing import Tracer
+from diffkit.differentiate.formulas import input_symbols, outputs_over, replaced
+from diffkit.errors import UnsupportedError
+from diffkit.graph.arena import Arena
+from diffkit.graph.ir import INPUT, LITERAL, Graph
+from diffkit.lazy import sp
+from diffkit.primitives import arithmetic as ops
+from diffkit.primitives.piecewise import where
+from diffkit.primitives.roots import hypot
+
+__all__ = ["FORMS", "differentiated", "formulas", "in_form", "with_constants"]
+
+FORMS = ("raw", "expand", "factor", "horner", "simplify")
+"""How a derivative is written before it is evaluated; ``raw`` is as SymPy leaves it."""
+
+
+def formulas(graph: Graph) -> tuple[list[Any], list[Any]]:
+    """Real symbols for the inputs, and the outputs over them."""
+    symbols = input_symbols(graph, real=True)
+    return symbols, [_mapped(_real_forms, y) for y in outputs_over(_selecting(graph), symbols)]
+
+
+def _mapped(function: Callable[[Any], Any], output: Any) -> Any:
+    if not isinstance(output, np.ndarray):
+        return function(output)
+    return np.frompyfunc(function, 1, 1)(output) if output.size else output
+
+
+# Operations whose declared derivative SymPy's own form would miss, as selections.
+SELECTING: dict[str, Callable[..., Any]] = {
+    "relu": lambda x: where(ops.greater(x, 0.0), x, 0.0),
+    "hypot": lambda a, b: where(ops.not_equal(hypot(a, b), 0.0), hypot(a, b), 0.0),
+}
+
+
+def _selecting(graph: Graph) -> Graph:
+    """The graph with those operations replaced."""
+    columns = graph.columns
+    if not any(operation.name in SELECTING for operation in columns.operations):
+        return graph
+    arena = Arena()
+    place: dict[int, int] = {}
+    for node in graph.input_nodes:
+        place[node] = arena.new_input(columns.avals[node])
+    for node, operation in enumerate(columns.operations):
+        operands = tuple([place[operand] for operand in columns.operands[node]])
+        if operation is LITERAL:
+            place[node] = arena.literal(columns.values[node])
+        elif operation.name in SELECTING:
+            tracers = [Tracer(arena, operand, arena.avals[operand]) for operand in operands]
+            place[node] = SELECTING[operation.name](*tracers).node
+        elif operation is not INPUT:
+            place[node] = arena.emit(operation, operands, columns.sources[node])
+    inputs = [place[node] for node in graph.input_nodes]
+    outputs = [place[node] for node in graph.output_nodes]
+    return arena.freeze(inputs, outputs, guards=(), names=graph.input_names)
+
+
+def _real_forms(expr: Any) -> Any:
+    """|u| as a selection where SymPy does not know that u is real, as in |log x|."""
+    expr = sp.sympify(expr)
+    found = {}
+    for node in post_order([expr]):
+        if isinstance(node, sp.Abs) and not node.args[0].is_extended_real:
+            inner = replaced(node.args[0], found)
+            found[node] = sp.Piecewise((inner, inner > 0), (-inner, inner < 0), (0, True))
+    return replaced(expr, found) if found else expr
+
+
+def differentiated(expr: Any, symbol: Any) -> Any:
+    """The derivative by a symbol; a jump has derivative 0, as declared."""
+    derivative = sp.diff(expr, symbol)
+    jumps = {
+        node: sp.S.Zero
+        for node in post_order([derivative])
+        if isinstance(node, (sp.DiracDelta, sp.Derivative, sp.Subs)) and _is_jump(node)
+    }
+    return replaced(derivative, jumps) if jumps else derivative
+
+
+def _is_jump(node: Any) -> bool:
+    inner = node
+    while isinstance(inner, (sp.Derivative, sp.Subs)):
+        inner = inner.expr
+    return isinstance(inner, (sp.DiracDelta, sp.floor, sp.ceiling, sp.sign, sp.Heaviside))
+
+
+def in_form(derivative: Any, form: str, symbol: Any) -> Any:
+    if form == "raw" or derivative.is_Number:
+        return derivative
+    try:
+        return sp.horner(derivative, symbol) if form == "horner" else getattr(sp, form)(derivative)
+    except sp.PolynomialError:
+        raise UnsupportedError(
+            f"the derivative has no {form} form: it is not a polynomial", hint="use form='raw'."
+        ) from None
+
+
+def with_constants(expr: Any) -> Any:
+    """π and e by name where their floats stand."""
+    named = {sp.Float(float(constant)): constant for constant in (sp.pi, sp.E)}
+    found = {node: named[node] for node in post_order([expr]) if node.is_Float and node in named}
+    return replaced(expr, found) if found else expr

@@ -1,0 +1,226 @@
+"""Derivatives of higher order: f⁽ⁿ⁾, the Hessian and its products with vectors.
+
+    ∇²f v = d/dt ∇f(x + t v)      forward over reverse (Pearlmutter 1994, *Fast exact
+                                  multiplication by the Hessian*)
+
+A derivative is a graph, so it is differentiated again by the same machinery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.tracing import Tracer
+from diffkit.differentiate.api import Differentiable, _transformed, grad, jacobian
+from diffkit.differentiate.calls import Argnums, Call, dispatch
+from diffkit.differentiate.directional import jvp
+from diffkit.differentiate.forward import Forward
+from diffkit.differentiate.function import function_of
+from diffkit.differentiate.method import Captured, Method
+from diffkit.differentiate.methods import get_method
+from diffkit.differentiate.reverse import gradient_graph, scalar_output
+from diffkit.engines.calling import runner_of
+from diffkit.errors import InputError, ShapeError
+from diffkit.graph.arena import Arena
+from diffkit.graph.ir import Graph
+from diffkit.graph.primitive import Elementwise
+
+__all__ = ["derivative", "hessian", "hvp"]
+
+
+def derivative(
+    f: Differentiable, order: int = 1, method: str | Method = "reverse", engine: str = "auto"
+) -> Callable[..., Any]:
+    """The ``order``-th derivative f⁽ⁿ⁾ of a function of one real variable.
+
+    The variable is the first argument, a scalar (the output may be an array), or an array on
+    which ``f`` acts element by element.  ``symbolic`` differentiates the formula n times and
+    ``finite`` uses a stencil of order n; the other methods take the first n − 1 derivatives by
+    forward mode.
+
+    Raises
+    ------
+    InputError
+        When the order is not a positive integer.
+    ShapeError
+        When an array argument is not handled element by element.
+
+    Source: Griewank & Walther 2008, chapter 13.
+
+    >>> import numpy as np, diffkit as dk
+    >>> float(dk.derivative(lambda x: x**3, order=2)(2.0))
+    12.0
+    """
+    if not isinstance(order, int) or order < 0:
+        raise InputError(
+            f"order={order!r} is not a number of times to differentiate", hint="use 0, 1, 2, …"
+        )
+    if order == 0:
+        return f
+    chosen = get_method(method)
+    if chosen.name in ("symbolic", "finite") and order > 1:
+        return _direct(f, order, chosen, engine)
+    lower = f if order == 1 else derivative(f, order - 1, "forward")
+
+    @_transformed(f, f"derivative{order if order > 1 else ''}")
+    def slope(x: Any, *rest: Any, **kwargs: Any) -> Any:
+        if np.ndim(x) and not isinstance(x, (list, dict)):
+            return _elementwise_slope(lower, x, rest, kwargs, engine)
+        found = jacobian(lower, 0, chosen, engine)(x, *rest, **kwargs)
+        return found
+
+    return slope
+
+
+def _elementwise_slope(
+    f: Differentiable, x: Any, rest: tuple[Any, ...], kwargs: dict[str, Any], engine: str
+) -> Any:
+    if not isinstance(x, Tracer):
+        x = np.asarray(x)
+        x = x if x.dtype.kind == "f" else x.astype(float)
+        call = Call(function_of(f), (x, *rest), kwargs, 0)
+        _require_elementwise(call.bound.graph_for(call.leaves))
+    ones = np.ones(np.shape(x))
+    at = (lambda v: f(v, *rest, **kwargs)) if rest or kwargs else f
+    return jvp(at, (x,), (ones,), engine)[1]
+
+
+def _require_elementwise(graph: Graph) -> None:
+    """Only element-by-element functions have one slope per element."""
+    for node in graph.equation_nodes():
+        operation = graph.columns.operations[node]
+        if not isinstance(operation.primitive, Elementwise) and operation.name != "cast":
+            raise ShapeError(
+                f"derivative of an array needs a function of single elements, but "
+                f"{operation.name} mixes them",
+                hint="use dk.jacobian or dk.grad.",
+            )
+
+
+def _direct(f: Differentiable, order: int, method: Method, engine: str) -> Callable[..., Any]:
+    """The n-th derivative from the formula, or from a stencil of order n."""
+
+    @_transformed(f, f"derivative{order}")
+    def slope(x: Any, *rest: Any, **kwargs: Any) -> Any:
+        call = Call(function_of(f), (x, *rest), kwargs, 0)
+        if len(call.wrt) != 1 or np.ndim(call.leaves[call.wrt[0]]):
+            raise ShapeError(
+                f"derivative of order {order} by {method.name} needs a scalar argument",
+                hint='use method="forward".',
+            )
+        if method.name == "symbolic":
+            return _symbolic_slope(call, order, engine)
+        from diffkit.differentiate.finite import nth_derivative
+
+        place = call.wrt[0]
+
+        def along(value: float) -> Any:
+            moved = [*call.leaves[:place], np.float64(value), *call.leaves[place + 1 :]]
+            return call.bound.values(moved, engine)[0]
+
+        return nth_derivative(along, float(call.leaves[place]), order, method)
+
+    return slope
+
+
+def _symbolic_slope(call: Call, order: int, engine: str) -> Any:
+    from diffkit.capture.from_sympy import from_sympy
+    from diffkit.differentiate.symbolic import derivative_expressions
+
+    graph = call.bound.graph_for(call.leaves)
+    name = graph.input_names[call.wrt[0]]
+    formula = derivative_expressions(graph, [name], order)[name]
+    slope = from_sympy(formula)
+    values = dict(zip(graph.input_names, call.leaves, strict=True))
+    return runner_of(slope, engine)([values[n] for n in slope.input_names])[0]
+
+
+class _Gradient:
+    """The gradient of a scalar function as a captured function, for second derivatives."""
+
+    def __init__(self, inner: Captured, wrt: Sequence[int]) -> None:
+        self.inner = inner
+        self.wrt = tuple(wrt)
+
+    def graph_for(self, leaves: Sequence[Any]) -> Graph:
+        """The graph of the gradient alone."""
+        graph = self.inner.graph_for(leaves)
+        key = ("gradient alone", self.wrt)
+        if key not in graph.cache:
+            swept = gradient_graph(graph, self.wrt)
+            graph.cache[key] = Arena.of(swept).freeze(
+                swept.input_nodes,
+                swept.output_nodes[1:],
+                names=swept.input_names,
+                title=swept.title,
+            )
+        return graph.cache[key]
+
+    def values(self, leaves: Sequence[Any], engine: str = "auto") -> list[Any]:
+        """The gradient at these leaves."""
+        return runner_of(self.graph_for(leaves), engine)(leaves)
+
+
+def hessian(
+    f: Differentiable,
+    argnums: Argnums = None,
+    method: str | Method = "reverse",
+    engine: str = "auto",
+) -> Callable[..., Any]:
+    """A function returning the Hessian ∂²f/∂xᵢ∂xⱼ of a scalar-valued ``f``.
+
+    For one array argument the result has shape ``x.shape + x.shape``; for several arguments, or
+    trees, it is nested like the gradient, twice.  The gradient is taken by reverse mode and
+    differentiated by ``method``; ``"reverse"`` stands for forward over reverse.
+
+    Raises
+    ------
+    ShapeError
+        When ``f`` does not return one float scalar.
+
+    Source: Pearlmutter 1994; Griewank & Walther 2008, chapter 10.
+
+    >>> import numpy as np, diffkit as dk
+    >>> dk.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0])).tolist()
+    [[6.0, 2.0], [2.0, 0.0]]
+    """
+    function, chosen = function_of(f), get_method(method)
+    outer = Forward() if chosen.name == "reverse" else chosen
+
+    @_transformed(f, "hessian")
+    def hessian_matrix(*args: Any, **kwargs: Any) -> Any:
+        def traced() -> Any:
+            return jacobian(grad(f, argnums), argnums, "forward")(*args, **kwargs)
+
+        def concrete() -> Any:
+            call = Call(function, args, kwargs, argnums)
+            scalar_output(call.bound.graph_for(call.leaves))
+            slopes = _Gradient(call.bound, call.wrt)
+            result = outer.jacobian(slopes, call.leaves, call.wrt, engine)
+            return call.rebuilt_rows(result.blocks)
+
+        return dispatch((args, kwargs), traced, concrete)
+
+    return hessian_matrix
+
+
+def hvp(f: Differentiable, x: Any, v: Any, engine: str = "auto") -> Any:
+    """The product of the Hessian of ``f`` at ``x`` with ``v``, without forming the Hessian.
+
+    ``v`` has the tree and shapes of ``x``, and so has the result.
+
+    Raises
+    ------
+    ShapeError
+        When ``f`` is not scalar-valued or ``v`` does not fit ``x``.
+
+    Source: Pearlmutter 1994.
+
+    >>> import numpy as np, diffkit as dk
+    >>> dk.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 1.0])).tolist()
+    [6.0, 12.0]
+    """
+    return jvp(grad(f), (x,), (v,), engine)[1]

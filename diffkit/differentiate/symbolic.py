@@ -1,0 +1,316 @@
+"""Symbolic differentiation: the formula of the derivative, by SymPy.
+
+    graph → formula → d/dx → common subexpressions → graph
+
+The value graph is run over symbols, one per scalar input, each scalar output is differentiated
+with ``sympy.diff``, and SymPy's common-subexpression elimination names what the derivatives
+share.  The result is a graph again, so a formula runs on the same engines as every other
+method's derivative; no code is generated from text.  Each formula is derived once per graph.
+
+The price is expression swell (Baydin et al. 2018, section 2.3): SymPy walks formulas as trees,
+and trees grow exponentially where graphs grow linearly.  So the work has a budget.
+
+Kinks follow Note [Kinks]: Heaviside(0) = ½ and sign(0) = 0 give the declared derivatives of
+max, min, clip and abs; relu and hypot become selections; a jump differentiates to 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from diffkit.capture.from_sympy import SympyReader
+from diffkit.capture.tracing import Tracer
+from diffkit.differentiate.budget import OPERATIONS, SECONDS, Budget
+from diffkit.differentiate.formula_sizes import (
+    expression_sizes,
+    formula_cells,
+    scalar_operations,
+    tree_operations,
+)
+from diffkit.differentiate.formula_calculus import (
+    FORMS,
+    differentiated,
+    formulas,
+    in_form,
+    with_constants,
+)
+from diffkit.differentiate.formulas import replaced
+from diffkit.differentiate.method import Captured, JacobianResult, Method
+from diffkit.engines.calling import runner_of
+from diffkit.errors import BudgetError, DtypeError, InputError, ShapeError
+from diffkit.graph.arena import Arena
+from diffkit.graph.avals import aval
+from diffkit.graph.ir import Graph
+from diffkit.lazy import sp
+
+__all__ = ["FORMS", "Symbolic", "derivative_expressions"]
+
+@dataclass
+class Derivation:
+    """The formulas of a Jacobian and the graph that evaluates them.
+
+    ``places`` gives, for every output of the graph, its (output, wrt, flat index) in the
+    blocks; ``constants`` the entries that are numbers.
+    """
+
+    graph: Graph
+    places: list[tuple[int, int, int]]
+    constants: dict[tuple[int, int, int], float]
+    expressions: list[Any]
+    sizes: dict[str, int | None]
+    seconds: float = field(default=0.0)
+
+
+class Symbolic(Method):
+    """Symbolic differentiation by SymPy, with common-subexpression elimination and a budget.
+
+    Parameters
+    ----------
+    budget_operations
+        The method gives up when the formulas to differentiate, counted as trees and once per
+        variable, have more operations.
+    budget_seconds
+        It gives up when deriving takes longer.
+    form
+        ``"raw"``, or a rewriting: ``"expand"``, ``"factor"``, ``"horner"``, ``"simplify"``.
+
+    Raises
+    ------
+    InputError
+        For a budget that is not positive or an unknown form.
+
+    >>> Symbolic(form="factor")
+    Symbolic(form='factor', budget_operations=200000, budget_seconds=10.0)
+    """
+
+    name: ClassVar[str] = "symbolic"
+
+    def __init__(
+        self,
+        budget_operations: int = OPERATIONS,
+        budget_seconds: float = SECONDS,
+        form: str = "raw",
+    ) -> None:
+        if form not in FORMS:
+            raise InputError(f"unknown form {form!r}", hint=f"use one of {', '.join(FORMS)}.")
+        self.budget = Budget(budget_operations, budget_seconds)
+        self.form = form
+
+    def __repr__(self) -> str:
+        return (
+            f"Symbolic(form={self.form!r}, budget_operations={self.budget.operations}, "
+            f"budget_seconds={self.budget.seconds})"
+        )
+
+    def jacobian(
+        self, function: Captured, leaves: Sequence[Any], wrt: Sequence[int], engine: str = "auto"
+    ) -> JacobianResult:
+        """The values and all Jacobian blocks at ``leaves``, with respect to leaves ``wrt``.
+
+        ``extra`` has ``"expressions"`` (the derivatives that are not numbers), ``"formula"``
+        (their sizes: tree, shared, cse) and ``"derive_seconds"``.
+
+        Raises
+        ------
+        BudgetError
+            When the formulas exceed the budget; the message has their size.
+        UnsupportedError
+            For an operation without a SymPy form or derivative.
+        """
+        graph = function.graph_for(leaves)
+        derivation = self.derivation(graph, tuple(wrt))
+        values = function.values(leaves, engine)
+        scalars = [x for leaf in leaves for x in np.asarray(leaf).reshape(-1)]
+        entries = runner_of(derivation.graph, engine)(scalars)
+        blocks = _blocks(derivation, entries, values, [np.asarray(leaves[j]) for j in wrt])
+        return JacobianResult(
+            values=values,
+            blocks=blocks,
+            evaluations=2,  # the function, and the graph of its derivatives
+            flops=graph.flops() + derivation.graph.flops(),
+            graph=derivation.graph,
+            notes=_notes(values, blocks),
+            extra={
+                "formula": derivation.sizes,
+                "expressions": derivation.expressions,
+                "derive_seconds": derivation.seconds,
+            },
+        )
+
+    def derivation(self, graph: Graph, wrt: tuple[int, ...]) -> Derivation:
+        """The formulas of the Jacobian of a graph, derived once."""
+        key = ("symbolic", wrt, self.form, self.budget.operations, self.budget.seconds)
+        found = graph.cache.get(key)
+        if found is None:
+            try:
+                found = _derive(graph, wrt, self.budget, self.form)
+            except BudgetError as error:
+                found = error
+            graph.cache[key] = found
+        if isinstance(found, BudgetError):
+            raise BudgetError(found.message, hint=found.hint)
+        return found
+
+
+def derivative_expressions(
+    graph: Graph,
+    wrt: str | Sequence[str] | None = None,
+    order: int = 1,
+    *,
+    budget: Budget | None = None,
+) -> dict[str, Any]:
+    """The derivative of a scalar graph by each of its variables, as SymPy expressions.
+
+    ``wrt`` names inputs (all by default; an array input stands for its elements), ``order`` is
+    the order of the derivative by that variable.
+
+    Raises
+    ------
+    InputError, ShapeError
+        For an unknown name, an order below 1, or a graph with more than one scalar output.
+    BudgetError
+        When deriving takes too long or the formula is too large to print.
+
+    Source: ``sympy.diff``.
+
+    >>> import diffkit as dk
+    >>> derivative_expressions(dk.parse("x**2 * sin(y)"))
+    {'x': 2*x*sin(y), 'y': x**2*cos(y)}
+    """
+    if not isinstance(order, int) or order < 1:
+        raise InputError(f"the order of a derivative is 1, 2, …, not {order!r}")
+    if len(graph.output_nodes) != 1 or graph.columns.avals[graph.output_nodes[0]].shape:
+        raise ShapeError("only the formula of one scalar output can be derived", hint="use np.sum.")
+    limits = budget or Budget()
+    limits.spend(scalar_operations(graph))
+
+    def work() -> dict[str, Any]:
+        symbols, (output,) = formulas(graph)
+        plain = {symbol: sp.Symbol(symbol.name) for symbol in formula_cells(symbols)}
+        found = {}
+        for symbol in _chosen(graph, symbols, wrt):
+            derivative = output
+            for _ in range(order):
+                limits.spend(tree_operations([derivative]))
+                derivative = differentiated(derivative, symbol)
+            limits.spend(tree_operations([derivative]))
+            found[symbol.name] = with_constants(replaced(derivative, plain))
+        return found
+
+    return limits.run(work)
+
+
+def _chosen(graph: Graph, symbols: list[Any], wrt: str | Sequence[str] | None) -> list[Any]:
+    """The symbols that are named, by input or by element."""
+    by_name = {name: formula_cells(x) for name, x in zip(graph.input_names, symbols, strict=True)}
+    for symbol in formula_cells(symbols):
+        by_name.setdefault(symbol.name, [symbol])
+    names = graph.input_names if wrt is None else [wrt] if isinstance(wrt, str) else wrt
+    for name in names:
+        if name not in by_name:
+            known = ", ".join(graph.input_names) or "none"
+            raise InputError(f"there is no variable {name!r}", hint=f"the variables are {known}.")
+    return [symbol for name in names for symbol in by_name[name]]
+
+
+# Deriving ----------------------------------------------------------------------------------------
+
+
+def _derive(graph: Graph, wrt: tuple[int, ...], budget: Budget, form: str) -> Derivation:
+    for place in wrt:
+        found = graph.columns.avals[graph.input_nodes[place]]
+        if not found.is_float:
+            name = graph.input_names[place]
+            raise DtypeError(f"symbolic: {name} is {found}", hint="pass floats, e.g. 3.0 for 3.")
+    budget.spend(scalar_operations(graph))
+    started = time.perf_counter()
+    derivation = budget.run(lambda: _derivation(graph, wrt, budget, form))
+    derivation.seconds = time.perf_counter() - started
+    return derivation
+
+
+def _derivation(graph: Graph, wrt: tuple[int, ...], budget: Budget, form: str) -> Derivation:
+    symbols, outputs = formulas(graph)
+    targets = [formula_cells(symbols[place]) for place in wrt]
+    cells = [formula_cells(output) for output in outputs]
+    variables = sum(map(len, targets))
+    budget.spend(tree_operations([cell for row in cells for cell in row]) * max(variables, 1))
+    places: list[tuple[int, int, int]] = []
+    constants: dict[tuple[int, int, int], float] = {}
+    expressions: list[Any] = []
+    for i, row in enumerate(cells):
+        for j, target in enumerate(targets):
+            for element, cell in enumerate(row):
+                for column, symbol in enumerate(target):
+                    place = (i, j, element * len(target) + column)
+                    derivative = in_form(differentiated(cell, symbol), form, symbol)
+                    if derivative.is_Number:
+                        constants[place] = float(derivative)
+                    else:
+                        places.append(place)
+                        expressions.append(derivative)
+    sizes, derived = _graph_of(graph, symbols, expressions)
+    return Derivation(derived, places, constants, expressions, sizes)
+
+
+# Evaluating --------------------------------------------------------------------------------------
+
+
+def _graph_of(
+    graph: Graph, symbols: list[Any], expressions: list[Any]
+) -> tuple[dict[str, int | None], Graph]:
+    """A graph of scalar inputs (every element of every input) for these expressions."""
+    replacements, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("v", cls=sp.Dummy))
+    sizes = expression_sizes(expressions, [*(part for _, part in replacements), *reduced])
+    arena = Arena()
+    avals = [graph.columns.avals[node] for node in graph.input_nodes]
+    floats = [found.dtype for found in avals if found.is_float]
+    dtype = np.result_type(*floats) if floats else np.dtype(float)
+    known, inputs, names = {}, [], []
+    for found, group in zip(avals, symbols, strict=True):
+        scalar = aval((), found.dtype)
+        for symbol in formula_cells(group):
+            inputs.append(arena.new_input(scalar))
+            names.append(symbol.name)
+            known[symbol] = Tracer(arena, inputs[-1], scalar).astype(dtype)
+    reader = SympyReader(arena, known, dtype)
+    for symbol, expr in replacements:
+        reader.built[symbol] = reader.read(expr)
+    outputs = [reader.read(expr).node for expr in reduced]
+    title = f"derivative of {graph.title}" if graph.title else "derivative"
+    return sizes, arena.freeze(inputs, outputs, names=names, title=title)
+
+
+def _blocks(
+    derivation: Derivation, entries: Sequence[Any], values: Sequence[Any], leaves: Sequence[Any]
+) -> list[list[np.ndarray]]:
+    """Jacobian blocks from the entries that were computed and those that are numbers."""
+    outputs = [np.asarray(y) for y in values]
+    blocks = [
+        [np.zeros(y.size * x.size, _dtype(y.dtype, x.dtype)) for x in leaves] for y in outputs
+    ]
+    for (i, j, index), constant in derivation.constants.items():
+        blocks[i][j][index] = constant
+    for (i, j, index), entry in zip(derivation.places, entries, strict=True):
+        blocks[i][j][index] = entry
+    return [
+        [block.reshape((*y.shape, *x.shape)) for block, x in zip(row, leaves, strict=True)]
+        for row, y in zip(blocks, outputs, strict=True)
+    ]
+
+
+def _dtype(y: np.dtype[Any], x: np.dtype[Any]) -> np.dtype[Any]:
+    return y if y.kind == "f" else x
+
+
+def _notes(values: Sequence[Any], blocks: Sequence[Sequence[np.ndarray]]) -> list[str]:
+    finite = all(np.isfinite(np.asarray(y)).all() for y in values)
+    undefined = any(np.isnan(block).any() for row in blocks for block in row)
+    if finite and undefined:
+        return ["the formula of the derivative is undefined here (such as 0/0 or ∞/∞)"]
+    return []

@@ -1,0 +1,176 @@
+"""The interpreter: the readable reference that runs a graph one equation at a time.
+
+The same graph runs over four domains, since a primitive knows its value in each of them:
+
+* ``numpy``: arrays, the ordinary case;
+* ``complex``: arrays with an imaginary perturbation, for the complex step; an operation
+  without an analytic form is refused;
+* ``mpmath``: object arrays of ``mpf``, for the high-precision truth;
+* ``sympy``: object arrays of symbols, for formulas.
+
+Values are freed after their last use.  Reading on: ``engines/objects.py`` has the object
+domains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from diffkit.errors import InputError, NotAnalyticError
+from diffkit.graph.arena import Arena
+from diffkit.graph.ir import INPUT, LITERAL, Columns, Graph, Operation
+from diffkit.graph.sources import place_of
+
+__all__ = ["DOMAINS", "Program", "example_value", "program_of", "run"]
+
+DOMAINS = ("numpy", "complex", "mpmath", "sympy")
+
+
+class Program:
+    """The steps of one graph over one domain: (function, operands, node, nodes to free)."""
+
+    __slots__ = ("literals", "steps")
+
+    def __init__(self, graph: Graph, domain: str) -> None:
+        columns = graph.columns
+        keep = set(graph.output_nodes)
+        free_after = _last_uses(columns, keep)
+        self.steps: list[tuple[Callable[..., Any], tuple[int, ...], int, tuple[int, ...]]] = []
+        self.literals = {
+            node: _literal(value, domain) for node, value in columns.values.items()
+        }  # fmt: skip
+        for node in graph.equation_nodes():
+            function = implementation(columns, node, domain)
+            self.steps.append(
+                (function, columns.operands[node], node, tuple(free_after.get(node, ())))
+            )
+
+
+def _last_uses(columns: Columns, keep: set[int]) -> dict[int, list[int]]:
+    """Equation → the nodes whose last reader it is."""
+    last: dict[int, int] = {}
+    for node, operands in enumerate(columns.operands):
+        for operand in operands:
+            last[operand] = node
+    freed: dict[int, list[int]] = {}
+    for node, reader in last.items():
+        if node not in keep and columns.operations[node] is not LITERAL:
+            freed.setdefault(reader, []).append(node)
+    return freed
+
+
+def _literal(value: Any, domain: str) -> Any:
+    if domain in ("numpy", "complex"):
+        return value
+    from diffkit.engines.objects import to_objects
+
+    return to_objects(value, domain)
+
+
+def implementation(columns: Columns, node: int, domain: str) -> Callable[..., Any]:
+    """The function that computes one equation over a domain.
+
+    Raises
+    ------
+    NotAnalyticError
+        Over the complex domain, for an operation without an analytic form.
+    """
+    operation = columns.operations[node]
+    if domain == "numpy":
+        return _with_params(operation.primitive.value, operation)
+    if domain == "complex":
+        return _analytic(columns, node, operation)
+    from diffkit.engines.objects import object_implementation
+
+    return object_implementation(columns, node, domain)
+
+
+def _with_params(function: Callable[..., Any], operation: Operation) -> Callable[..., Any]:
+    return partial(function, **operation.kwargs) if operation.kwargs else function
+
+
+def _analytic(columns: Columns, node: int, operation: Operation) -> Callable[..., Any]:
+    form = operation.primitive.analytic
+    if form is None:
+        raise NotAnalyticError(
+            f"{operation.name} has no analytic form here, so the complex step does not apply",
+            where=place_of(columns.sources[node]) or None,
+            hint='use method="forward" or method="reverse".',
+        )
+    return _with_params(operation.primitive.value if form is True else form, operation)
+
+
+def program_of(graph: Graph, domain: str = "numpy") -> Program:
+    """The program of a graph over a domain, made once."""
+    key = ("program", domain)
+    program = graph.cache.get(key)
+    if program is None:
+        if domain not in DOMAINS:
+            raise InputError(f"unknown domain {domain!r}", hint=f"use one of {DOMAINS}.")
+        program = graph.cache[key] = Program(graph, domain)
+    return program
+
+
+def run(graph: Graph, values: Sequence[Any], domain: str = "numpy") -> list[Any]:
+    """The outputs of a graph at these input values, one per ``graph.input_nodes``.
+
+    Shapes and dtypes are those of the inputs; over ``mpmath`` and ``sympy`` an array is an
+    object array and a scalar the object itself.
+
+    >>> from diffkit.capture.capturing import trace
+    >>> graph = trace(lambda x: x * x, 3.0)
+    >>> float(run(graph, [4.0])[0])
+    16.0
+    """
+    program = program_of(graph, domain)
+    state: dict[int, Any] = dict(program.literals)
+    state.update(zip(graph.input_nodes, values, strict=True))
+    with np.errstate(all="ignore"):
+        for function, operands, node, freed in program.steps:
+            state[node] = function(*[state[operand] for operand in operands])
+            for dead in freed:
+                del state[dead]
+    return [state[node] for node in graph.output_nodes]
+
+
+def run_all(graph: Graph, values: Sequence[Any], domain: str = "numpy") -> dict[int, Any]:
+    """The value of every node, for tables, drawings and diagnoses."""
+    program = program_of(graph, domain)
+    state: dict[int, Any] = dict(program.literals)
+    state.update(zip(graph.input_nodes, values, strict=True))
+    with np.errstate(all="ignore"):
+        for function, operands, node, _ in program.steps:
+            state[node] = function(*[state[operand] for operand in operands])
+    return state
+
+
+def example_value(arena: Arena, node: int) -> Any:
+    """The value of a node at the inputs that capture was called with."""
+    examples = arena.examples
+    wanted, stack = [], [node]
+    seen = set()
+    while stack:
+        current = stack.pop()
+        if current in examples or current in seen:
+            continue
+        seen.add(current)
+        if arena.operations[current] is LITERAL:
+            examples[current] = arena.values[current]
+            continue
+        wanted.append(current)
+        stack += arena.operands[current]
+    with np.errstate(all="ignore"):
+        for current in sorted(wanted):
+            operands = [examples[operand] for operand in arena.operands[current]]
+            operation = arena.operations[current]
+            examples[current] = operation.primitive.value(*operands, **operation.kwargs)
+    return examples[node]
+
+
+def is_input(columns: Columns, node: int) -> bool:
+    """Whether a node is an input of its graph."""
+    return columns.operations[node] is INPUT

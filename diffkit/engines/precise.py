@@ -1,0 +1,389 @@
+"""The truth: derivatives to many digits, independent of diffkit's differentiation rules.
+
+The value graph is run over mpmath numbers of 100 digits and differenced,
+
+    c(h) = (f(x + h) − f(x − h)) / 2h,    f′(x) = (4 c(h) − c(2h)) / 3 + O(h⁴),
+
+with h ≈ 10^(−digits/3)·|x|: two thirds of the digits survive.  c(h) and c(2h) must agree to
+20 digits; where they do not (a derivative far smaller than the function, or exactly zero) the
+digits are doubled until they do or until the slope is below every double.  No rule of ours is
+used, only values.
+
+Differences cost four runs per input.  Above a budget the reverse-mode graph is run over mpmath
+once instead, and certified by such differences along random directions: ⟨∇f, v⟩ must equal the
+slope of t ↦ f(x + tv).
+
+Note [Kinks in the truth].  At a kink the central difference is the mean of the two slopes.
+Slopes from the left and the right whose gap does not shrink with h are a kink, slopes that
+grow as h shrinks are infinite; both are said in ``Truth.notes``.
+Reading on: Press et al., *Numerical Recipes*, 3rd ed., §5.7, for the balance of the errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, log2
+from typing import Any
+
+import numpy as np
+
+from diffkit.engines.interpret import run
+from diffkit.engines.objects import to_objects
+from diffkit.errors import InputError
+from diffkit.graph.ir import Graph
+from diffkit.graph.sources import place_of
+from diffkit.lazy import mp
+
+__all__ = ["DIGITS", "Truth", "distance", "true_derivatives", "true_slope"]
+
+DIGITS = 100
+FEWEST_DIGITS = 30
+MOST_DIGITS = 800  # doubled at most to this: h² f‴ is then below the smallest double
+REDUCED_DIGITS = 40  # for graphs beyond HEAVY_FLOPS
+
+# Differences are used up to this many scalars and floating-point operations in all, about a
+# second of mpmath; beyond them the reverse graph is.
+MOST_SCALARS = 200
+DIFFERENCE_FLOPS = 1_000_000
+HEAVY_FLOPS = 200_000_000
+
+# c(h) and c(2h) agree to this, four digits more than a double can show.
+AGREEMENT = "1e-20"
+# Below this no double is left but zero.
+VANISHING = "1e-330"
+# Changes smaller than this power of the working precision are rounding noise.
+NOISE_POWER = 0.75
+# A gap between left and right slopes, relative to them, that is worth a second look.
+VISIBLE_GAP = 1e-6
+# A smooth gap halves with h and a smooth slope stays: half way to what a kink would do.
+GAP_PERSISTS, SLOPE_GROWS = 0.75, 1.1
+
+DIRECTIONS = 3
+DIRECTION_SEED = 20_24
+MOST_DIRECTION_PARTS = 1 << 10  # directions are k/1024: exact in every dtype
+
+BITS_PER_DIGIT = log2(10)
+
+
+@dataclass
+class Truth:
+    """Values and Jacobian blocks as object arrays of mpmath numbers.
+
+    ``blocks[i][j]`` has shape ``y.shape + x.shape``; ``digits`` is the working precision;
+    ``certified`` says that an independent check of the digits held, and ``how`` what was done.
+    """
+
+    values: list[Any]
+    blocks: list[list[np.ndarray]]
+    digits: int
+    certified: bool
+    how: str
+    notes: list[str] = field(default_factory=list)
+
+
+def true_derivatives(
+    graph: Graph,
+    leaves: Sequence[Any],
+    wrt: Sequence[int],
+    digits: int = DIGITS,
+    gradient: Callable[[Graph, Sequence[int]], Graph] | None = None,
+) -> Truth:
+    """The values and derivatives of a value graph, to about two thirds of ``digits``.
+
+    Parameters
+    ----------
+    graph, leaves
+        The value graph and the inputs; floats are taken as the exact binary numbers they are.
+    wrt
+        The positions of the leaves to differentiate by.
+    digits
+        The working precision, from 30 to 800.
+    gradient
+        Makes the reverse graph (outputs, then gradients) of a graph with one scalar output;
+        used beyond the budget for differences, and certified.
+
+    Raises
+    ------
+    InputError
+        When ``digits`` is out of range.
+
+    Source: central differences with one Richardson step (Richardson 1911).
+
+    >>> from diffkit.capture.capturing import trace
+    >>> truth = true_derivatives(trace(lambda x: x * x * x, 2.0), [2.0], [0])
+    >>> float(truth.blocks[0][0][()]), truth.certified
+    (12.0, True)
+    """
+    if not (isinstance(digits, int) and FEWEST_DIGITS <= digits <= MOST_DIGITS):
+        raise InputError(
+            f"the truth needs {FEWEST_DIGITS} to {MOST_DIGITS} digits, not {digits!r}",
+            hint=f"leave it at {DIGITS}.",
+        )
+    scalars = sum(int(np.size(leaves[place])) for place in wrt)
+    flops = graph.flops()
+    cheap = scalars <= MOST_SCALARS and flops * (4 * scalars + 1) <= DIFFERENCE_FLOPS
+    one_number = [graph.columns.avals[node].shape for node in graph.output_nodes] == [()]
+    if flops > HEAVY_FLOPS:
+        digits = min(digits, REDUCED_DIGITS)
+    if cheap or gradient is None or not one_number:
+        return _Differences(graph, leaves, digits).truth(wrt, digits, adaptive=cheap)
+    return _certified_reverse(graph, leaves, wrt, digits, gradient)
+
+
+# Differences ---------------------------------------------------------------------------------
+
+
+class _Differences:
+    """Runs of a value graph at displaced points, over mpmath."""
+
+    def __init__(self, graph: Graph, leaves: Sequence[Any], digits: int) -> None:
+        self.graph = graph
+        self.guards = graph.guards
+        outputs = [*graph.output_nodes, *(guard.node for guard in graph.guards)]
+        self.extended = Graph(graph.columns, graph.input_nodes, outputs)
+        self.count = len(graph.output_nodes)
+        with mp.workdps(digits):
+            self.leaves = [to_objects(_plain(leaf), "mpmath") for leaf in leaves]
+        self.bases: dict[int, list[Any]] = {}
+        self.notes: dict[str, None] = {}
+        self.converged = True
+
+    def run(self, leaves: Sequence[Any]) -> list[Any]:
+        """The outputs at these leaves; a guard that changes is noted."""
+        found = run(self.extended, leaves, domain="mpmath")
+        for guard, value in zip(self.guards, found[self.count :], strict=True):
+            if bool(np.all(value)) != bool(guard.outcome):
+                where = place_of(guard.source)
+                self.note(
+                    "a branch changes at this very point, so the derivative is that of the "
+                    f"branch taken ({where})"
+                )
+        return [_cells(y) for y in found[: self.count]]
+
+    def note(self, text: str) -> None:
+        """Keep a note once."""
+        self.notes.setdefault(text)
+
+    def base(self, digits: int) -> list[Any]:
+        """The outputs at the point itself, once per precision."""
+        if digits not in self.bases:
+            self.bases[digits] = self.run(self.leaves)
+        return self.bases[digits]
+
+    def truth(self, wrt: Sequence[int], digits: int, adaptive: bool) -> Truth:
+        """Every block by differences."""
+        with mp.workdps(digits):
+            values = self.base(digits)
+        columns = [self._leaf(place, digits, adaptive) for place in wrt]
+        blocks = [[column[i] for column in columns] for i in range(self.count)]
+        how = f"central differences of the value graph, {digits} digits"
+        return Truth(values, blocks, digits, self.converged, how, list(self.notes))
+
+    def _leaf(self, place: int, digits: int, adaptive: bool) -> list[np.ndarray]:
+        leaf = self.leaves[place]
+        shape = np.shape(leaf)
+        items = [leaf] if shape == () else list(leaf.reshape(-1))
+        shapes = [y.shape for y in self.bases[digits]]
+        blocks = [np.empty((*out, len(items)), dtype=object) for out in shapes]
+        for element, x in enumerate(items):
+            column = self._column(place, element, x, digits, adaptive)
+            for block, slopes in zip(blocks, column, strict=True):
+                block[..., element] = slopes
+        return [b.reshape((*out, *shape)) for b, out in zip(blocks, shapes, strict=True)]
+
+    def _column(
+        self, place: int, element: int, x: Any, digits: int, adaptive: bool
+    ) -> list[np.ndarray]:
+        """The slopes along one scalar; with more digits until they agree."""
+        most = MOST_DIGITS if adaptive else digits
+        while True:
+            with mp.workdps(digits):
+                slopes = self._slopes(lambda t: self._displaced(place, element, t), x, digits)
+                settled = all(slope.settled for column in slopes for slope in column.flat)
+            if settled or 2 * digits > most:
+                break
+            digits *= 2
+        self.converged &= settled
+        for slope in (slope for column in slopes for slope in column.flat if slope.note):
+            self.note(slope.note)
+        return [_each(lambda slope: slope.value, column) for column in slopes]
+
+    def _displaced(self, place: int, element: int, t: Any) -> list[Any]:
+        leaf = self.leaves[place]
+        if np.shape(leaf) == ():
+            moved = leaf + t
+        else:
+            moved = leaf.copy()
+            moved.reshape(-1)[element] += t
+        return self.run([*self.leaves[:place], moved, *self.leaves[place + 1 :]])
+
+    def _slopes(self, at: Callable[[Any], list[Any]], x: Any, digits: int) -> list[np.ndarray]:
+        h = _step(x, digits)
+        points = [at(k * h) for k in (-2, -1, 1, 2)]
+        rows = zip(self.base(digits), *points, strict=True)
+        return [_each(lambda *y: _slope(*y, h, digits), *row) for row in rows]
+
+
+@dataclass(slots=True)
+class _Slope:
+    value: Any
+    settled: bool = True
+    note: str = ""
+
+
+def _slope(y: Any, ll: Any, left: Any, right: Any, rr: Any, h: Any, digits: int) -> _Slope:
+    """One slope from f(x), f(x − 2h), f(x − h), f(x + h), f(x + 2h); Note [Kinks in the truth]."""
+    if isinstance(y, (bool, np.generic)):
+        return _Slope(mp.mpf(0))
+    if not mp.isfinite(y):
+        return _Slope(mp.nan, note="the value itself is not finite")
+    sides = [mp.isfinite(ll) and mp.isfinite(left), mp.isfinite(right) and mp.isfinite(rr)]
+    if not all(sides):
+        return _one_sided(y, left, ll, -h) if sides[0] else _one_sided(y, right, rr, h)
+    near, far = (right - left) / (2 * h), (rr - ll) / (4 * h)
+    noise = mp.mpf(10) ** (-NOISE_POWER * digits) * abs(y)
+    if abs(right - left) > noise and abs(near) > SLOPE_GROWS * abs(far):
+        return _Slope(mp.sign(near) * mp.inf, note="the slope is infinite here")
+    if _is_kink(y, ll, left, right, rr, noise):
+        slopes = f"{mp.nstr((y - left) / h, 6)} and {mp.nstr((right - y) / h, 6)}"
+        return _Slope(near, note=f"a kink: the slopes are {slopes}, and their mean is shown")
+    value = (4 * near - far) / 3
+    if abs(value) < mp.mpf(VANISHING):
+        return _Slope(mp.mpf(0))
+    return _Slope(value, settled=abs(near - far) <= mp.mpf(AGREEMENT) * abs(value))
+
+
+def _is_kink(y: Any, ll: Any, left: Any, right: Any, rr: Any, noise: Any) -> bool:
+    gap, wide = abs(left - 2 * y + right), abs(ll - 2 * y + rr) / 2
+    rise = max(abs(right - y), abs(y - left))
+    return gap > noise and gap > VISIBLE_GAP * rise and gap > GAP_PERSISTS * wide
+
+
+def _one_sided(y: Any, near: Any, far: Any, h: Any) -> _Slope:
+    if not (mp.isfinite(near) and mp.isfinite(far)):
+        return _Slope(mp.nan, note="an isolated point: no slope from either side")
+    first, second = (near - y) / h, (far - y) / (2 * h)
+    if abs(first) > SLOPE_GROWS * abs(second):
+        return _Slope(mp.sign(first) * mp.inf, note="the slope is infinite here")
+    return _Slope(2 * first - second, note="the edge of the domain: a one-sided slope is shown")
+
+
+def _step(x: Any, digits: int) -> Any:
+    """h ≈ 10^(−digits/3)·|x|, a power of two, so that x ± h is exact."""
+    exponent = mp.frexp(x)[1] if mp.isfinite(x) and x != 0 else 0
+    return mp.ldexp(mp.mpf(1), int(exponent) - ceil(digits / 3 * BITS_PER_DIGIT))
+
+
+# The reverse graph, certified ----------------------------------------------------------------
+
+
+def _certified_reverse(
+    graph: Graph,
+    leaves: Sequence[Any],
+    wrt: Sequence[int],
+    digits: int,
+    gradient: Callable[[Graph, Sequence[int]], Graph],
+) -> Truth:
+    differences = _Differences(graph, leaves, digits)
+    with mp.workdps(digits):
+        outputs = run(gradient(graph, list(wrt)), differences.leaves, domain="mpmath")
+        value, gradients = _cells(outputs[0]), [_cells(y) for y in outputs[1:]]
+        held = _held_directions(differences, gradients, wrt, digits)
+    certified = held == DIRECTIONS
+    how = (
+        f"the reverse graph, {digits} digits; {held} of {DIRECTIONS} random directional "
+        "differences of the value graph agree to 20 digits"
+    )
+    return Truth([value], [gradients], digits, certified, how, list(differences.notes))
+
+
+def _held_directions(
+    differences: _Differences, gradients: Sequence[Any], wrt: Sequence[int], digits: int
+) -> int:
+    """How many random directions v have ⟨∇f, v⟩ equal to the central difference along v."""
+    generator = np.random.default_rng(DIRECTION_SEED)
+    h = _step(mp.mpf(1), digits)
+    held = 0
+    for _ in range(DIRECTIONS):
+        v = [_direction(generator, gradient.shape) for gradient in gradients]
+        terms = [(g * v_leaf).reshape(-1) for g, v_leaf in zip(gradients, v, strict=True)]
+        products = [term for leaf_terms in terms for term in leaf_terms]
+        right, left = (_run_along(differences, wrt, v, t) for t in (h, -h))
+        slope = (right - left) / (2 * h)
+        size = mp.fsum(abs(term) for term in products)
+        held += bool(abs(mp.fsum(products) - slope) <= mp.mpf(AGREEMENT) * size)
+    return held
+
+
+def _direction(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    parts = generator.integers(-MOST_DIRECTION_PARTS, MOST_DIRECTION_PARTS + 1, shape)
+    return _cells(to_objects(np.asarray(parts / MOST_DIRECTION_PARTS), "mpmath"))
+
+
+def _run_along(
+    differences: _Differences, wrt: Sequence[int], v: Sequence[np.ndarray], t: Any
+) -> Any:
+    leaves = list(differences.leaves)
+    for place, direction in zip(wrt, v, strict=True):
+        moved = leaves[place] + t * direction
+        leaves[place] = moved.item() if np.shape(leaves[place]) == () else moved
+    return differences.run(leaves)[0].item()
+
+
+# Small helpers -------------------------------------------------------------------------------
+
+
+def _plain(leaf: Any) -> Any:
+    array = np.asarray(leaf)
+    return array[()] if array.ndim == 0 else array
+
+
+def _cells(value: Any) -> np.ndarray:
+    """A value as an object array, with shape () for a scalar."""
+    if isinstance(value, np.ndarray):
+        return value
+    cell = np.empty((), dtype=object)
+    cell[()] = value
+    return cell
+
+
+def _each(function: Callable[..., Any], *arrays: Any) -> np.ndarray:
+    """Apply a function to the elements of object arrays of one shape."""
+    result = np.empty(arrays[0].shape, dtype=object)
+    flat = result.reshape(-1)
+    for place, items in enumerate(zip(*(a.reshape(-1) for a in arrays), strict=True)):
+        flat[place] = function(*items)
+    return result
+
+
+def true_slope(f: Callable[[Any], Any], x: float) -> Any:
+    """The derivative of a function of one number, as an mpmath number.
+
+    Raises
+    ------
+    CaptureError
+        When the function cannot be captured.
+
+    >>> float(true_slope(lambda x: 1.0 / x, 2.0))
+    -0.25
+    """
+    from diffkit.capture.capturing import capture
+
+    graph = capture(f, (np.float64(x),))
+    return true_derivatives(graph, [np.float64(x)], [0]).blocks[0][0].item()
+
+
+def distance(value: float, exact: Any) -> float:
+    """|value − exact| as a float, without rounding before the subtraction.
+
+    ``exact`` is a number, a Fraction or an mpmath number.
+
+    >>> distance(0.5, Fraction(1, 2))
+    0.0
+    """
+    with mp.workdps(DIGITS):
+        if isinstance(exact, Fraction):
+            exact = mp.mpf(exact.numerator) / exact.denominator
+        return float(abs(mp.mpf(float(value)) - exact))

@@ -1,0 +1,226 @@
+"""Small functions that generated code calls on one element at a time.
+
+A primitive's ``emit`` template uses neutral names (``tanh``, ``select``, ``maximum``).  Most of
+them are functions of Python's ``math`` that Numba compiles to calls into the C library; what is
+missing there, or wrong for NaN, infinities or signed zeros, is written here:
+
+    maximum(a, b) = a if a ≥ b or a ≠ a else b,      since Python's max(a, b) loses NaN,
+    logistic(x)   = 1 / (1 + e⁻ˣ), or eˣ / (1 + eˣ) for x < 0, so that eˣ never overflows.
+
+Every function keeps the type of its operands: constants are made with ``type(x)``, so that
+float32 stays float32.  The text of this module is part of the name of all generated code
+(``engines/cache.py``).  It imports Numba and is therefore imported late.
+
+Reading on: Higham 1993, *The accuracy of floating point summation*, for the pairwise sum.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+__all__ = [
+    "FLAGS", "floor_divide", "integer_floor_divide", "integer_remainder", "lane_sum", "logistic",
+    "maximum", "minimum", "remainder", "select", "sign", "softplus", "vector", "xlogy",
+]  # fmt: skip
+
+# No fastmath: it breaks NaN, and contraction would round differently from the interpreter.
+FLAGS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "nogil": True}
+
+
+def vector(scalar: Any) -> Any:
+    """The Numba type of a contiguous vector of scalars that a kernel only reads.
+
+    >>> vector(types.float64)
+    Array(float64, 1, 'C', True, aligned=True)
+    """
+    return types.Array(scalar, 1, "C", readonly=True)
+
+
+@njit(**FLAGS)
+def select(condition: Any, chosen: Any, other: Any) -> Any:
+    """``chosen`` where the condition holds and ``other`` elsewhere.
+
+    >>> select(True, 1.0, 2.0)
+    1.0
+    """
+    return chosen if condition else other
+
+
+@njit(**FLAGS)
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of two; NaN if either is NaN, as ``numpy.maximum``.
+
+    >>> maximum(1.0, 2.0)
+    2.0
+    """
+    return a if (a >= b or a != a) else b
+
+
+@njit(**FLAGS)
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of two; NaN if either is NaN, as ``numpy.minimum``.
+
+    >>> minimum(1.0, 2.0)
+    1.0
+    """
+    return a if (a <= b or a != a) else b
+
+
+@njit(**FLAGS)
+def sign(x: Any) -> Any:
+    """−1, 0 or 1, and NaN for NaN, as ``numpy.sign``.
+
+    >>> sign(-3.0)
+    -1.0
+    """
+    zero = type(x)(0)
+    if x > zero:
+        return type(x)(1)
+    if x < zero:
+        return type(x)(-1)
+    return zero if x == zero else x
+
+
+@njit(**FLAGS)
+def logistic(x: Any) -> Any:
+    """1 / (1 + e⁻ˣ), without overflow for large negative x.
+
+    >>> logistic(0.0)
+    0.5
+    """
+    one = type(x)(1)
+    if x >= type(x)(0):
+        return one / (one + math.exp(-x))
+    e = math.exp(x)
+    return e / (one + e)
+
+
+@njit(**FLAGS)
+def softplus(x: Any) -> Any:
+    """log(1 + eˣ) = max(x, 0) + log1p(e^−|x|), without overflow.
+
+    >>> softplus(1000.0)
+    1000.0
+    """
+    return maximum(x, type(x)(0)) + math.log1p(math.exp(-abs(x)))
+
+
+@njit(**FLAGS)
+def xlogy(a: Any, b: Any) -> Any:
+    """a·log b, and 0 where a = 0.
+
+    >>> xlogy(0.0, 0.0)
+    0.0
+    """
+    return a * math.log(b if a != type(a)(0) else type(b)(1))
+
+
+@njit(**FLAGS)
+def floor_divide(a: Any, b: Any) -> Any:
+    """⌊a/b⌋ of floats, as ``numpy.floor_divide``: exact where a/b alone would round up.
+
+    >>> floor_divide(-1.0, 3.0)
+    -1.0
+    """
+    zero, one = type(a)(0), type(a)(1)
+    if b == zero:
+        return a / b
+    rest = math.fmod(a, b)
+    quotient = (a - rest) / b
+    if rest != zero and (b < zero) != (rest < zero):
+        quotient -= one
+    if quotient == zero:
+        return type(a)(math.copysign(zero, a / b))
+    whole = np.floor(quotient)
+    return whole + one if quotient - whole > type(a)(0.5) else whole
+
+
+@njit(**FLAGS)
+def remainder(a: Any, b: Any) -> Any:
+    """a − b⌊a/b⌋ of floats, with the sign of b, as ``numpy.remainder``.
+
+    >>> remainder(-1.0, 3.0)
+    2.0
+    """
+    zero = type(a)(0)
+    rest = math.fmod(a, b)
+    if rest == zero:
+        return type(a)(math.copysign(zero, b))
+    return rest + b if (b < zero) != (rest < zero) else rest
+
+
+@njit(**FLAGS)
+def integer_floor_divide(a: Any, b: Any) -> Any:
+    """⌊a/b⌋ of integers, and 0 for b = 0, as NumPy.
+
+    >>> integer_floor_divide(-1, 3)
+    -1
+    """
+    return a // b if b != type(b)(0) else type(a)(0)
+
+
+@njit(**FLAGS)
+def integer_remainder(a: Any, b: Any) -> Any:
+    """a − b⌊a/b⌋ of integers, and 0 for b = 0, as NumPy.
+
+    >>> integer_remainder(-1, 3)
+    2
+    """
+    return a % b if b != type(b)(0) else type(a)(0)
+
+
+# The two sizes of NumPy's pairwise summation (numpy/_core/src/umath/loops_utils.h.src):
+# eight running sums, and blocks of 128.
+_ACCUMULATORS = 8
+_BLOCK = 128
+
+
+@njit(**FLAGS)
+def lane_sum(values: Any) -> Any:
+    """The sum of a vector, added in the order in which ``numpy.sum`` adds.
+
+    Its rounding error grows with log n, not with n (Higham 1993).
+
+    >>> lane_sum(np.arange(5.0))
+    10.0
+    """
+    # NumPy starts at +0, so that the sum of negative zeros is +0.
+    return values.dtype.type(0) + _pairwise_sum(values, 0, values.shape[0])
+
+
+@njit(**FLAGS)
+def _pairwise_sum(values: Any, start: int, count: int) -> Any:
+    if count < _ACCUMULATORS:
+        total = values.dtype.type(0)
+        for i in range(start, start + count):
+            total += values[i]
+        return total
+    if count <= _BLOCK:
+        return _block_sum(values, start, count)
+    half = count // 2
+    half -= half % _ACCUMULATORS
+    return _pairwise_sum(values, start, half) + _pairwise_sum(values, start + half, count - half)
+
+
+@njit(**FLAGS)
+def _block_sum(v: Any, start: int, count: int) -> Any:
+    r0, r1, r2, r3 = v[start], v[start + 1], v[start + 2], v[start + 3]
+    r4, r5, r6, r7 = v[start + 4], v[start + 5], v[start + 6], v[start + 7]
+    whole = count - count % _ACCUMULATORS
+    for i in range(start + _ACCUMULATORS, start + whole, _ACCUMULATORS):
+        r0 += v[i]
+        r1 += v[i + 1]
+        r2 += v[i + 2]
+        r3 += v[i + 3]
+        r4 += v[i + 4]
+        r5 += v[i + 5]
+        r6 += v[i + 6]
+        r7 += v[i + 7]
+    total = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
+    for i in range(start + whole, start + count):
+        total += v[i]
+    return total

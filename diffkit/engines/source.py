@@ -1,0 +1,331 @@
+"""A graph as source code that a person can read, change and run.
+
+    def f(x, y):
+        a = np.log(x)          # example.py:3
+        b = x * y              # example.py:3
+        return a + b
+
+With ``target="numpy"`` every primitive prints, one statement per equation, with the user's own
+variable names and lines; running the text gives the numbers of the graph.  With
+``target="numba"`` the text is what the compiled engine compiles (scalar and elementwise graphs;
+arrays come and go as flat vectors).  Printing a derivative's graph shows what a source
+transformation tool would have written (Griewank & Walther 2008, chapter 6).
+
+How one elementwise operation is written stands in ``engines/emitting.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit.engines.emitting import NUMPY, Names, constant, dtype_text, expression, writable
+from diffkit.errors import InputError
+from diffkit.graph.avals import Aval
+from diffkit.graph.ir import INPUT, LITERAL, Graph, Operation
+from diffkit.graph.sources import line_of
+
+__all__ = ["TARGETS", "to_source"]
+
+TARGETS = ("numpy", "numba")
+_COMMENT_COLUMN = 44  # comments are not pushed further right than this by one long statement
+_INLINE_ELEMENTS = 4  # array constants up to this size stand where they are used
+
+# NumPy has no such functions; their text comes before the function that uses them.
+_HELPERS = {
+    "logistic": """\
+def logistic(x):
+    e = np.exp(-np.abs(x))  # never overflows
+    return np.where(np.asarray(x) >= 0, 1, e) / (1 + e)
+""",
+    "logsumexp": """\
+def logsumexp(x, axis):
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isinf(top), 0, top).astype(top.dtype)
+    total = np.log(np.sum(np.exp(x - top), axis=axis))
+    return total + np.reshape(top, np.shape(total))
+""",
+    "softmax": """\
+def softmax(x, axis):
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    weights = np.where(np.isinf(top), x == np.inf, np.exp(x - top))
+    total = np.sum(weights, axis=axis, keepdims=True)
+    return (weights / np.where(total == 0, 1, total)).astype(x.dtype)
+""",
+}
+
+
+def to_source(graph: Graph, name: str = "f", target: str = "numpy") -> str:
+    """The graph as the source code of a Python module with one function.
+
+    Parameters
+    ----------
+    graph
+        Any graph; for ``target="numba"`` one that the compiled engine takes.
+    name
+        The function's name.
+    target
+        ``"numpy"`` or ``"numba"``.
+
+    Returns
+    -------
+    str
+        Text that runs as it stands.  The function takes the graph's inputs (arrays and NumPy
+        scalars of the graph's dtypes) and returns its outputs, a tuple if there are several.
+
+    Raises
+    ------
+    InputError
+        For an unknown target, or a name that is no identifier.
+    EngineError
+        For ``target="numba"`` and an operation that cannot be compiled.
+
+    >>> import diffkit as dk
+    >>> print(to_source(dk.parse("x*y + 1")))
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def f(x, y):
+        a = x * y
+        b = a + 1.0
+        return b
+    <BLANKLINE>
+    """
+    if not name.isidentifier():
+        raise InputError(f"{name!r} cannot name a function", hint="use a Python identifier.")
+    if target == "numba":
+        from diffkit.engines.specialise import kernel_of, kernel_source
+
+        return kernel_source(kernel_of(graph), name, cached=False)
+    if target != "numpy":
+        raise InputError(f"unknown target {target!r}", hint=f"use one of {', '.join(TARGETS)}.")
+    return _Writer(graph, name).module()
+
+
+class _Writer:
+    """Writes one graph as NumPy code."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph = graph
+        self.columns = graph.columns
+        self.title = name
+        self.names = Names([name, "np", "special", "REGISTRY", *_HELPERS])
+        self.texts: dict[int, str] = dict(self.names.of(graph))
+        self.constants: list[str] = []
+        for node, value in self.columns.values.items():
+            self.texts[node] = self._literal(value)
+
+    def module(self) -> str:
+        """The whole text: imports, helpers, large constants, and the function."""
+        rows = [row for node in self.graph.equation_nodes() for row in self._rows(node)]
+        arguments = ", ".join(self.texts[node] for node in self.graph.input_nodes)
+        outputs = ", ".join(self.texts[node] for node in self.graph.output_nodes)
+        body = [f"def {self.title}({arguments}):", *_with_comments(rows), f"    return {outputs}"]
+        text = "\n".join(body)
+        helpers = [helper for name, helper in _HELPERS.items() if f"{name}(" in text]
+        parts = ["\n".join(_imports(text)), *helpers]
+        if self.constants:
+            parts.append("\n".join(self.constants))
+        return "\n\n\n".join([*(part.rstrip() for part in parts), text]) + "\n"
+
+    def _literal(self, value: Any) -> str:
+        """A constant where it is used, or the name of one that is defined before the function."""
+        array = np.asarray(value)
+        if array.ndim == 0:
+            return constant(array)
+        text = array_text(array)
+        if array.size <= _INLINE_ELEMENTS:
+            return text
+        name = self.names.unique("constant")
+        self.constants.append(f"{name} = {text}")
+        return name
+
+    def _rows(self, node: int) -> list[tuple[str, str]]:
+        """The statements of one equation, each with the user's line."""
+        columns = self.columns
+        operation, out = columns.operations[node], columns.avals[node]
+        operands = columns.operands[node]
+        texts, avals = [self.texts[i] for i in operands], [columns.avals[i] for i in operands]
+        if operands and all(columns.operations[i] is LITERAL for i in operands):
+            # plain numbers would follow Python's rules: an error for 1/0, no dtype
+            texts = [f"np.asarray({text}, {dtype_text(a.dtype)})" for text, a in
+                     zip(texts, avals, strict=True)]  # fmt: skip
+        line, target = line_of(columns.sources[node]), self.texts[node]
+        if operation.name == "scatter_add":
+            statements = _scatter_add(target, operation, texts, out)
+        else:
+            statements = [f"{target} = {_right_side(operation, texts, avals, out)}"]
+        return [(statement, line) for statement in statements]
+
+
+def _imports(text: str) -> list[str]:
+    lines = ["import numpy as np"]
+    if "special." in text:
+        lines.append("from scipy import special")
+    if "REGISTRY[" in text:
+        lines += ["", "import diffkit", "from diffkit.graph.primitive import REGISTRY"]
+    return lines
+
+
+def _with_comments(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Statements with the user's lines as comments, aligned where they are short."""
+    width = max((len(text) for text, line in rows if line), default=0)
+    width = min(width, _COMMENT_COLUMN)
+    return [f"    {text:{width}}  # {line}" if line else f"    {text}" for text, line in rows]
+
+
+def array_text(array: np.ndarray) -> str:
+    """An array as code with its exact values and dtype.
+
+    >>> array_text(np.array([0.1, np.nan], np.float32))
+    'np.array([0.1, np.nan], np.float32)'
+    """
+    if array.size == 0:
+        return f"np.zeros({array.shape}, {dtype_text(array.dtype)})"
+    return f"np.array({_nested(array)}, {dtype_text(array.dtype)})"
+
+
+def _nested(array: np.ndarray) -> str:
+    if array.ndim:
+        return f"[{', '.join(_nested(np.asarray(part)) for part in array)}]"
+    if array.dtype.kind != "f":
+        return repr(array.item())
+    text = constant(array)
+    start = text.find("(") + 1 if text.endswith(")") else 0
+    return text[start:-1] if start else text
+
+
+# Operations that are not elementwise ---------------------------------------------------------
+
+
+def _right_side(
+    operation: Operation, texts: Sequence[str], avals: Sequence[Aval], out: Aval
+) -> str:
+    writer = _WRITERS.get(operation.name)
+    if writer is not None:
+        return writer(texts, avals, **operation.kwargs)
+    if writable(operation):
+        return expression(NUMPY, operation, texts, avals, out)
+    # a primitive that has no text of its own, such as one that a user has registered
+    params = [f"{key}={value!r}" for key, value in operation.params]
+    return f"REGISTRY[{operation.name!r}].value({', '.join([*texts, *params])})"
+
+
+def _axis(axes: tuple[int, ...]) -> str:
+    return str(axes[0]) if len(axes) == 1 else str(axes)
+
+
+def _reduction(function: str) -> Callable[..., str]:
+    def write(texts: Sequence[str], avals: Sequence[Aval], axes: tuple[int, ...]) -> str:
+        if function.startswith("np.") and len(axes) == avals[0].ndim:
+            return f"{function}({texts[0]})"
+        return f"{function}({texts[0]}, axis={_axis(axes)})"
+
+    return write
+
+
+def _along(function: str) -> Callable[..., str]:
+    def write(texts: Sequence[str], avals: Sequence[Aval], axis: int) -> str:
+        return f"{function}({texts[0]}, axis={axis})"
+
+    return write
+
+
+def _reshape(texts: Sequence[str], avals: Sequence[Aval], shape: tuple[int, ...]) -> str:
+    return f"np.reshape({texts[0]}, {shape})"
+
+
+def _transpose(texts: Sequence[str], avals: Sequence[Aval], axes: tuple[int, ...]) -> str:
+    if axes == tuple(reversed(range(len(axes)))):
+        return f"np.transpose({texts[0]})"
+    return f"np.transpose({texts[0]}, {axes})"
+
+
+def _spread(
+    texts: Sequence[str], avals: Sequence[Aval], axes: tuple[int, ...], sizes: tuple[int, ...]
+) -> str:
+    shape = list(avals[0].shape)
+    for axis, size in zip(axes, sizes, strict=True):
+        shape.insert(axis, size)
+    leading = axes == tuple(range(len(axes)))
+    inner = texts[0] if leading else f"np.expand_dims({texts[0]}, {_axis(axes)})"
+    return f"np.broadcast_to({inner}, {tuple(shape)})"
+
+
+def _concatenate(texts: Sequence[str], avals: Sequence[Aval], axis: int) -> str:
+    return f"np.concatenate([{', '.join(texts)}], axis={axis})"
+
+
+def _flip(texts: Sequence[str], avals: Sequence[Aval], axes: tuple[int, ...]) -> str:
+    return f"np.flip({texts[0]}, {axes})"
+
+
+def _matmul(texts: Sequence[str], avals: Sequence[Aval]) -> str:
+    return f"{texts[0]} @ {texts[1]}"
+
+
+def _einsum(texts: Sequence[str], avals: Sequence[Aval], subscripts: str) -> str:
+    return f"np.einsum({', '.join([repr(subscripts), *texts])}, optimize=True)"
+
+
+def index_text(index: tuple[Any, ...], arrays: Sequence[str]) -> str:
+    """An index as it is written between brackets.
+
+    >>> index_text((0, ("slice", None, 3, None), None, ("array", 1)), ["k"])
+    '0, :3, None, k'
+    """
+    parts = []
+    for part in index:
+        if not isinstance(part, tuple):
+            parts.append(str(part))
+        elif part[0] == "slice":
+            start, stop, step = ("" if bound is None else str(bound) for bound in part[1:])
+            parts.append(f"{start}:{stop}:{step}" if step not in ("", "1") else f"{start}:{stop}")
+        else:
+            parts.append(arrays[part[1] - 1])
+    return ", ".join(parts) or "()"
+
+
+def _getitem(texts: Sequence[str], avals: Sequence[Aval], index: tuple[Any, ...]) -> str:
+    return f"{texts[0]}[{index_text(index, texts[1:])}]"
+
+
+def _scatter_add(
+    target: str, operation: Operation, texts: Sequence[str], out: Aval
+) -> list[str]:
+    """Zeros, and the statement that puts or adds the values."""
+    index = operation.kwargs["index"]
+    zeros = f"{target} = np.zeros({out.shape}, {dtype_text(out.dtype)})"
+    inside = index_text(index, texts[1:])
+    if any(isinstance(part, tuple) and part[0] == "array" for part in index):
+        key = f"np.s_[{inside}]"
+        return [zeros, f"np.add.at({target}, {key}, {texts[0]})"]
+    return [zeros, f"{target}[{inside}] = {texts[0]}"]
+
+
+_WRITERS: dict[str, Callable[..., str]] = {
+    "argmax": _along("np.argmax"),
+    "argmin": _along("np.argmin"),
+    "concatenate": _concatenate,
+    "cumsum": _along("np.cumsum"),
+    "einsum": _einsum,
+    "flip": _flip,
+    "getitem": _getitem,
+    "logsumexp": _reduction("logsumexp"),
+    "matmul": _matmul,
+    "max": _reduction("np.max"),
+    "min": _reduction("np.min"),
+    "prod": _reduction("np.prod"),
+    "reshape": _reshape,
+    "softmax": _reduction("softmax"),
+    "spread": _spread,
+    "sum": _reduction("np.sum"),
+    "transpose": _transpose,
+}
+
+
+def is_input(operation: Operation) -> bool:
+    """Whether an operation is an input."""
+    return operation is INPUT

@@ -1,0 +1,349 @@
+"""The compiled engine for one graph: readable Numba source, machine code kept on disk.
+
+Scalar graphs become straight-line code (``engines/unrolled.py``), elementwise graphs over
+arrays become loops (``engines/lanes.py``); a derivative is a graph like any other, so forward
+and reverse mode are compiled by the same few lines.  The source is a module in the cache folder
+(``engines/cache.py``), and a second process loads its machine code without compiling.
+
+Compiled results equal the interpreter's up to the last place of functions such as ``sin``,
+where NumPy's own vector code and the C library may round differently.  The idea of compiling a
+traced expression is as old as automatic differentiation by source transformation (Speelpenning
+1980); the compiler is Numba (Lam, Pitrou & Seibert 2015).
+
+Reading on: ``graph.to_source(target="numba")`` prints what is compiled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from diffkit.engines.kernels import Argument, Kernel, Result, live_nodes
+from diffkit.errors import EngineError, ShapeError
+from diffkit.graph.arena import Arena
+from diffkit.graph.avals import aval
+from diffkit.graph.ir import INPUT, LITERAL, Graph
+from diffkit.graph.primitive import Elementwise
+
+__all__ = ["compile_graph", "kernel_of", "kernel_source", "specialised_runner"]
+
+_KERNEL_NAME = "kernel"
+_LIBRARY = ("lane_sum", "logistic", "maximum", "minimum", "select", "sign", "softplus", "xlogy",
+            "floor_divide", "remainder", "integer_floor_divide", "integer_remainder")  # fmt: skip
+_RESERVED = ("CACHE", "FLAGS", "abs", "float", "int", "math", "njit", "np", "range", "types",
+             "vector", _KERNEL_NAME, *_LIBRARY)  # fmt: skip
+
+
+def compile_graph(graph: Graph) -> Callable[..., Any]:
+    """A graph as a compiled function that is called like the graph itself.
+
+    Parameters
+    ----------
+    graph
+        Scalars, or arrays under elementwise operations and sums; any real dtype.
+
+    Returns
+    -------
+    callable
+        Takes what ``graph(...)`` takes and returns what it returns.
+
+    Raises
+    ------
+    EngineError
+        Naming the first operation that cannot be compiled, and its line.
+
+    Source: see the module's essay.
+
+    >>> import diffkit as dk
+    >>> float(dk.parse("x*y + 1").compile()(x=2.0, y=3.0))
+    7.0
+    """
+    from diffkit.engines.calling import bind_graph
+
+    specialised_runner(graph)  # errors come now, not at the first call
+    return bind_graph(graph, engine="specialise")
+
+
+def specialised_runner(graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
+    """A function from flat input values to the list of flat outputs, as ``interpret.run``.
+
+    Raises
+    ------
+    EngineError
+        Naming the first operation that cannot be compiled.
+
+    >>> import diffkit as dk
+    >>> specialised_runner(dk.parse("x*y + 1"))([2.0, 3.0])
+    [np.float64(7.0)]
+    """
+    runner = graph.cache.get("specialised")
+    if runner is None:
+        runner = graph.cache["specialised"] = _runner(graph)
+    return runner
+
+
+def kernel_of(graph: Graph) -> Kernel:
+    """How a graph is compiled: as a loop over lanes if it can be, else as straight-line code.
+
+    Raises
+    ------
+    EngineError
+        Naming the first operation that cannot be compiled.
+    """
+    from diffkit.engines.lanes import fuse
+    from diffkit.engines.unrolled import VECTOR_LIMIT, unroll
+
+    sizes = [graph.columns.avals[node].size for node in live_nodes(graph)]
+    arrays = any(graph.columns.avals[node].ndim for node in live_nodes(graph))
+    if not arrays:
+        return unroll(graph, _RESERVED)
+    short = max(sizes) <= VECTOR_LIMIT
+    try:
+        fused = fuse(graph, _RESERVED)
+        if not (fused.tail and short):
+            return fused
+    except EngineError:
+        if not short:
+            raise
+        return unroll(graph, _RESERVED)
+    try:
+        return unroll(graph, _RESERVED)
+    except EngineError:
+        return fused
+
+
+# Source ----------------------------------------------------------------------------------------
+
+
+def kernel_source(kernel: Kernel, name: str = _KERNEL_NAME) -> str:
+    """The text of the module that holds a kernel; with ``CACHE`` set, Numba keeps it on disk."""
+    arguments = ", ".join(argument.name for argument in kernel.arguments)
+    returned = ", ".join(kernel.returned)
+    function = "\n".join([
+        f"def {name}({arguments}):",
+        *(f"    {statement}" for statement in kernel.body),
+        f"    return {returned}",
+    ])  # fmt: skip
+    signature = ", ".join(_type_text(argument) for argument in kernel.arguments)
+    comma = "," if len(kernel.arguments) == 1 else ""
+    decorator = f"@njit(({signature}{comma}), cache=CACHE, **FLAGS)"
+    return "\n".join([*_imports(kernel, function), "", "", decorator, function, ""])
+
+
+def _type_text(argument: Argument) -> str:
+    scalar = f"types.{'boolean' if argument.dtype.kind == 'b' else argument.dtype.name}"
+    return f"vector({scalar})" if argument.is_vector else scalar
+
+
+def _imports(kernel: Kernel, function: str) -> list[str]:
+    used = [name for name in _LIBRARY if re.search(rf"\b{name}\(", function)]
+    lines = ["import math"] if "math." in function else []
+    if "np." in function:
+        lines.append("import numpy as np")
+    lines.append("from numba import njit, types")
+    if any(argument.is_vector for argument in kernel.arguments):
+        used.append("vector")
+    names = ", ".join(["FLAGS", *sorted(used)])
+    return [*lines, "", f"from diffkit.engines.scalar_kernels import {names}"]
+
+
+def _compiled(kernel: Kernel) -> Callable[..., Any]:
+    """The machine code of a kernel, compiled or loaded from disk."""
+    from diffkit.engines.cache import load_source, source_hash
+
+    source = kernel_source(kernel)
+    found = _LOADED.get(source)
+    if found is None:
+        module, _ = load_source(source, source_hash(source, *_library_text()))
+        found = _LOADED[source] = getattr(module, _KERNEL_NAME)
+        while len(_LOADED) > _LOADED_LIMIT:
+            _LOADED.pop(next(iter(_LOADED)))
+    return found
+
+
+# Kernels of this process, so that graphs with the same text share one.
+_LOADED: dict[str, Callable[..., Any]] = {}
+_LOADED_LIMIT = 512
+
+
+def _library_text() -> tuple[str, ...]:
+    """The text of everything that machine code is made from besides its own source."""
+    from pathlib import Path
+
+    folder = Path(__file__).parent
+    return ((folder / "scalar_kernels.py").read_text(encoding="utf-8"),)
+
+
+# Calling ---------------------------------------------------------------------------------------
+
+
+class _OtherShape(Exception):
+    """An argument has another shape than the graph was captured with."""
+
+
+def _runner(graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
+    kernel = kernel_of(graph)
+    function = _compiled(kernel) if kernel.returned else None
+    general = _general_runner(graph, kernel, function)
+    if function is None or not _is_plain(kernel):
+        return general
+    places = [argument.place for argument in kernel.arguments]
+    in_order = places == list(range(len(graph.input_nodes)))
+    array, single = np.ndarray, len(kernel.returned) == 1
+
+    def run_scalars(leaves: Sequence[Any]) -> list[Any]:
+        if array in map(type, leaves):
+            return general(leaves)
+        used = leaves if in_order else [leaves[place] for place in places]
+        values = function(*map(float, used))
+        return [np.float64(values)] if single else list(map(np.float64, values))
+
+    return run_scalars
+
+
+def _is_plain(kernel: Kernel) -> bool:
+    """Whether all arguments and results are float64 scalars: the quick way in and out."""
+    order = [(result.kind, result.place) for result in kernel.results]
+    return (
+        all(a.dtype == np.float64 and not a.is_vector for a in kernel.arguments)
+        and all(r.dtype == np.float64 and not r.shape for r in kernel.results)
+        and order == [("computed", place) for place in range(len(kernel.returned))]
+    )
+
+
+def _general_runner(
+    graph: Graph, kernel: Kernel, function: Callable[..., Any] | None
+) -> Callable[[Sequence[Any]], list[Any]]:
+    readers = [_reader(argument) for argument in kernel.arguments]
+    finishers = [_finisher(result) for result in kernel.results]
+    finish_tail = None if kernel.wanted == list(graph.output_nodes) else _tail(graph, kernel)
+    single = len(kernel.returned) == 1
+
+    def run(leaves: Sequence[Any]) -> list[Any]:
+        try:
+            arguments = [read(leaves) for read in readers]
+        except _OtherShape:
+            return _runner_for_shapes(graph, leaves)(leaves)
+        values = () if function is None else function(*arguments)
+        values = (values,) if single else values
+        outputs = [finish(values, leaves) for finish in finishers]
+        return outputs if finish_tail is None else finish_tail(outputs)
+
+    return run
+
+
+def _reader(argument: Argument) -> Callable[[Sequence[Any]], Any]:
+    """A function from the leaves to one argument of a kernel; it never changes a leaf."""
+    place, dtype, shape, lanes = argument.place, argument.dtype, argument.shape, argument.lanes
+    if argument.value is not None:
+        prepared = _flat(np.require(argument.value, dtype, ("C", "A")), lanes)
+        return lambda leaves: prepared
+    if not argument.is_vector:
+        convert = {"f8": float, "i8": int, "b1": bool}.get(dtype.str[1:], dtype.type)
+
+        def read_scalar(leaves: Sequence[Any]) -> Any:
+            leaf = leaves[place]
+            if isinstance(leaf, np.ndarray) and leaf.ndim:
+                raise _OtherShape
+            return convert(leaf)
+
+        return read_scalar
+
+    def read_vector(leaves: Sequence[Any]) -> Any:
+        leaf = leaves[place]
+        if leaf.__class__ is not np.ndarray or leaf.dtype != dtype or not leaf.flags.carray:
+            leaf = np.require(leaf, dtype, ("C", "A"))
+        if leaf.shape != shape:
+            raise _OtherShape
+        return _flat(leaf, lanes)
+
+    return read_vector
+
+
+def _flat(array: np.ndarray, lanes: tuple[int, ...] | None) -> np.ndarray:
+    if lanes is not None and array.shape != lanes:
+        array = np.ascontiguousarray(np.broadcast_to(array, lanes))
+    return array if array.ndim == 1 else array.reshape(-1)
+
+
+def _finisher(result: Result) -> Callable[[Any, Sequence[Any]], Any]:
+    """A function from what the kernel returned, and the leaves, to one output."""
+    place, shape, scalar = result.place, result.shape, result.dtype.type
+    if result.kind == "constant":
+        return lambda values, leaves: result.value
+    if result.kind == "input":
+        return lambda values, leaves: np.array(leaves[place], dtype=result.dtype)[()]
+    if not shape:
+        return lambda values, leaves: scalar(values[place])
+    if len(shape) == 1:
+        return lambda values, leaves: values[place]
+    return lambda values, leaves: values[place].reshape(shape)
+
+
+def _tail(graph: Graph, kernel: Kernel) -> Callable[[Sequence[Any]], list[Any]]:
+    """The equations that NumPy computes from a kernel's results, and the graph's outputs."""
+    columns = graph.columns
+    steps = [
+        (partial(columns.operations[node].primitive.value, **columns.operations[node].kwargs),
+         columns.operands[node], node)
+        for node in kernel.tail
+    ]  # fmt: skip
+
+    def finish_tail(outputs: Sequence[Any]) -> list[Any]:
+        state = dict(zip(kernel.wanted, outputs, strict=True))
+        with np.errstate(all="ignore"):
+            for function, operands, node in steps:
+                state[node] = function(*[state[operand] for operand in operands])
+        return [state[node] for node in graph.output_nodes]
+
+    return finish_tail
+
+
+# Other shapes ------------------------------------------------------------------------------------
+
+_SHAPES_LIMIT = 16  # runners kept per graph
+
+
+def _runner_for_shapes(
+    graph: Graph, leaves: Sequence[Any]
+) -> Callable[[Sequence[Any]], list[Any]]:
+    """A runner for leaves of other shapes: an elementwise graph works on any that broadcast.
+
+    Raises
+    ------
+    ShapeError
+        When the graph is not elementwise.
+    """
+    shapes = tuple(np.shape(leaf) for leaf in leaves)
+    runners = graph.cache.setdefault("specialised for shapes", {})
+    if shapes not in runners:
+        while len(runners) >= _SHAPES_LIMIT:
+            runners.pop(next(iter(runners)))
+        runners[shapes] = _runner(_with_shapes(graph, shapes))
+    return runners[shapes]
+
+
+def _with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
+    columns, arena = graph.columns, Arena()
+    place: dict[int, int] = {}
+    for node, shape in zip(graph.input_nodes, shapes, strict=True):
+        place[node] = arena.new_input(aval(shape, columns.avals[node].dtype))
+    for node in live_nodes(graph):
+        operation = columns.operations[node]
+        if operation is LITERAL:
+            place[node] = arena.literal(columns.values[node])
+        elif operation is not INPUT:
+            if not isinstance(operation.primitive, Elementwise):
+                found = ", ".join(map(str, shapes))
+                raise ShapeError(
+                    f"the arguments have the shapes {found}, but the compiled graph has other ones",
+                    hint="capture the function again for these shapes.",
+                )
+            operands = tuple(place[operand] for operand in columns.operands[node])
+            place[node] = arena.emit(operation, operands, columns.sources[node])
+    outputs = [place[node] for node in graph.output_nodes]
+    return arena.freeze(list(place[n] for n in graph.input_nodes), outputs, names=graph.input_names)

@@ -1,0 +1,167 @@
+"""Every typed error and warning that diffkit raises.
+
+An error says *what* went wrong (the operation and the shapes), *where* (the user's line)
+and *what to do* (a hint).  It prints as
+
+    ShapeError: matmul: inner sizes differ: x is f64[32,3], w is f64[2,8] (3 ≠ 2)
+      at moons.py:14    h = x @ w
+      hint: x has 3 features; w expects 2.
+
+Every class derives from :class:`DiffkitError` and, where Python has a fitting built-in
+exception, from that one too, so that ``except ValueError`` keeps working.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BudgetError",
+    "CaptureError",
+    "DataDependentError",
+    "DiffkitError",
+    "DiffkitWarning",
+    "DomainWarning",
+    "DtypeError",
+    "EngineError",
+    "GraphError",
+    "GuardError",
+    "InputError",
+    "KinkWarning",
+    "LeakedTracerError",
+    "MutationError",
+    "NotAnalyticError",
+    "ParseError",
+    "RuleError",
+    "ShapeError",
+    "UnsupportedError",
+]
+
+
+class DiffkitError(Exception):
+    """The base of all diffkit errors: a sentence, a place and a remedy.
+
+    >>> print(DiffkitError("tanh: no rule", where="net.py:3    y = f(x)", hint="add one."))
+    tanh: no rule
+      at net.py:3    y = f(x)
+      hint: add one.
+    """
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.where:
+            lines.append(f"  at {self.where}")
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+    @property
+    def one_line(self) -> str:
+        """The error as a single line, for the command line and for logs."""
+        parts = [self.message.replace("\n", " ")]
+        if self.where:
+            parts.append(f"(at {' '.join(self.where.split())})")
+        if self.hint:
+            parts.append(f"hint: {self.hint}")
+        return " ".join(parts)
+
+
+class ShapeError(DiffkitError, ValueError):
+    """Shapes that do not fit the operation."""
+
+
+class DtypeError(DiffkitError, TypeError):
+    """A dtype that the operation cannot take."""
+
+
+class InputError(DiffkitError, ValueError):
+    """An argument that a diffkit function cannot use."""
+
+
+class UnsupportedError(DiffkitError, TypeError):
+    """A function or an option that diffkit does not offer, with what to use instead."""
+
+
+class CaptureError(DiffkitError, TypeError):
+    """A function that cannot be captured as a graph."""
+
+
+class DataDependentError(CaptureError):
+    """A traced value was needed as a plain Python number."""
+
+
+class MutationError(CaptureError):
+    """A traced value was stored into, or added to, a plain array."""
+
+
+class LeakedTracerError(CaptureError):
+    """A traced value was used outside the capture that made it."""
+
+
+class GuardError(DiffkitError, ValueError):
+    """A captured branch would go the other way for these inputs."""
+
+
+class ParseError(DiffkitError, ValueError):
+    """Text that is not an expression diffkit accepts; ``position`` counts characters from 0."""
+
+    def __init__(
+        self, message: str, *, text: str = "", position: int = 0, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.text = text
+        self.position = position
+
+    def __str__(self) -> str:
+        window = 72
+        start = max(0, self.position - window // 2)
+        shown = self.text[start : start + window].replace("\n", " ")
+        caret = " " * (self.position - start) + "^"
+        lines = [self.message]
+        if shown:
+            lines += [f"  {shown}", f"  {caret}"]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+    @property
+    def one_line(self) -> str:
+        """The error as a single line that names the column."""
+        tail = f" hint: {self.hint}" if self.hint else ""
+        return f"{self.message} (at character {self.position + 1}).{tail}"
+
+
+class NotAnalyticError(DiffkitError, ValueError):
+    """The complex step was asked for on a function without an analytic form there."""
+
+
+class BudgetError(DiffkitError, RuntimeError):
+    """A method gave up because its budget of operations or seconds was used up."""
+
+
+class EngineError(DiffkitError, RuntimeError):
+    """An engine that cannot run this graph."""
+
+
+class GraphError(DiffkitError, ValueError):
+    """A graph that breaks its own rules (order, shapes or dtypes)."""
+
+
+class RuleError(DiffkitError, TypeError):
+    """A primitive whose class is incomplete or whose rule is wrong."""
+
+
+class DiffkitWarning(UserWarning):
+    """The base of all diffkit warnings."""
+
+
+class KinkWarning(DiffkitWarning):
+    """The derivative does not exist here; the declared value was used."""
+
+
+class DomainWarning(DiffkitWarning):
+    """A value left the domain of an operation, so that a NaN or an infinity was born."""

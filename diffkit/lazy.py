@@ -1,0 +1,32 @@
+"""Modules imported on first use, so that ``import diffkit`` stays light.
+
+``sp`` is SymPy, ``special`` is SciPy's special functions, ``mp`` is mpmath.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["LazyModule", "mp", "sp", "special"]
+
+
+class LazyModule:
+    """Stands for a module and imports it at the first attribute access.
+
+    >>> float(sp.Rational(1, 4))
+    0.25
+    """
+
+    def __init__(self, name: str) -> None:
+        self.__name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(import_module(self.__name), attribute)
+        setattr(self, attribute, value)
+        return value
+
+
+sp: Any = LazyModule("sympy")
+special: Any = LazyModule("scipy.special")
+mp: Any = LazyModule("mpmath")

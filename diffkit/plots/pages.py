@@ -1,0 +1,173 @@
+"""What a script of the gallery is: a page with a lesson, a picture and numbers that hold.
+
+A script ``gallery/plot_*.py`` opens with a docstring (the finding as title, then the lesson)
+and defines ``PAGE`` (a :class:`Page`), ``numbers()`` (a list of :class:`Claim`) and
+``draw(dark=False)`` (a Matplotlib figure).  The number under a picture is computed by the
+script that draws it, so a caption cannot drift away from its figure.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from diffkit.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Claim", "LoadedPage", "Page", "load_page", "read_title"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The particulars of a page: name (for ``--only``), chapter, title and what to try."""
+
+    name: str
+    chapter: str
+    title: str
+    concepts: tuple[str, ...]
+    question: str
+    try_this: str
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The page as a JSON-able dictionary."""
+        return asdict(self) | {"concepts": list(self.concepts)}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number under a picture: what is claimed, what came out, and how close it must be.
+
+    ``tolerance`` is absolute; ``expected`` and ``got`` are numbers, or equally long sequences of
+    numbers.  With ``at_most=True`` the claim is the bound ``got <= expected + tolerance``.
+
+    >>> Claim("slope", "central differences gain 2 orders", 2.0, 2.01, 0.05, "Taylor").held
+    True
+    >>> Claim("error", "within 1 ulp", 1.0, 0.3, 0.0, "", at_most=True).held
+    True
+    """
+
+    name: str
+    claim: str
+    expected: float | Sequence[float]
+    got: float | Sequence[float]
+    tolerance: float
+    source: str
+    at_most: bool = False
+
+    @property
+    def held(self) -> bool:
+        """Whether every number is where it was claimed to be (a NaN never is)."""
+        expected, got = _as_list(self.expected), _as_list(self.got)
+        if len(expected) != len(got):
+            return False
+        return all(
+            (found - wanted if self.at_most else abs(found - wanted)) <= self.tolerance
+            for wanted, found in zip(expected, got, strict=True)
+        )
+
+    @property
+    def sentence(self) -> str:
+        """The claim with its number, for a caption."""
+        return f"{self.claim}: {_shown(self.got)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The claim as in ``gallery --check --json``; NaN and infinities become None."""
+        return {
+            "name": self.name,
+            "claim": self.claim,
+            "expected": _finite(self.expected),
+            "got": _finite(self.got),
+            "tolerance": self.tolerance,
+            "source": self.source,
+            "held": self.held,
+        }
+
+
+def _as_list(value: Any) -> list[float]:
+    return [float(v) for v in value] if isinstance(value, Sequence) else [float(value)]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Sequence):
+        return [_finite(v) for v in value]
+    return value if math.isfinite(value) else None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Sequence):
+        return ", ".join(_shown(v) for v in value)
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+@dataclass(frozen=True)
+class LoadedPage:
+    """A gallery script that was imported: its page, its lesson and its two functions."""
+
+    path: Path
+    page: Page
+    lesson: str
+    numbers: Callable[[], list[Claim]]
+    draw: Callable[..., Figure]
+    module: ModuleType
+
+
+def read_title(path: str | Path) -> tuple[str, str]:
+    """The title and the lesson of a script's docstring, read without running the script.
+
+    Raises
+    ------
+    InputError
+        If the file has no docstring.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(text))
+    if not docstring:
+        raise InputError(
+            f"{Path(path).name} has no docstring", hint="open it with a title and a lesson."
+        )
+    return _split(docstring)
+
+
+def _split(docstring: str) -> tuple[str, str]:
+    lines = docstring.strip().splitlines()
+    body = lines[1:]
+    while body and set(body[0].strip()) <= set("=-~ "):
+        body = body[1:]
+    return lines[0].strip(), "\n".join(body).strip()
+
+
+def load_page(path: str | Path) -> LoadedPage:
+    """Import a gallery script by its path, without running its ``__main__`` part.
+
+    Raises
+    ------
+    InputError
+        If the script is missing, or lacks ``PAGE``, ``numbers`` or ``draw``.
+    """
+    path = Path(path)
+    spec = spec_from_file_location(f"diffkit_gallery_{path.stem}", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise InputError(f"{path} is not a Python script", hint="see diffkit gallery --list.")
+    _, lesson = read_title(path)
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickling look a module up by its name
+    spec.loader.exec_module(module)
+    missing = [name for name in ("PAGE", "numbers", "draw") if not hasattr(module, name)]
+    if missing:
+        raise InputError(
+            f"{path.name} lacks {', '.join(missing)}",
+            hint="a gallery script defines PAGE, numbers() and draw(dark=False).",
+        )
+    return LoadedPage(path, module.PAGE, lesson, module.numbers, module.draw, module)

@@ -1,0 +1,190 @@
+"""How every picture looks: one colour, marker and line for each method, and a style sheet.
+
+The five colours are told apart by colour-blind readers, in light and in dark (they extend the
+palette of Okabe & Ito 2008, *Color universal design*); markers and line styles say the same
+once more, for print in grey.  Lines are labelled where they end, so there is no legend to
+look up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "INK",
+    "METHODS_STYLE",
+    "MethodStyle",
+    "colour_of",
+    "label_lines",
+    "line_of_method",
+    "muted",
+    "save",
+    "use_style",
+]
+
+SHEETS = (
+    Path(__file__).with_name("diffkit.mplstyle"),
+    Path(__file__).with_name("diffkit-dark.mplstyle"),
+)
+INK = {False: "#1A1A1A", True: "#F2F2F2"}
+MUTED = {False: "#5B6470", True: "#A9B3BD"}
+LABEL_GAP = 1.25  # distance of two labels, in heights of a line of text
+POINTS_PER_INCH = 72.0
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """The colour (light, dark), text colour on white, marker and line of one method."""
+
+    label: str
+    light: str
+    dark: str
+    text: str
+    marker: str
+    line: str
+
+    def colour(self, dark: bool = False) -> str:
+        """The colour of lines and markers."""
+        return self.dark if dark else self.light
+
+    def text_colour(self, dark: bool = False) -> str:
+        """The colour of words: on white, orange and green need a darker shade to be read."""
+        return self.dark if dark else self.text
+
+
+METHODS_STYLE: dict[str, MethodStyle] = {
+    "symbolic": MethodStyle("symbolic", "#1A1A1A", "#F2F2F2", "#1A1A1A", "o", "-"),
+    "forward": MethodStyle("forward mode", "#1F5FA8", "#3D8BEB", "#1F5FA8", "s", "-"),
+    "reverse": MethodStyle("reverse mode", "#D55E00", "#FF8A4C", "#B34E00", "D", "-"),
+    "complex": MethodStyle("complex step", "#009E73", "#2FC79A", "#00785A", "^", "--"),
+    "finite": MethodStyle("finite differences", "#882255", "#DDA0D8", "#882255", "v", ":"),
+}
+
+
+def colour_of(method: str, dark: bool = False) -> str:
+    """The colour of a method; names like ``finite(4)`` take that of their family.
+
+    >>> colour_of("reverse"), colour_of("finite(4)", dark=True)
+    ('#D55E00', '#DDA0D8')
+    """
+    return style_of(method).colour(dark)
+
+
+def style_of(method: str) -> MethodStyle:
+    """The style of a method or of one of its variants; ink for an unknown name."""
+    for name, style in METHODS_STYLE.items():
+        if method.lower().startswith(name):
+            return style
+    return MethodStyle(method, INK[False], INK[True], INK[False], "o", "-")
+
+
+def line_of_method(method: str, dark: bool = False) -> dict[str, Any]:
+    """Keyword arguments of ``Axes.plot`` for a method: colour, marker, line and label.
+
+    >>> line_of_method("complex")["linestyle"]
+    '--'
+    """
+    style = style_of(method)
+    return {
+        "color": style.colour(dark),
+        "marker": style.marker,
+        "linestyle": style.line,
+        "label": style.label,
+    }
+
+
+def muted(dark: bool = False) -> str:
+    """The colour of remarks that should not compete with the data."""
+    return MUTED[dark]
+
+
+@contextmanager
+def use_style(dark: bool = False) -> Iterator[None]:
+    """Draw in diffkit's style inside a ``with`` block; settings return to what they were.
+
+    >>> import matplotlib
+    >>> with use_style():
+    ...     matplotlib.rcParams["image.cmap"]
+    'cividis'
+    """
+    from matplotlib import style
+
+    with style.context([str(sheet) for sheet in SHEETS[: 2 if dark else 1]]):
+        yield
+
+
+def save(figure: Figure, path: str | Path, *, dark: bool = False) -> Path:
+    """Write a figure so that the same script gives the same bytes; returns the path.
+
+    The format follows the suffix (png, svg, pdf); no date and no program version is written.
+    """
+    path = Path(path)
+    metadata: dict[str, Any] = {
+        ".svg": {"Date": None},
+        ".png": {"Software": None},
+        ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    }.get(path.suffix.lower(), {})
+    with use_style(dark):
+        figure.savefig(path, metadata=metadata)
+    return path
+
+
+def label_lines(
+    axes: Axes,
+    labels: Sequence[tuple[float, float, str, str]],
+    *,
+    size: float = 9.0,
+    pad: float = 6.0,
+) -> None:
+    """Write labels to the right of points, moved apart vertically where they would overlap.
+
+    Parameters
+    ----------
+    axes
+        With its final limits and scales: they decide what overlaps.
+    labels
+        (x, y, text, colour) of each, in data coordinates.
+    size, pad
+        Font size and distance from the point, in typographic points.
+    """
+    if not labels:
+        return
+    figure = axes.figure
+    scale = figure.dpi / POINTS_PER_INCH
+    room = size * LABEL_GAP * scale
+    anchors = [axes.transData.transform((x, y)) for x, y, _, _ in labels]
+    order = sorted(range(len(labels)), key=lambda i: anchors[i][1])
+    heights = _apart([float(anchors[i][1]) for i in order], [
+        room * (1 + labels[i][2].count("\n")) for i in order
+    ])  # fmt: skip
+    for i, height in zip(order, heights, strict=True):
+        x, y, text, colour = labels[i]
+        shift = (height - float(anchors[i][1])) / scale
+        axes.annotate(
+            text, (x, y), xytext=(pad, shift), textcoords="offset points", color=colour,
+            fontsize=size, va="center", ha="left", annotation_clip=False,
+        )  # fmt: skip
+
+
+def _apart(wanted: Sequence[float], rooms: Sequence[float]) -> list[float]:
+    """The heights nearest to the wanted ones that leave each label its room (pooling)."""
+    offsets = [0.0]
+    for lower, upper in zip(rooms, rooms[1:], strict=False):
+        offsets.append(offsets[-1] + (lower + upper) / 2)
+    pools: list[tuple[float, int]] = []
+    for place, offset in zip(wanted, offsets, strict=True):
+        mean, count = place - offset, 1
+        while pools and pools[-1][0] > mean:
+            other, others = pools.pop()
+            mean, count = (mean * count + other * others) / (count + others), count + others
+        pools.append((mean, count))
+    means = [mean for mean, count in pools for _ in range(count)]
+    return [mean + offset for mean, offset in zip(means, offsets, strict=True)]

@@ -1,0 +1,45 @@
+"""What can be computed: every operation in one class, in one place.
+
+Importing this package fills the registry, ``diffkit.graph.primitive.REGISTRY``, from which
+capture, the engines, the rule checker and the table of operations in the documentation read.
+
+* ``arithmetic``: the four operations, powers and comparisons;
+* ``transcendental``, ``roots`` and ``hyperbolic``: exponentials, logarithms, trigonometric
+  functions and the like;
+* ``piecewise`` and ``rounding``: selections, kinks and staircases;
+* ``special``: the error function and x log y;
+* ``shaping`` and ``indexing``: data movement, all of it linear;
+* ``reductions``: sums, products, extrema and log-sum-exp over axes;
+* ``contraction``: matrix products and Einstein sums.
+
+A new operation is a class with the decorator ``@primitive``; ``graph/primitive.py`` says what
+it must declare.
+"""
+
+from diffkit.primitives import (
+    arithmetic,
+    contraction,
+    hyperbolic,
+    indexing,
+    piecewise,
+    reductions,
+    roots,
+    rounding,
+    shaping,
+    special,
+    transcendental,
+)
+
+__all__ = [
+    "arithmetic",
+    "contraction",
+    "hyperbolic",
+    "indexing",
+    "piecewise",
+    "reductions",
+    "roots",
+    "rounding",
+    "shaping",
+    "special",
+    "transcendental",
+]

@@ -1,0 +1,298 @@
+"""Arithmetic: the four operations, powers and comparisons, elementwise with broadcasting.
+
+The derivative of each is written once, as partial derivatives; forward and reverse mode follow:
+
+    y = x₁·x₂:   ẏ = x₂·ẋ₁ + x₁·ẋ₂,      x̄₁ = x₂·ȳ,   x̄₂ = x₁·ȳ.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diffkit.graph.avals import Aval, aval
+from diffkit.graph.primitive import Elementwise, Kink, Linear, primitive
+from diffkit.lazy import mp, sp
+from diffkit.primitives.domains import Domain, nonzero, positive, reals
+
+__all__ = [
+    "add",
+    "alias",
+    "cast",
+    "div",
+    "equal",
+    "greater",
+    "greater_equal",
+    "integer_power",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "mul",
+    "neg",
+    "not_equal",
+    "power",
+    "sub",
+]
+
+
+@primitive
+class add(Elementwise):
+    """Sum, y = x₁ + x₂."""
+
+    value, domain, kinks, flops = np.add, reals, (), 1
+    floating, analytic, emit = False, True, "{0} + {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return a + b
+
+    def partials(self, y: Any, a: Any, b: Any) -> Any:
+        return lambda: 1, lambda: 1
+
+
+@primitive
+class sub(Elementwise):
+    """Difference, y = x₁ − x₂."""
+
+    value, domain, kinks, flops = np.subtract, reals, (), 1
+    floating, analytic, emit = False, True, "{0} - {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return a - b
+
+    def partials(self, y: Any, a: Any, b: Any) -> Any:
+        return lambda: 1, lambda: -1
+
+
+@primitive
+class neg(Elementwise):
+    """Negation, y = −x."""
+
+    value, domain, kinks, flops = np.negative, reals, (), 1
+    floating, analytic, emit = False, True, "-{0}"
+
+    def sympy(self, x: Any) -> Any:
+        return -x
+
+    def partials(self, y: Any, x: Any) -> Any:
+        return (lambda: -1,)
+
+
+@primitive
+class mul(Elementwise):
+    """Product, y = x₁ x₂."""
+
+    value, domain, kinks, flops = np.multiply, reals, (), 1
+    floating, analytic, emit = False, True, "{0} * {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return a * b
+
+    def partials(self, y: Any, a: Any, b: Any) -> Any:
+        return lambda: b, lambda: a
+
+
+@primitive
+class div(Elementwise):
+    """Quotient, y = x₁ / x₂; ∂y/∂x₂ = −y / x₂ re-uses the output."""
+
+    value, domain, kinks, flops = np.true_divide, nonzero, (), 4
+    analytic, emit = True, "{0} / {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return a / b
+
+    def mpmath(self, a: Any, b: Any) -> Any:
+        """The quotient with IEEE 754's answers for a zero divisor."""
+        if b == 0:
+            return mp.nan if a == 0 or mp.isnan(a) else (mp.inf if a > 0 else -mp.inf)
+        return a / b
+
+    def partials(self, y: Any, a: Any, b: Any) -> Any:
+        return lambda: div(1.0, b), lambda: neg(div(y, b))
+
+
+@primitive
+class integer_power(Elementwise):
+    """Power with a constant integer exponent, y = xⁿ; right for negative x too."""
+
+    domain, kinks, flops = Domain("x ∈ ℝ (x ≠ 0 for n < 0)", nonzero.contains, (0.4, 2.0)), (), 4
+    analytic, emit = True, "{0} ** {n}"
+
+    def value(self, x: Any, n: int) -> Any:
+        return np.square(x) if n == 2 else np.power(x, float(n) if n < 0 else n)
+
+    def sympy(self, x: Any, n: int) -> Any:
+        return x**n
+
+    def partials(self, y: Any, x: Any, n: int) -> Any:
+        if n == 0:
+            return (lambda: 0,)
+        if n == 1:
+            return (lambda: 1,)
+        return (lambda: n * x if n == 2 else mul(float(n), integer_power(x, n=n - 1)),)
+
+
+@primitive
+class power(Elementwise):
+    """Power, y = x₁^x₂; at x₁ = 0 with x₂ > 0 the derivative by x₂ is its limit, 0."""
+
+    value, domain, flops = np.power, positive, 16
+    kinks = (Kink(at=(0.0, 0.5), slopes=(None, float("inf")), declared=float("inf"),
+                  note="x^p with 0 < p < 1 has a vertical tangent at 0"),)  # fmt: skip
+    analytic, emit = True, "{0} ** {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return a**b
+
+    def partials(self, y: Any, a: Any, b: Any) -> Any:
+        from diffkit.primitives.piecewise import where
+        from diffkit.primitives.transcendental import log
+
+        def by_exponent() -> Any:
+            safe = where(greater(a, 0.0), a, 1.0)
+            zero = logical_and(equal(a, 0.0), greater_equal(b, 0.0))
+            return where(zero, 0.0, where(greater(a, 0.0), mul(y, log(safe)), mul(y, log(a))))
+
+        return lambda: mul(b, power(a, sub(b, 1.0))), by_exponent
+
+
+@primitive
+class alias(Elementwise):
+    """Identity that is never shared: marks the variable a nested derivative is taken by."""
+
+    value, domain, kinks, flops = np.positive, reals, (), 0
+    floating, analytic, emit = False, True, "{0}"
+
+    def sympy(self, x: Any) -> Any:
+        return x
+
+    def partials(self, y: Any, x: Any) -> Any:
+        return (lambda: 1,)
+
+
+@primitive
+class cast(Linear):
+    """Conversion to another dtype; its transpose converts back."""
+
+    linear_in, joint = (0,), True
+
+    def value(self, x: Any, dtype: str) -> Any:
+        kind = np.asarray(x).dtype.kind
+        return x if kind in "Oc" else np.asarray(x).astype(dtype)[()]
+
+    def shape(self, x: Aval, dtype: str) -> Any:
+        return aval(x.shape, dtype)
+
+    def transpose(self, ct: Any, x: Any, dtype: str) -> Any:
+        return (lambda: ct.astype(x.dtype),)
+
+
+class Comparison(Elementwise):
+    """A comparison: boolean, so no derivative passes through it."""
+
+    domain, kinks, flops = reals, (), 1
+    floating, result = False, "bool"
+
+    def analytic(self, a: Any, b: Any) -> Any:
+        """Complex operands are compared by their real parts."""
+        return self.value(np.real(a), np.real(b))
+
+    def mpmath(self, *x: Any) -> bool:
+        """The comparison itself, as a Python bool."""
+        return bool(self.value(*x))
+
+    def partials(self, y: Any, *x: Any) -> Any:
+        return (None,) * len(x)
+
+
+@primitive
+class less(Comparison):
+    """Comparison x₁ < x₂."""
+
+    value, emit = np.less, "{0} < {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Lt(a, b)
+
+
+@primitive
+class less_equal(Comparison):
+    """Comparison x₁ ≤ x₂."""
+
+    value, emit = np.less_equal, "{0} <= {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Le(a, b)
+
+
+@primitive
+class greater(Comparison):
+    """Comparison x₁ > x₂."""
+
+    value, emit = np.greater, "{0} > {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Gt(a, b)
+
+
+@primitive
+class greater_equal(Comparison):
+    """Comparison x₁ ≥ x₂."""
+
+    value, emit = np.greater_equal, "{0} >= {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Ge(a, b)
+
+
+@primitive
+class equal(Comparison):
+    """Comparison x₁ = x₂."""
+
+    value, emit = np.equal, "{0} == {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Eq(a, b)
+
+
+@primitive
+class not_equal(Comparison):
+    """Comparison x₁ ≠ x₂."""
+
+    value, emit = np.not_equal, "{0} != {1}"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Ne(a, b)
+
+
+@primitive
+class logical_and(Comparison):
+    """Conjunction of two conditions."""
+
+    value, emit, analytic = np.logical_and, "({0}) & ({1})", True
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.And(a, b)
+
+
+@primitive
+class logical_or(Comparison):
+    """Disjunction of two conditions."""
+
+    value, emit, analytic = np.logical_or, "({0}) | ({1})", True
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Or(a, b)
+
+
+@primitive
+class logical_not(Comparison):
+    """Negation of a condition."""
+
+    value, emit, analytic = np.logical_not, "not_({0})", True
+
+    def sympy(self, a: Any) -> Any:
+        return sp.Not(a)

@@ -1,0 +1,70 @@
+"""Complex forms of real functions, for the complex step.
+
+Note [Complex forms].  The complex step reads f′(x) off Im f(x + ih)/h with h = 10⁻¹⁰⁰ (Squire
+& Trapp 1998), so a complex form must keep an imaginary part of that size, agree with the real
+function on the real line, and must not wander onto a branch that the real function does not
+have.  NumPy's complex functions keep it; where they have a cut on the real line, ``continued``
+keeps to the real domain.  Outside it (and where f is not differentiable) an imaginary part
+becomes NaN.  Reading on: Kahan 1987, *Branch cuts for complex elementary functions*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["complex_arctan2", "complex_cbrt", "complex_hypot", "complex_log1p", "continued"]
+
+
+def continued(
+    real: Callable[..., Any], form: Callable[..., Any], inside: Callable[..., Any]
+) -> Callable[..., Any]:
+    """The complex form of a real function, used where ``inside`` holds for the real parts.
+
+    Elsewhere the value is the real one, and an imaginary part, if there is one, becomes NaN.
+    """
+
+    def analytic(self: Any, *z: Any) -> Any:
+        z = tuple(np.asarray(operand) for operand in z)
+        if not any(operand.dtype.kind == "c" for operand in z):
+            return real(*z)
+        parts = [operand.real for operand in z]
+        with np.errstate(all="ignore"):
+            moved = sum(np.abs(operand.imag) for operand in z) != 0
+            here = real(*parts)
+            edge = np.empty(np.shape(here), dtype=complex)
+            edge.real, edge.imag = here, np.where(moved, np.nan, 0.0)
+            return np.where(inside(*parts), form(*z), edge)[()]
+
+    return analytic
+
+
+def complex_log1p(z: Any) -> Any:
+    """log(1 + z) for Re z > −1, as log(1 + a) + log(1 + ib/(1 + a)) in polar form."""
+    a, b = np.real(z), np.imag(z)
+    out = np.empty(np.shape(z), dtype=complex)
+    out.real = np.log1p(a) + 0.5 * np.log1p((b / (1 + a)) ** 2)
+    out.imag = np.arctan2(b, 1 + a)
+    return out[()]
+
+
+def complex_cbrt(z: Any) -> Any:
+    """∛a · (1 + ib/a)^⅓, so that negative real parts keep their real root."""
+    a, b = np.real(z), np.imag(z)
+    return np.cbrt(a) * np.exp(complex_log1p(1j * (b / a)) / 3)
+
+
+def complex_hypot(x: Any, y: Any) -> Any:
+    """r √((x/r)² + (y/r)²) with r the length of the real parts."""
+    r = np.hypot(np.real(x), np.real(y))
+    return r * np.sqrt((x / r) ** 2 + (y / r) ** 2)
+
+
+def complex_arctan2(y: Any, x: Any) -> Any:
+    """The angle of the real parts plus the small angle between, by the addition theorem."""
+    c, s = np.real(x), np.real(y)
+    r = np.hypot(c, s)
+    c, s = c / r, s / r
+    return np.arctan2(s, c) + np.arctan((y * c - x * s) / (x * c + y * s))

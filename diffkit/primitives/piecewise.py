@@ -1,0 +1,255 @@
+"""Piecewise functions: all kinks live here.
+
+Note [Kinks].  At a kink the derivative does not exist, and a tracing method must choose.  Ours
+are declared once, beside the operation: relu′(0) = 0, |x|′(0) = 0, ties of max and min share
+evenly.  Selection is never a product: ``mask(m, x)`` is x where m holds and exactly 0
+elsewhere, so an infinity that is not selected cannot turn into a NaN (the problem is described
+in the JAX FAQ, "gradients contain NaN where using where").  Reading on: Griewank & Walther
+2008, chapter 14.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diffkit.graph.primitive import Elementwise, Kink, Selected, primitive
+from diffkit.lazy import mp, sp
+from diffkit.primitives.arithmetic import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    not_equal,
+)
+from diffkit.primitives.domains import reals
+
+__all__ = ["abs_", "clip", "floor", "mask", "maximum", "minimum", "relu", "sign", "where"]
+
+
+def _real_select(first_wins: Any) -> Any:
+    """A selection between two complex operands by their real parts, for the complex step."""
+
+    def analytic(self: Any, a: Any, b: Any) -> Any:
+        return np.where(first_wins(np.real(a), np.real(b)), a, b)[()]
+
+    return analytic
+
+
+@primitive
+class mask(Elementwise):
+    """Selection, y = x where the condition holds and exactly 0 elsewhere."""
+
+    domain, kinks, flops = reals, (), 1
+    floating, analytic, inert, emit = False, True, (0,), "select({0}, {1}, 0.0)"
+
+    def value(self, m: Any, x: Any) -> Any:
+        x = np.asarray(x)
+        return np.where(m, x, x.dtype.type(0) if x.dtype != object else 0)[()]
+
+    def sympy(self, m: Any, x: Any) -> Any:
+        return sp.Piecewise((x, m), (0, True))
+
+    def mpmath(self, m: Any, x: Any) -> Any:
+        """x or 0."""
+        return x if m else mp.mpf(0)
+
+    def partials(self, y: Any, m: Any, x: Any) -> Any:
+        return None, lambda: Selected(m)
+
+
+@primitive
+class where(Elementwise):
+    """Selection, y = a where the condition holds and b elsewhere."""
+
+    domain, kinks, flops = reals, (), 1
+    floating, analytic, inert, emit = False, True, (0,), "select({0}, {1}, {2})"
+
+    def value(self, m: Any, a: Any, b: Any) -> Any:
+        return np.where(m, a, b)[()]
+
+    def sympy(self, m: Any, a: Any, b: Any) -> Any:
+        return sp.Piecewise((a, m), (b, True))
+
+    def mpmath(self, m: Any, a: Any, b: Any) -> Any:
+        """a or b."""
+        return a if m else b
+
+    def partials(self, y: Any, m: Any, a: Any, b: Any) -> Any:
+        return None, lambda: Selected(m), lambda: Selected(logical_not(m))
+
+
+def _shared(wins: Any, a: Any, b: Any) -> Selected:
+    """The derivative 1 for the winner and ½ each for a tie."""
+    return Selected(wins(a, b), where(equal(a, b), 0.5, 1.0))
+
+
+@primitive
+class maximum(Elementwise):
+    """The larger of two; a tie shares the derivative evenly."""
+
+    value, domain, flops = np.maximum, reals, 1
+    kinks = (
+        Kink(at=(1.0, 1.0), wrt=0, slopes=(0.0, 1.0), declared=0.5),
+        Kink(at=(1.0, 1.0), wrt=1, slopes=(0.0, 1.0), declared=0.5),
+    )
+    floating, analytic, emit = False, _real_select(np.greater_equal), "maximum({0}, {1})"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Max(a, b)
+
+    def mpmath(self, a: Any, b: Any) -> Any:
+        """The selected operand; a NaN wins."""
+        return a if a >= b or a != a else b
+
+    def partials(self, y: Any, a: Any, b: Any) -> Any:
+        return lambda: _shared(greater_equal, a, b), lambda: _shared(less_equal, a, b)
+
+
+@primitive
+class minimum(Elementwise):
+    """The smaller of two; a tie shares the derivative evenly."""
+
+    value, domain, flops = np.minimum, reals, 1
+    kinks = (
+        Kink(at=(1.0, 1.0), wrt=0, slopes=(1.0, 0.0), declared=0.5),
+        Kink(at=(1.0, 1.0), wrt=1, slopes=(1.0, 0.0), declared=0.5),
+    )
+    floating, analytic, emit = False, _real_select(np.less_equal), "minimum({0}, {1})"
+
+    def sympy(self, a: Any, b: Any) -> Any:
+        return sp.Min(a, b)
+
+    def mpmath(self, a: Any, b: Any) -> Any:
+        """The selected operand; a NaN wins."""
+        return a if a <= b or a != a else b
+
+    def partials(self, y: Any, a: Any, b: Any) -> Any:
+        return lambda: _shared(less_equal, a, b), lambda: _shared(greater_equal, a, b)
+
+
+@primitive
+class relu(Elementwise):
+    """Rectifier, y = max(x, 0), with relu′(0) = 0."""
+
+    domain, flops = reals, 1
+    kinks = (Kink(at=(0.0,), slopes=(0.0, 1.0), declared=0.0),)
+    floating, emit = False, "maximum({0}, 0.0)"
+
+    def value(self, x: Any) -> Any:
+        return np.maximum(x, np.asarray(x).dtype.type(0))
+
+    def analytic(self, x: Any) -> Any:
+        """The branch is chosen by the real part."""
+        return np.where(np.real(x) > 0, x, 0)[()]
+
+    def sympy(self, x: Any) -> Any:
+        return sp.Max(x, 0)
+
+    def mpmath(self, x: Any) -> Any:
+        """x or 0; a NaN stays."""
+        return mp.mpf(0) if x <= 0 else x
+
+    def partials(self, y: Any, x: Any) -> Any:
+        return (lambda: Selected(greater(x, 0.0)),)
+
+
+@primitive
+class abs_(Elementwise):
+    """Absolute value, with derivative sign(x), so 0 at 0."""
+
+    value, domain, flops = np.absolute, reals, 1
+    kinks = (Kink(at=(0.0,), slopes=(-1.0, 1.0), declared=0.0),)
+    floating, emit = False, "abs({0})"
+
+    def analytic(self, x: Any) -> Any:
+        """±x by the sign of the real part: the modulus would not be analytic."""
+        return np.where(np.real(x) >= 0, x, -x)[()]
+
+    def sympy(self, x: Any) -> Any:
+        return sp.Abs(x)
+
+    def partials(self, y: Any, x: Any) -> Any:
+        return (lambda: Selected(not_equal(x, 0.0), sign(x)),)
+
+
+class Staircase(Elementwise):
+    """A piecewise constant function: its derivative is 0 wherever it exists."""
+
+    domain, flops, floating = reals, 1, False
+
+    def analytic(self, x: Any) -> Any:
+        """Constant around the real part."""
+        return self.value(np.real(x)) + 0j
+
+    def partials(self, y: Any, x: Any) -> Any:
+        return (lambda: 0,)
+
+
+@primitive
+class sign(Staircase):
+    """The sign of x: −1, 0 or 1."""
+
+    value, emit = np.sign, "sign({0})"
+    kinks = (Kink(at=(0.0,), slopes=(None, None), declared=0.0, note="a jump"),)
+
+    def sympy(self, x: Any) -> Any:
+        return sp.sign(x)
+
+
+@primitive
+class floor(Staircase):
+    """The largest integer not above x."""
+
+    value, emit = np.floor, "floor({0})"
+    kinks = (Kink(at=(1.0,), slopes=(None, 0.0), declared=0.0, note="a jump"),)
+
+    def sympy(self, x: Any) -> Any:
+        return sp.floor(x)
+
+
+@primitive
+class clip(Elementwise):
+    """x held between two bounds; the derivative is 1 inside and at the bounds' inner side."""
+
+    domain, flops = reals, 2
+    kinks = (
+        Kink(at=(0.0, 0.0, 1.0), slopes=(0.0, 1.0), declared=0.5),
+        Kink(at=(1.0, 0.0, 1.0), slopes=(1.0, 0.0), declared=0.5),
+    )
+    floating, emit = False, "minimum(maximum({0}, {1}), {2})"
+
+    def value(self, x: Any, low: Any, high: Any) -> Any:
+        return np.minimum(np.maximum(x, low), high)
+
+    def analytic(self, x: Any, low: Any, high: Any) -> Any:
+        """The branch is chosen by the real parts."""
+        held = np.where(np.real(x) >= np.real(low), x, low)
+        return np.where(np.real(held) <= np.real(high), held, high)[()]
+
+    def sympy(self, x: Any, low: Any, high: Any) -> Any:
+        return sp.Min(sp.Max(x, low), high)
+
+    def mpmath(self, x: Any, low: Any, high: Any) -> Any:
+        """x, or the bound it crossed; a NaN stays."""
+        held = low if x < low else x
+        return high if held > high else held
+
+    def partials(self, y: Any, x: Any, low: Any, high: Any) -> Any:
+        def inner() -> Any:
+            edge = where(equal(x, low), 0.5, where(equal(x, high), 0.5, 1.0))
+            return Selected(logical_and(greater_equal(x, low), less_equal(x, high)), edge)
+
+        def by_low() -> Any:
+            wins = logical_and(less_equal(x, low), less(low, high))
+            return Selected(wins, where(equal(x, low), 0.5, 1.0))
+
+        def by_high() -> Any:
+            wins = greater_equal(maximum(x, low), high)
+            return Selected(wins, where(equal(maximum(x, low), high), 0.5, 1.0))
+
+        return inner, by_low, by_high

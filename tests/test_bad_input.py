@@ -1,0 +1,495 @@
+"""Bad input: a typed error that says what, where and what to do instead, in under a second.
+
+Every row below is something a user can do wrong.  The error must be one of diffkit's own (or
+the user's own exception, untouched), its message one sentence, with a hint.  What must never
+happen is a number that is silently wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+from diffkit.errors import (
+    CaptureError,
+    DataDependentError,
+    DiffkitError,
+    DomainWarning,
+    DtypeError,
+    GuardError,
+    InputError,
+    LeakedTracerError,
+    MutationError,
+    ParseError,
+    ShapeError,
+    UnsupportedError,
+)
+
+SECONDS = 1.0
+LONGEST_MESSAGE = 300
+
+
+def refusal(kind: Any, call: Callable[[], Any], *words: str, hint: bool = True) -> DiffkitError:
+    """The error of a call, after checking its type, its words, its remedy and its speed."""
+    start = time.process_time()
+    with pytest.raises(kind) as caught:
+        call()
+    seconds = time.process_time() - start
+    error = caught.value
+    assert isinstance(error, DiffkitError)
+    assert seconds < SECONDS, f"{seconds:.2f} s"
+    assert "\n" not in error.message and len(error.message) < LONGEST_MESSAGE
+    assert "\n" not in error.one_line
+    for word in words:
+        assert word in str(error), str(error)
+    if hint:
+        assert error.hint, str(error)
+    return error
+
+
+def square(x: Any) -> Any:
+    return x * x
+
+
+def total(x: Any) -> Any:
+    return np.sum(x * x)
+
+
+# Shapes ---------------------------------------------------------------------------------------
+
+
+def test_shapes_that_do_not_fit_a_product() -> None:
+    def predict(x: Any) -> Any:
+        return np.sum(x @ np.ones((2, 8)))
+
+    error = refusal(ShapeError, lambda: dk.grad(predict)(np.ones((4, 3))), "f64[4,3]", "f64[2,8]")
+    assert "test_bad_input.py" in str(error) and "np.sum(x @ np.ones((2, 8)))" in str(error)
+
+
+def test_shapes_that_do_not_broadcast() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x + np.ones(4))
+
+    refusal(ShapeError, lambda: dk.grad(f)(np.ones(3)), "f64[3]", "f64[4]", "test_bad_input.py")
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.reshape(x, (4, 4)),
+        lambda x: np.concatenate([x, np.ones((2, 2))]),
+        lambda x: x[7],
+        lambda x: x[0, 0],
+        lambda x: np.sum(x, axis=3),
+        lambda x: np.transpose(x, (0, 1)),
+        lambda x: np.einsum("ij,jk->ik", x, x),
+    ],
+    ids=["reshape", "concatenate", "index", "indices", "axis", "transpose", "einsum"],
+)
+def test_shapes_that_do_not_fit_an_operation(f: Callable[..., Any]) -> None:
+    with pytest.raises((DiffkitError, IndexError, ValueError)) as caught:
+        dk.grad(lambda x: np.sum(f(x)))(np.ones(3))
+    assert str(caught.value)
+    with pytest.raises((ValueError, IndexError, TypeError)):
+        f(np.ones(3))
+
+
+@pytest.mark.parametrize("verb", [dk.grad, dk.value_and_grad])
+def test_output_that_is_not_a_scalar(verb: Any) -> None:
+    refusal(ShapeError, lambda: verb(square)(np.ones(3)), "scalar", "f64[3]", "np.sum")
+    refusal(ShapeError, lambda: verb(lambda x: (x, x))(1.0), "2 values")
+
+
+@pytest.mark.parametrize("method", ("symbolic", "finite", "complex", "forward", "reverse"))
+def test_every_method_refuses_an_array_output(method: str) -> None:
+    refusal(ShapeError, lambda: dk.grad(square, method=method)(np.ones(3)), "scalar")
+
+
+def test_output_that_is_not_a_float() -> None:
+    refusal(ShapeError, lambda: dk.grad(lambda x: x > 0)(1.0), "float output")
+
+
+def test_tangent_of_another_shape() -> None:
+    refusal(
+        ShapeError, lambda: dk.jvp(total, (np.ones(3),), (np.ones(2),)), hint=False
+    )
+    _, pullback = dk.vjp(square, np.ones(3))
+    refusal(ShapeError, lambda: pullback(np.ones(2)), hint=False)
+
+
+def test_graph_called_with_another_shape() -> None:
+    graph = dk.trace(total, np.ones(3))
+    refusal(ShapeError, lambda: graph(np.ones(4)), "captured for f64[3]")
+    refusal(InputError, lambda: graph(), hint=False)
+
+
+# Numbers ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ("forward", "reverse", "symbolic", "complex", "finite"))
+@pytest.mark.parametrize("bad", (np.nan, np.inf, -np.inf))
+def test_nan_and_infinity_pass_through(method: str, bad: float) -> None:
+    """What goes in as NaN or infinity comes out as NumPy gives it: never a finite number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        value, slope = dk.value_and_grad(square, method=method)(bad)
+    assert not np.isfinite(value)
+    assert not np.isfinite(slope)
+
+
+@pytest.mark.parametrize("method", ("forward", "reverse"))
+def test_nan_that_is_born_warns_and_names_its_line(method: str) -> None:
+    def f(x: Any) -> Any:
+        y = np.log(x)  # a NaN is born here
+        return y * 2
+
+    with pytest.warns(DomainWarning, match=r"log at test_bad_input\.py"):
+        assert np.isnan(dk.value_and_grad(f, method=method)(-1.0)[0])
+
+
+def test_infinite_derivative_is_no_nan() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DomainWarning)
+        assert dk.grad(np.sqrt)(0.0) == np.inf
+
+
+def test_zero_times_infinity_is_not_silent() -> None:
+    def f(x: Any) -> Any:
+        return np.sqrt(x) * np.sqrt(x)
+
+    with pytest.warns(DomainWarning):
+        assert np.isnan(dk.grad(f)(0.0))
+
+
+# Types ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        (np.array([1.0, "a", None], dtype=object), ("object",)),
+        (np.array(["a", "b"]), ("<U1",)),
+        (np.array(["2020-01-01"], dtype="datetime64[D]"), ("datetime64",)),
+        (1 + 2j, ("complex",)),
+        (np.array([1j]), ("complex",)),
+        ({1.0, 2.0}, ("set",)),
+        (np.ma.masked_array([1.0, 2.0], [False, True]), ("MaskedArray",)),
+        (np.array([(1.0, 2)], dtype=[("a", float), ("b", int)]), ("dtype",)),
+        (object(), ("object",)),
+    ],
+    ids=["object", "strings", "dates", "complex", "complex_array", "set", "masked", "record", "any"],
+)
+def test_arguments_that_are_not_numbers(argument: Any, words: tuple[str, ...]) -> None:
+    refusal((DtypeError, InputError), lambda: dk.grad(total)(argument), *words)
+
+
+def test_text_as_an_argument_has_nothing_to_differentiate_by() -> None:
+    refusal(DtypeError, lambda: dk.grad(total)("hello"), "nothing to differentiate by", "'hello'")
+    refusal(DtypeError, lambda: dk.grad(total)(None), "nothing to differentiate by")
+
+
+def test_empty_arrays_give_empty_gradients() -> None:
+    for method in ("forward", "reverse", "complex", "finite"):
+        found = dk.grad(total, method=method)(np.zeros(0))
+        assert found.shape == (0,) and found.dtype == np.float64
+    assert dk.jacobian(square)(np.zeros((0, 2))).shape == (0, 2, 0, 2)
+
+
+def test_maximum_of_nothing() -> None:
+    refusal((ShapeError, InputError), lambda: dk.grad(lambda x: np.max(x))(np.zeros(0)))
+
+
+def test_lists_are_trees_of_numbers() -> None:
+    found = dk.grad(lambda x: x[0] * x[1])([2.0, 3.0])
+    assert found == [3.0, 2.0]
+
+
+def test_ragged_lists_inside_a_function() -> None:
+    with pytest.raises((DiffkitError, ValueError, TypeError)):
+        dk.grad(lambda x: np.sum(np.array([[x, x], [x]])))(1.0)
+
+
+# Results ----------------------------------------------------------------------------------------
+
+
+def forgets_to_return(x: Any) -> None:
+    np.sum(x)
+
+
+@pytest.mark.parametrize("method", ("symbolic", "finite", "complex", "forward", "reverse"))
+def test_function_that_returns_none(method: str) -> None:
+    refusal(
+        CaptureError,
+        lambda: dk.grad(forgets_to_return, method=method)(1.0),
+        "forgets_to_return returned None",
+    )
+
+
+@pytest.mark.parametrize("result", ["text", object(), [], {}, 1j, {1}])
+def test_function_that_returns_no_number(result: Any) -> None:
+    refusal((CaptureError, ShapeError, DtypeError), lambda: dk.grad(lambda x: result)(1.0))
+
+
+def test_function_that_ignores_its_argument_has_gradient_zero() -> None:
+    assert dk.grad(lambda x: 3.0)(1.0) == 0.0
+
+
+def test_not_a_function() -> None:
+    for thing in (3.0, "x**2", None, np.ones(3)):
+        refusal(InputError, lambda thing=thing: dk.grad(thing), "expected a function")
+
+
+def test_error_of_the_users_own_passes_through() -> None:
+    class OwnError(Exception):
+        pass
+
+    def fails(x: Any) -> Any:
+        raise OwnError("mine")
+
+    with pytest.raises(OwnError, match="mine"):
+        dk.grad(fails)(1.0)
+
+
+def test_wrong_number_of_arguments() -> None:
+    with pytest.raises((TypeError, InputError)):
+        dk.grad(lambda x, y: x * y)(1.0)
+    with pytest.raises((TypeError, InputError)):
+        dk.grad(square)()
+
+
+# Names ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("argnums", (1, -2, (0, 3), (), "x", 0.0))
+def test_argnums_that_name_no_argument(argnums: Any) -> None:
+    refusal(InputError, lambda: dk.grad(square, argnums=argnums)(1.0), "argnums")
+
+
+def test_unknown_method_and_engine() -> None:
+    refusal(InputError, lambda: dk.grad(square, method="backward")(1.0), "reverse", "'backward'")
+    refusal(DiffkitError, lambda: dk.grad(square, engine="gpu")(1.0), "interpret", "'gpu'")
+
+
+@pytest.mark.parametrize("order", (-1, 1.5, "two"))
+def test_order_that_is_no_order(order: Any) -> None:
+    refusal(InputError, lambda: dk.derivative(np.sin, order=order)(1.0), "order", hint=False)
+
+
+# Plain Python on traced values ------------------------------------------------------------------
+
+
+def test_math_functions() -> None:
+    def f(x: Any) -> Any:
+        return math.sin(x)
+
+    error = refusal(DataDependentError, lambda: dk.grad(f)(1.0), "np.sin instead of math.sin")
+    assert "return math.sin(x)" in str(error)
+
+
+def test_float_of_a_traced_value() -> None:
+    refusal(DataDependentError, lambda: dk.grad(lambda x: float(x) * 2)(1.0), "plain float")
+    refusal(DataDependentError, lambda: dk.grad(lambda x: x.item() * 2)(1.0), "plain float")
+
+
+def stores_into_zeros(x: Any) -> Any:
+    y = np.zeros(3)
+    y[1] = x
+    return np.sum(y)
+
+
+def test_store_into_a_plain_array_names_the_line() -> None:
+    error = refusal((MutationError, DataDependentError), lambda: dk.grad(stores_into_zeros)(1.0))
+    assert "test_bad_input.py" in str(error) and "y[1] = x" in str(error)
+
+
+def adds_in_place(x: Any) -> Any:
+    y = np.zeros(3)
+    y += x
+    return np.sum(y)
+
+
+def test_adding_in_place_to_a_plain_array() -> None:
+    error = refusal(MutationError, lambda: dk.grad(adds_in_place)(np.ones(3)))
+    assert "test_bad_input.py" in str(error)
+
+
+def test_out_argument() -> None:
+    def f(x: Any) -> Any:
+        y = np.zeros(3)
+        np.multiply(x, 2.0, out=y)
+        return np.sum(y)
+
+    refusal((MutationError, UnsupportedError), lambda: dk.grad(f)(np.ones(3)))
+
+
+def test_truth_of_an_array() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x) if x > 0 else 0.0
+
+    refusal(DataDependentError, lambda: dk.grad(f)(np.ones(3)), "3 elements", "np.where")
+
+
+def test_boolean_mask_index() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x[x > 0])
+
+    try:
+        assert np.array_equal(dk.grad(f)(np.array([1.0, -1.0])), [1.0, 0.0])
+    except DiffkitError as error:
+        assert error.hint and "np.where" in str(error)
+
+
+@pytest.mark.parametrize(
+    "function", [np.unique, np.histogram, np.fft.fft, np.linalg.eig, np.convolve, np.interp]
+)
+def test_numpy_function_that_is_not_offered(function: Callable[..., Any]) -> None:
+    """Either a right number, or a refusal that names the function; never a crash inside."""
+    try:
+        dk.grad(lambda x: np.sum(function(x)))(np.ones(3))
+    except (DiffkitError, TypeError) as error:
+        assert str(error)
+
+
+def test_unsupported_numpy_function_names_itself() -> None:
+    error = refusal(UnsupportedError, lambda: dk.grad(lambda x: np.sum(np.unique(x)))(np.ones(3)))
+    assert "unique" in str(error)
+
+
+def test_unknown_attribute() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'summ'"):
+        dk.grad(lambda x: x.summ())(np.ones(3))
+
+
+# Side effects -----------------------------------------------------------------------------------
+
+
+def test_leaked_tracer() -> None:
+    kept = []
+
+    def f(x: Any) -> Any:
+        kept.append(x)
+        return x * x
+
+    dk.trace(f, 1.0)
+    refusal(LeakedTracerError, lambda: kept[0] * 2.0, "after the capture")
+    refusal(LeakedTracerError, lambda: np.sin(kept[0]), "after the capture")
+    refusal(LeakedTracerError, lambda: dk.grad(lambda x: x * kept[0])(1.0))
+    refusal(LeakedTracerError, lambda: dk.grad(f)(1.0))
+
+
+def test_arguments_changed_in_place_by_the_function_stay_unchanged() -> None:
+    def f(x: Any) -> Any:
+        x[0] = 5.0
+        return np.sum(x * x)
+
+    x = np.array([1.0, 2.0])
+    assert np.array_equal(dk.grad(f)(x), [0.0, 4.0])
+    assert np.array_equal(x, [1.0, 2.0])
+
+
+# Recursion and loops ------------------------------------------------------------------------------
+
+
+def test_endless_recursion_is_the_users_own_error() -> None:
+    def endless(x: Any) -> Any:
+        return endless(x) + 1.0
+
+    with pytest.raises(RecursionError):
+        dk.grad(endless)(1.0)
+
+
+def test_recursion_that_ends_on_a_value() -> None:
+    def power(x: Any, n: int) -> Any:
+        return x if n == 1 else x * power(x, n - 1)
+
+    assert dk.grad(power)(1.5, 5) == pytest.approx(5 * 1.5**4)
+
+    def halved(x: Any) -> Any:
+        return x if x < 1 else halved(x / 2)
+
+    assert dk.grad(halved)(5.0) == 0.125
+
+
+# Text -------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "__import__('os').system('echo')",
+    "().__class__.__bases__[0].__subclasses__()",
+    "x.__class__",
+    "(lambda: x)()",
+    "[x for x in (1, 2)]",
+    "open('f')",
+    "eval('x')",
+    "exec('x')",
+    "9**9**9**9",
+    "(" * 1_000_000,
+    "(" * 500_000 + ")" * 500_000,
+    "-" * 100_000 + "x",
+    "x" + "+x" * 500_000,
+    "sin(" * 2_000 + "x" + ")" * 2_000,
+    "x if x else y",
+    "x = 3",
+    "x; y",
+    "f'{x}'",
+    "x[0]",
+    "'text'",
+    "lambda x: x",
+    "print(x)",
+    "import os",
+    "x\x00y",
+    "𝟙𝟚",
+    "",
+    "   ",
+    "x +",
+    "* x",
+    "sin",
+    "sin()",
+    "sin(x, y, z)",
+    "sin(x=1)",
+    "unknown_function(x)",
+    "1e99999 * x",
+    "x @ x",
+    "x := 3",
+    "*x",
+    "True and x",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:20]))
+def test_hostile_text(text: str) -> None:
+    error = refusal(ParseError, lambda: dk.parse(text), hint=False)
+    assert 0 <= error.position <= max(len(text), 1)  # type: ignore[attr-defined]
+    assert len(str(error)) < 1000
+
+
+def test_unknown_function_in_text_suggests_and_points() -> None:
+    error = refusal(ParseError, lambda: dk.parse("x + sinn(y)"), "sinn")
+    assert error.position == 4  # type: ignore[attr-defined]
+    assert str(error).splitlines()[2].index("^") == 6
+
+
+@pytest.mark.parametrize("text", [None, 3, b"x", ["x"]])
+def test_text_that_is_no_text(text: Any) -> None:
+    refusal(DiffkitError, lambda: dk.parse(text), hint=False)
+
+
+def test_unknown_and_missing_variables_of_a_text() -> None:
+    graph = dk.parse("x*y")
+    refusal(InputError, lambda: graph(x=1.0), "no value for y", "g(x=…, y=…)")
+    refusal(InputError, lambda: graph(x=1.0, y=2.0, z=3.0), "unexpected 'z'")
+    refusal(InputError, lambda: dk.grad(graph)(x=1.0), "y")
+
+
+# Guards -----------------------------------------------------------------------------------------
+
+
+def test_broken_guard_of_a_bare_graph() -> None:
+    graph = dk.trace(lambda x: x if x > 0 else -x, 1.0)
+    refusal(GuardError, lambda: graph(-1.0), "would go the other way", "np.where")

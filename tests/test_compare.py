@@ -1,0 +1,431 @@
+"""The truth and the comparison: independence, accuracy, contracts of the output, refusals."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import diffkit as dk
+from diffkit.capture.capturing import capture
+from diffkit.comparison.accuracy import correct_digits, rounded, summarize, ulps
+from diffkit.comparison.cases import CASES, baydin, logistic_map, softmax_loss
+from diffkit.comparison.cost import measure, peak_memory
+from diffkit.comparison.rendering import number_parts
+from diffkit.comparison.report import compare
+from diffkit.differentiate.finite import Finite
+from diffkit.differentiate.method import JacobianResult, Method
+from diffkit.differentiate.reverse import gradient_graph
+from diffkit.engines.precise import Truth, true_derivatives
+from diffkit.errors import (
+    BudgetError,
+    DiffkitError,
+    DtypeError,
+    InputError,
+    ShapeError,
+)
+from diffkit.graph.primitive import REGISTRY
+
+EXACT_METHODS = ("complex", "forward", "reverse")
+SMALL_CASES = ("baydin", "logistic-map", "rosenbrock", "speelpenning", "helmholtz")
+
+
+def truth_of(f, *args, digits=100) -> Truth:
+    """The truth of a plain function with respect to all its arguments."""
+    args = [np.float64(a) if np.ndim(a) == 0 else np.asarray(a) for a in args]
+    graph = capture(f, args)
+    return true_derivatives(graph, args, range(len(args)), digits)
+
+
+def slope_of(f, x) -> float:
+    """The rounded truth of a function of one number."""
+    return rounded(truth_of(f, x).blocks[0][0].item())
+
+
+# The truth -------------------------------------------------------------------------------------
+
+
+def test_truth_has_sixty_digits():
+    truth = truth_of(lambda x: np.exp(x) * np.sin(x), 0.7)
+    with mp.workdps(90):
+        x = mp.mpf(0.7)
+        exact = mp.exp(x) * (mp.sin(x) + mp.cos(x))
+        assert abs(truth.blocks[0][0].item() - exact) < mp.mpf(10) ** -60
+    assert truth.certified and truth.digits == 100
+
+
+def test_truth_uses_no_rule_of_ours(monkeypatch):
+    def wrong(*_, **__):
+        raise AssertionError("the truth asked a differentiation rule")
+
+    for name in ("mul", "sin", "log", "add", "sub"):
+        monkeypatch.setattr(type(REGISTRY[name]), "partials", wrong)
+    truth = truth_of(baydin, 2.0, 5.0)
+    assert rounded(truth.blocks[0][0].item()) == 5.5
+    assert rounded(truth.blocks[0][1].item()) == 1.7163378145367738
+
+
+def test_truth_of_a_wrong_rule_shows_the_error(monkeypatch):
+    sine = REGISTRY["sin"]
+    monkeypatch.setattr(type(sine), "partials", lambda self, y, x: (lambda: 1.001 * np.cos(x),))
+    sine.bare.templates.clear()
+    try:
+        report = compare(lambda x: np.sin(x), 0.3, methods=["reverse", "complex"])
+    finally:
+        sine.bare.templates.clear()
+    assert report["complex"].max_ulp <= 1
+    assert report["reverse"].errors.rel_error == pytest.approx(1e-3, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "slope"),
+    [
+        (lambda x: (x * x + 1.0) - 2.0 * x, 1.0, 0.0),
+        (lambda x: np.sin(x) ** 2 + np.cos(x) ** 2, 0.5, 0.0),
+        (lambda x: 1.0 + np.exp(-x), 300.0, -np.exp(-300.0)),
+        (lambda x: np.log(x), 1e-300, 1e300),
+        (lambda x: x**3, 0.0, 0.0),
+        (lambda x: x / 3.0, 0.0, 1.0 / 3.0),
+    ],
+    ids=["cancels", "constant", "hidden", "near zero", "flat", "at zero"],
+)
+def test_truth_of_hard_slopes(f, x, slope):
+    assert slope_of(f, x) == pytest.approx(slope, rel=1e-15, abs=0.0)
+
+
+def test_truth_at_a_kink_is_the_mean_and_says_so():
+    truth = truth_of(lambda x: np.maximum(3.0 * x, x), 0.0)
+    assert rounded(truth.blocks[0][0].item()) == 2.0
+    assert "kink" in truth.notes[0] and "1.0 and 3.0" in truth.notes[0]
+
+
+def test_smooth_points_are_not_called_kinks():
+    for f in (lambda x: x * x, lambda x: x**4, lambda x: np.cos(x), lambda x: 0.0 * x):
+        assert truth_of(f, 0.0).notes == []
+
+
+def test_truth_of_infinite_slopes_and_edges():
+    assert slope_of(np.sqrt, 0.0) == np.inf
+    assert "infinite" in truth_of(np.sqrt, 0.0).notes[0]
+    edge = truth_of(lambda x: np.sqrt(x) ** 3 + x, 0.0)
+    assert abs(edge.blocks[0][0].item() - 1) < 1e-15
+    assert "one-sided" in edge.notes[0]
+
+
+def test_truth_notices_a_branch_at_the_point():
+    truth = truth_of(lambda x: 9.0 + 0.0 * x if x == 3 else x * x, 3.0)
+    assert rounded(truth.blocks[0][0].item()) == 0.0
+    assert "branch" in truth.notes[0] and "test_compare.py" in truth.notes[0]
+
+
+def test_truth_of_nan_is_nan():
+    truth = truth_of(lambda x: x * x, float("nan"))
+    assert mp.isnan(truth.blocks[0][0].item())
+
+
+def test_reverse_truth_is_certified_and_equals_differences():
+    x = np.linspace(0.3, 1.7, 250)
+    graph = capture(lambda x: np.sum(np.exp(np.sin(x)) * x), (x,))
+    by_reverse = true_derivatives(graph, [x], [0], gradient=gradient_graph)
+    assert by_reverse.certified and "reverse" in by_reverse.how
+    exact = (1 + x * np.cos(x)) * np.exp(np.sin(x))
+    assert ulps(exact, by_reverse.blocks[0][0]).max() < 8
+
+
+def test_a_wrong_gradient_is_not_certified():
+    x = np.linspace(0.3, 1.7, 250)
+    graph = capture(lambda x: np.sum(np.exp(x)), (x,))
+    other = capture(lambda x: (np.sum(np.exp(x)), np.exp(x) * 1.0000001), (x,))
+    truth = true_derivatives(graph, [x], [0], gradient=lambda graph, wrt: other)
+    assert not truth.certified and "0 of 3" in truth.how
+
+
+@pytest.mark.parametrize("digits", [5, 10_000, 50.5, None])
+def test_bad_digits_are_refused(digits):
+    with pytest.raises(InputError, match="digits"):
+        compare(lambda x: x * x, 1.0, digits=digits)
+
+
+# Accuracy --------------------------------------------------------------------------------------
+
+
+def test_ulps_count_neighbours():
+    one = mp.mpf(1)
+    assert ulps(np.nextafter(1.0, 2.0), one) == 1.0
+    assert ulps(np.float32(1) + np.spacing(np.float32(1)), one) == 1.0
+    assert ulps(0.0, mp.mpf(0)) == 0.0
+
+
+def test_ulps_see_below_rounding():
+    with mp.workdps(50):
+        third = mp.mpf(1) / 3
+    error = float(ulps(1.0 / 3.0, third))
+    assert 0.0 < error <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "truth", "expected"),
+    [
+        (np.nan, "nan", 0.0),
+        (np.inf, "inf", 0.0),
+        (np.inf, "1e400", 0.0),
+        (np.inf, "-inf", np.inf),
+        (np.nan, "1", np.inf),
+        (1.0, "nan", np.inf),
+    ],
+)
+def test_ulps_of_special_values(value, truth, expected):
+    assert ulps(value, mp.mpf(truth)) == expected
+
+
+def test_summary_is_over_all_blocks():
+    summary = summarize([np.array([1.0, 2.0 + 2**-50]), 3.0], [[mp.mpf(1), mp.mpf(2)], mp.mpf(3)])
+    assert summary.max_ulp == 2.0 and summary.median_ulp == 0.0
+    assert summary.abs_error == 2**-50 and summary.rel_error == 2**-50 / 3
+
+
+def test_correct_digits_and_printed_digits_agree():
+    truth = mp.mpf("1.7163378145367738")
+    assert correct_digits(1.71634, truth) == pytest.approx(5.9, abs=0.1)
+    assert number_parts(1.71634, truth) == ("1.7163", "4", "")
+    assert number_parts(float(truth), truth) == (repr(float(truth)), "", "")
+    assert number_parts(float("nan"), truth) == ("", "nan", "")
+
+
+# Cost ------------------------------------------------------------------------------------------
+
+
+def test_peak_memory_follows_liveness():
+    x = np.zeros(1000)
+    short = capture(lambda x: np.sum(np.sin(np.sin(np.sin(x)))), (x,))
+    # the input, one sine that is read and one that is written; the final sum is a scalar
+    assert 3 * 8000 <= peak_memory(short) <= 3 * 8000 + 100
+    assert peak_memory(short, complex_numbers=True) >= 2 * 3 * 8000
+    assert peak_memory(gradient_graph(short)) > peak_memory(short)
+
+
+def test_measure_keeps_the_budget():
+    start = time.perf_counter()
+    timing = measure(lambda: 1, budget=0.05)
+    assert timing.result == 1 and time.perf_counter() - start < 0.5
+
+
+# Comparison ------------------------------------------------------------------------------------
+
+
+def test_baydin_by_every_method():
+    report = compare(baydin, 2.0, 5.0)
+    assert report.true_value == pytest.approx(11.652, abs=5e-4)
+    assert tuple(report.true_derivative) == (5.5, 1.7163378145367738)
+    for name in ("symbolic", *EXACT_METHODS):
+        assert report[name].max_ulp <= 1.0, name
+    assert 1e3 < report["finite"].max_ulp < 1e7
+    assert report["reverse"].operations <= 5 * report.f_operations
+
+
+@pytest.mark.parametrize("name", SMALL_CASES)
+def test_cases_agree_with_the_truth(name):
+    case = CASES[name]
+    report = compare(
+        case.function, *case.arguments(), argnums=case.argnums, methods=[*EXACT_METHODS, "finite"]
+    )
+    assert report.truth.certified
+    for method in EXACT_METHODS:
+        assert report[method].errors.rel_error < 1e-14, method
+    assert report["finite"].errors.rel_error < 1e-6
+
+
+def test_scalar_comparison_takes_less_than_a_second():
+    compare(logistic_map, 0.2)
+    start = time.process_time()
+    compare(logistic_map, 0.2)
+    assert time.process_time() - start < 1.0
+
+
+def test_text_gives_variable_to_number():
+    report = compare(dk.parse("log(x1)+x1*x2-sin(x2)"), x1=2, x2=5, methods=["reverse"])
+    assert set(report["reverse"].derivative) == {"x1", "x2"}
+    assert report["reverse"].derivative["x1"] == 5.5
+    positional = compare(dk.parse("a - b"), 1.0, 2.0, methods=["reverse"])
+    assert positional["reverse"].derivative == {"a": 1.0, "b": -1.0}
+
+
+def test_derivative_has_the_tree_of_the_arguments():
+    def loss(params, x, labels):
+        return np.sum((params["w"] @ x + params["b"][0]) * labels)
+
+    params = {"w": np.ones((2, 3)), "b": [np.array([0.5, 1.5])]}
+    labels = np.array([0, 1])
+    report = compare(loss, params, np.arange(3.0), labels, methods=["reverse"])
+    by_params, by_x = report["reverse"].derivative
+    assert by_params["w"].shape == (2, 3) and by_params["b"][0].shape == (2,)
+    assert by_x.shape == (3,)
+    only = compare(loss, params, np.arange(3.0), labels, argnums=1, methods=["reverse"])
+    np.testing.assert_array_equal(only["reverse"].derivative, by_x)
+    assert report.arguments.names == ["b_0", "w", "x"]
+
+
+def test_integer_leaves_get_none():
+    report = compare(lambda p: p["x"] * p["n"], {"x": 2.0, "n": 3}, methods=["forward"])
+    assert report["forward"].derivative == {"x": 3.0, "n": None}
+
+
+class Refusing(Method):
+    """A method that gives up."""
+
+    name = "refusing"
+
+    def jacobian(self, function, leaves, wrt, engine="auto"):
+        raise BudgetError("gave up at 10 operations", hint="ask for less.")
+
+
+class Guessing(Method):
+    """A method whose derivative is always NaN."""
+
+    name = "guessing"
+
+    def jacobian(self, function, leaves, wrt, engine="auto"):
+        blocks = [np.full(np.shape(leaves[j]), np.nan) for j in wrt]
+        return JacobianResult(function.values(leaves), [blocks], 1, 0)
+
+
+def test_a_refusal_is_recorded_and_the_others_go_on():
+    report = compare(logistic_map, 0.2, methods=[Refusing(), "reverse"])
+    assert "gave up at 10 operations" in report["refusing"].refused
+    assert report.to_dict()["methods"]["refusing"] == {"refused": report["refusing"].refused}
+    assert report["reverse"].max_ulp <= 1.0
+    assert "gave up" in str(report) and "gave up" in report._repr_html_()
+
+
+def test_json_follows_the_contract():
+    found = json.loads(compare(baydin, 2.0, 5.0).to_json())
+    assert found["schema"] == 1 and found["at"] == {"x1": 2.0, "x2": 5.0}
+    assert found["function"] == "baydin"
+    assert set(found["truth"]) >= {"value", "derivative", "digits"}
+    assert found["truth"]["derivative"] == [5.5, 1.7163378145367738]
+    assert set(found["methods"]) == {"symbolic", "finite", "complex", "forward", "reverse"}
+    wanted = {
+        "value", "derivative", "max_ulp", "median_ulp", "rel_error", "abs_error", "operations",
+        "evaluations", "time", "time_over_f", "compile_time", "memory",
+    }  # fmt: skip
+    for entry in found["methods"].values():
+        assert wanted <= set(entry)
+    assert {"tree", "shared", "cse"} <= set(found["methods"]["symbolic"]["formula"])
+
+
+def test_nan_becomes_null_with_a_note():
+    entry = compare(logistic_map, 0.2, methods=[Guessing()]).to_dict()["methods"]["guessing"]
+    assert entry["derivative"] is None and entry["max_ulp"] is None
+    assert "null stands for NaN" in entry["note"] and "derivative" in entry["note"]
+
+
+def test_two_methods_of_one_name_are_told_apart():
+    report = compare(logistic_map, 0.2, methods=[Finite(2), Finite(4), Finite(4)])
+    assert len(report.methods) == 3
+    assert all(name.startswith("Finite(accuracy=") for name in report)
+
+
+def test_tables_fit_eighty_columns_and_mark_wrong_digits():
+    from rich.console import Console
+
+    report = compare(baydin, 2.0, 5.0)
+    lines = str(report.table()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "1.7163378145367738" in str(report) and "\x1b" not in str(report)
+    console = Console(width=80, force_terminal=True, record=True, file=open("/dev/null", "w"))
+    console.print(report.table())
+    html = console.export_html()
+    assert "underline" in html
+    assert "text-decoration:underline" in report._repr_html_()
+
+
+def test_large_derivatives_are_bars():
+    x = np.linspace(1.0, 2.0, 30)
+    text = str(compare(lambda x: np.sum(np.exp(x)), x, methods=["reverse", "finite"]))
+    assert "█" in text and "30 partial derivatives" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_tsv_is_ascii_headed_and_full_precision():
+    lines = compare(baydin, 2.0, 5.0, methods=["reverse"]).to_tsv().splitlines()
+    header = lines[0].split("\t")
+    assert lines[0].isascii() and header[0] == "method"
+    row = dict(zip(header, lines[2].split("\t"), strict=True))
+    assert row["method"] == "reverse" and json.loads(row["derivative"])[0] == 5.5
+
+
+# Bad input -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "error", "words"),
+    [
+        (lambda x: x * 2.0, (np.ones(3),), ShapeError, "one number"),
+        (lambda x: (x, x), (1.0,), ShapeError, "one number"),
+        (lambda x: np.sum(x[None]), (np.ones((0,)),), DiffkitError, None),
+        (lambda n: n * 2.0, (3,), DtypeError, "floating point"),
+        (lambda: 1.0, (), DtypeError, "nothing to differentiate"),
+        (lambda x: None, (1.0,), DiffkitError, "None"),
+        (lambda x: x, ("text",), DiffkitError, None),
+        (lambda x: x > 0.0, (1.0,), DtypeError, "no derivative"),
+        (7, (1.0,), InputError, "function"),
+    ],
+    ids=["array", "tuple", "empty", "integer", "nothing", "none", "text", "bool", "number"],
+)
+def test_bad_functions_are_typed_errors(f, args, error, words):
+    if words is None and args and np.size(args[0]) == 0:
+        # the derivative of a constant by nothing is nothing, and says so in numbers
+        report = compare(f, *args, methods=["reverse"])
+        assert report["reverse"].derivative.shape == (0,)
+        assert np.isnan(report["reverse"].max_ulp)
+        return
+    with pytest.raises(error, match=words):
+        compare(f, *args)
+
+
+@pytest.mark.parametrize("argnums", [5, -3, (), ("x",)])
+def test_bad_argnums_are_refused(argnums):
+    with pytest.raises(InputError, match="argnums"):
+        compare(baydin, 2.0, 5.0, argnums=argnums)
+
+
+def test_unknown_methods_are_refused():
+    with pytest.raises(InputError, match="unknown method"):
+        compare(baydin, 2.0, 5.0, methods=["magic"])
+
+
+# Real data -------------------------------------------------------------------------------------
+
+
+def test_softmax_at_zero_is_the_log_of_ten():
+    pytest.importorskip("sklearn")
+    weights, bias, pixels, labels = CASES["softmax-digits"].arguments()
+    assert pixels.shape == (1797, 64) and weights.shape == (64, 10)
+    assert softmax_loss(0.0 * weights, bias, pixels, labels) == pytest.approx(np.log(10.0))
+
+
+def test_softmax_over_digits():
+    pytest.importorskip("sklearn")
+    case = CASES["softmax-digits-small"]
+    report = compare(
+        case.function, *case.arguments(), argnums=case.argnums, methods=["forward", "reverse"]
+    )
+    assert report.truth.certified
+    for method in ("forward", "reverse"):
+        assert report[method].errors.rel_error < 1e-14
+    assert report["reverse"].operations <= 5 * report.f_operations
+    assert report["forward"].operations > 100 * report.f_operations
+
+
+def test_missing_data_names_the_extra(monkeypatch):
+    import sys
+
+    from diffkit.comparison import cases
+
+    cases._digits.cache_clear()
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(DiffkitError, match=r"diffkit\[gallery\]"):
+        CASES["softmax-digits"].arguments()
