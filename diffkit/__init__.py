@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from diffkit import nets, optim
     from diffkit.capture.capturing import trace
     from diffkit.capture.from_sympy import from_sympy
     from diffkit.capture.parsing import parse
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from diffkit.differentiate.directional import jvp, linearize, vjp
     from diffkit.differentiate.higher import derivative, hessian, hvp
     from diffkit.graph.ir import Graph
+    from diffkit.nets import datasets, losses
+    from diffkit.optim import schedules
+    from diffkit.primitives.probing import probe
+    from diffkit.training.loop import train
 
 __version__ = "0.1.0"
 
@@ -44,19 +49,27 @@ _PUBLIC: dict[str, str] = {
     "jvp": "diffkit.differentiate.directional",
     "linearize": "diffkit.differentiate.directional",
     "parse": "diffkit.capture.parsing",
+    "probe": "diffkit.primitives.probing",
     "trace": "diffkit.capture.capturing",
+    "train": "diffkit.training.loop",
     "value_and_grad": "diffkit.differentiate.api",
     "vjp": "diffkit.differentiate.directional",
 }
 _MODULES: dict[str, str] = {
+    "datasets": "diffkit.nets.datasets",
     "errors": "diffkit.errors",
+    "losses": "diffkit.nets.losses",
     "methods": "diffkit.differentiate.methods",
+    "nets": "diffkit.nets",
+    "optim": "diffkit.optim",
+    "schedules": "diffkit.optim.schedules",
 }
 
 __all__ = [
     "Graph",
     "check_rule",
     "compare",
+    "datasets",
     "derivative",
     "errors",
     "from_sympy",
@@ -66,9 +79,15 @@ __all__ = [
     "jacobian",
     "jvp",
     "linearize",
+    "losses",
     "methods",
+    "nets",
+    "optim",
     "parse",
+    "probe",
+    "schedules",
     "trace",
+    "train",
     "value_and_grad",
     "vjp",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "DataDependentError",
     "DiffkitError",
     "DiffkitWarning",
+    "DivergenceWarning",
     "DomainWarning",
     "DtypeError",
     "EngineError",
@@ -62,12 +63,10 @@ class DiffkitError(Exception):
     @property
     def one_line(self) -> str:
         """The error as a single line, for the command line and for logs."""
-        parts = [self.message.replace("\n", " ")]
+        line = " ".join(self.message.split())
         if self.where:
-            parts.append(f"(at {' '.join(self.where.split())})")
-        if self.hint:
-            parts.append(f"hint: {self.hint}")
-        return " ".join(parts)
+            line += f" (at {' '.join(self.where.split())})"
+        return f"{line}; hint: {self.hint}" if self.hint else line
 
 
 class ShapeError(DiffkitError, ValueError):
@@ -131,8 +130,8 @@ class ParseError(DiffkitError, ValueError):
     @property
     def one_line(self) -> str:
         """The error as a single line that names the column."""
-        tail = f" hint: {self.hint}" if self.hint else ""
-        return f"{self.message} (at character {self.position + 1}).{tail}"
+        tail = f"; hint: {self.hint}" if self.hint else ""
+        return f"{self.message} (at character {self.position + 1}){tail}"
 
 
 class NotAnalyticError(DiffkitError, ValueError):
@@ -165,3 +164,7 @@ class KinkWarning(DiffkitWarning):
 
 class DomainWarning(DiffkitWarning):
     """A value left the domain of an operation, so that a NaN or an infinity was born."""
+
+
+class DivergenceWarning(DiffkitWarning):
+    """A training whose loss or gradients left all bounds; it stopped and kept what it had."""

@@ -57,7 +57,7 @@ SHAPED: dict[str, tuple[int, Callable[..., Any]]] = {
     "sum": (1, np.sum),
     "mean over rows": (1, lambda x: np.mean(x, axis=0) if np.ndim(x) == 2 else x),
     "reversed": (1, lambda x: x[..., ::-1] if np.ndim(x) else x),
-    "x @ MIX": (1, lambda x: x @ MIX if np.ndim(x) else x),
+    "x @ MIX": (1, lambda x: x @ MIX if np.shape(x)[-1:] == (3,) else x),
     "last": (1, lambda x: x[..., -1:] if np.ndim(x) else x),
     "xᵀx": (1, lambda x: np.sum(x.T @ x, axis=0) if np.ndim(x) == 2 else x),
 }
@@ -70,6 +70,7 @@ KINKED: dict[str, tuple[int, Callable[..., Any]]] = {
     "clip": (1, lambda x: np.clip(x, -0.755, 1.215)),
 }
 SQUASH = "tanh"
+SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308, -1e308, 5e-324, 1e-200, 1.0, 710.0)
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,19 @@ def short_numbers() -> st.SearchStrategy[float]:
     return st.integers(-150, 150).map(lambda k: k / 100)
 
 
-def arrays(shape: tuple[int, ...]) -> st.SearchStrategy[np.ndarray]:
+def special_numbers() -> st.SearchStrategy[float]:
+    """Where rounding, overflow, signed zeros and NaN live, and ordinary numbers."""
+    return st.sampled_from(SPECIAL) | short_numbers()
+
+
+def arrays(
+    shape: tuple[int, ...], numbers: st.SearchStrategy[float] | None = None
+) -> st.SearchStrategy[np.ndarray]:
     """Arrays of short numbers (a scalar for the empty shape)."""
     size = int(np.prod(shape))
-    numbers = st.lists(short_numbers(), min_size=size, max_size=size)
-    return numbers.map(lambda flat: np.array(flat).reshape(shape)[()])
+    numbers = short_numbers() if numbers is None else numbers
+    cells = st.lists(numbers, min_size=size, max_size=size)
+    return cells.map(lambda flat: np.array(flat).reshape(shape)[()])
 
 
 @st.composite
@@ -117,18 +126,20 @@ def programs(
     shapes: Sequence[tuple[int, ...]] = ((), (3,), (2, 3)),
     inputs: int = 3,
     steps: int = 10,
+    numbers: st.SearchStrategy[float] | None = None,
 ) -> Program:
     """A program of up to ``steps`` operations on up to ``inputs`` inputs of these shapes."""
     count = draw(st.integers(1, inputs))
-    values = [draw(arrays(draw(st.sampled_from(list(shapes))))) for _ in range(count)]
+    values = [draw(arrays(draw(st.sampled_from(list(shapes))), numbers)) for _ in range(count)]
     given, made = tuple(values), []
     for _ in range(draw(st.integers(1, steps))):
         name = draw(st.sampled_from(list(operations)))
         operands = tuple(
             draw(st.integers(0, len(values) - 1)) for _ in range(OPERATIONS[name][0])
         )
-        value = OPERATIONS[name][1](*[values[i] for i in operands])
-        if np.max(np.abs(value)) > LARGEST:
+        with np.errstate(all="ignore"):
+            value = OPERATIONS[name][1](*[values[i] for i in operands])
+        if numbers is None and np.max(np.abs(value)) > LARGEST:
             name, operands = SQUASH, operands[:1]
             value = np.tanh(values[operands[0]])
         made.append((name, operands))

@@ -8,13 +8,13 @@ happen is a number that is silently wrong.
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from refusals import refusal
 
 import diffkit as dk
 from diffkit.errors import (
@@ -27,31 +27,9 @@ from diffkit.errors import (
     InputError,
     LeakedTracerError,
     MutationError,
-    ParseError,
     ShapeError,
     UnsupportedError,
 )
-
-SECONDS = 1.0
-LONGEST_MESSAGE = 300
-
-
-def refusal(kind: Any, call: Callable[[], Any], *words: str, hint: bool = True) -> DiffkitError:
-    """The error of a call, after checking its type, its words, its remedy and its speed."""
-    start = time.process_time()
-    with pytest.raises(kind) as caught:
-        call()
-    seconds = time.process_time() - start
-    error = caught.value
-    assert isinstance(error, DiffkitError)
-    assert seconds < SECONDS, f"{seconds:.2f} s"
-    assert "\n" not in error.message and len(error.message) < LONGEST_MESSAGE
-    assert "\n" not in error.one_line
-    for word in words:
-        assert word in str(error), str(error)
-    if hint:
-        assert error.hint, str(error)
-    return error
 
 
 def square(x: Any) -> Any:
@@ -94,11 +72,10 @@ def test_shapes_that_do_not_broadcast() -> None:
     ids=["reshape", "concatenate", "index", "indices", "axis", "transpose", "einsum"],
 )
 def test_shapes_that_do_not_fit_an_operation(f: Callable[..., Any]) -> None:
-    with pytest.raises((DiffkitError, IndexError, ValueError)) as caught:
-        dk.grad(lambda x: np.sum(f(x)))(np.ones(3))
-    assert str(caught.value)
     with pytest.raises((ValueError, IndexError, TypeError)):
         f(np.ones(3))
+    error = refusal((ShapeError, InputError), lambda: dk.grad(f)(np.ones(3)), hint=False)
+    assert "test_bad_input.py" in str(error)
 
 
 @pytest.mark.parametrize("verb", [dk.grad, dk.value_and_grad])
@@ -144,7 +121,7 @@ def test_nan_and_infinity_pass_through(method: str, bad: float) -> None:
     assert not np.isfinite(slope)
 
 
-@pytest.mark.parametrize("method", ("forward", "reverse"))
+@pytest.mark.parametrize("method", ("symbolic", "finite", "complex", "forward", "reverse"))
 def test_nan_that_is_born_warns_and_names_its_line(method: str) -> None:
     def f(x: Any) -> Any:
         y = np.log(x)  # a NaN is born here
@@ -152,6 +129,22 @@ def test_nan_that_is_born_warns_and_names_its_line(method: str) -> None:
 
     with pytest.warns(DomainWarning, match=r"log at test_bad_input\.py"):
         assert np.isnan(dk.value_and_grad(f, method=method)(-1.0)[0])
+
+
+@pytest.mark.parametrize("method", ("symbolic", "finite", "complex", "forward", "reverse"))
+def test_no_method_gives_a_silent_nan(method: str) -> None:
+    """sin x / x at 0: NaN for every method, and every method says so."""
+    with pytest.warns(DomainWarning):
+        assert np.isnan(dk.grad(lambda x: np.sin(x) / x, method=method)(0.0))
+
+
+def test_difference_that_steps_outside_the_domain_says_so() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = dk.grad(np.sqrt, method="finite")(1e-12)
+    assert found == pytest.approx(5e5, rel=1e-3) or (
+        np.isnan(found) and any("outside the domain" in str(w.message) for w in caught)
+    )
 
 
 def test_infinite_derivative_is_no_nan() -> None:
@@ -184,7 +177,9 @@ def test_zero_times_infinity_is_not_silent() -> None:
         (np.array([(1.0, 2)], dtype=[("a", float), ("b", int)]), ("dtype",)),
         (object(), ("object",)),
     ],
-    ids=["object", "strings", "dates", "complex", "complex_array", "set", "masked", "record", "any"],
+    ids=[
+        "object", "strings", "dates", "complex", "complex array", "set", "masked", "record", "any"
+    ],
 )
 def test_arguments_that_are_not_numbers(argument: Any, words: tuple[str, ...]) -> None:
     refusal((DtypeError, InputError), lambda: dk.grad(total)(argument), *words)
@@ -211,8 +206,8 @@ def test_lists_are_trees_of_numbers() -> None:
     assert found == [3.0, 2.0]
 
 
-def test_ragged_lists_inside_a_function() -> None:
-    with pytest.raises((DiffkitError, ValueError, TypeError)):
+def test_ragged_lists_inside_a_function_are_refused_by_numpy_itself() -> None:
+    with pytest.raises(ValueError, match="inhomogeneous"):
         dk.grad(lambda x: np.sum(np.array([[x, x], [x]])))(1.0)
 
 
@@ -258,10 +253,9 @@ def test_error_of_the_users_own_passes_through() -> None:
 
 
 def test_wrong_number_of_arguments() -> None:
-    with pytest.raises((TypeError, InputError)):
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'"):
         dk.grad(lambda x, y: x * y)(1.0)
-    with pytest.raises((TypeError, InputError)):
-        dk.grad(square)()
+    refusal(InputError, lambda: dk.grad(square)(), "argnums")
 
 
 # Names ------------------------------------------------------------------------------------------
@@ -340,26 +334,21 @@ def test_boolean_mask_index() -> None:
     def f(x: Any) -> Any:
         return np.sum(x[x > 0])
 
-    try:
-        assert np.array_equal(dk.grad(f)(np.array([1.0, -1.0])), [1.0, 0.0])
-    except DiffkitError as error:
-        assert error.hint and "np.where" in str(error)
+    refusal(DataDependentError, lambda: dk.grad(f)(np.array([1.0, -1.0])), "np.where")
 
 
 @pytest.mark.parametrize(
-    "function", [np.unique, np.histogram, np.fft.fft, np.linalg.eig, np.convolve, np.interp]
+    ("name", "function"),
+    [
+        ("np.unique", np.unique),
+        ("np.histogram", np.histogram),
+        ("np.fft.fft", np.fft.fft),
+        ("np.linalg.eig", lambda x: np.linalg.eig(np.diag(x))),
+    ],
 )
-def test_numpy_function_that_is_not_offered(function: Callable[..., Any]) -> None:
-    """Either a right number, or a refusal that names the function; never a crash inside."""
-    try:
-        dk.grad(lambda x: np.sum(function(x)))(np.ones(3))
-    except (DiffkitError, TypeError) as error:
-        assert str(error)
-
-
-def test_unsupported_numpy_function_names_itself() -> None:
-    error = refusal(UnsupportedError, lambda: dk.grad(lambda x: np.sum(np.unique(x)))(np.ones(3)))
-    assert "unique" in str(error)
+def test_numpy_function_that_is_not_offered(name: str, function: Callable[..., Any]) -> None:
+    call = dk.grad(lambda x: np.sum(function(x)))
+    refusal(UnsupportedError, lambda: call(np.ones(3)), "cannot be traced", name)
 
 
 def test_unknown_attribute() -> None:
@@ -415,76 +404,6 @@ def test_recursion_that_ends_on_a_value() -> None:
         return x if x < 1 else halved(x / 2)
 
     assert dk.grad(halved)(5.0) == 0.125
-
-
-# Text -------------------------------------------------------------------------------------------
-
-HOSTILE = [
-    "__import__('os').system('echo')",
-    "().__class__.__bases__[0].__subclasses__()",
-    "x.__class__",
-    "(lambda: x)()",
-    "[x for x in (1, 2)]",
-    "open('f')",
-    "eval('x')",
-    "exec('x')",
-    "9**9**9**9",
-    "(" * 1_000_000,
-    "(" * 500_000 + ")" * 500_000,
-    "-" * 100_000 + "x",
-    "x" + "+x" * 500_000,
-    "sin(" * 2_000 + "x" + ")" * 2_000,
-    "x if x else y",
-    "x = 3",
-    "x; y",
-    "f'{x}'",
-    "x[0]",
-    "'text'",
-    "lambda x: x",
-    "print(x)",
-    "import os",
-    "x\x00y",
-    "𝟙𝟚",
-    "",
-    "   ",
-    "x +",
-    "* x",
-    "sin",
-    "sin()",
-    "sin(x, y, z)",
-    "sin(x=1)",
-    "unknown_function(x)",
-    "1e99999 * x",
-    "x @ x",
-    "x := 3",
-    "*x",
-    "True and x",
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:20]))
-def test_hostile_text(text: str) -> None:
-    error = refusal(ParseError, lambda: dk.parse(text), hint=False)
-    assert 0 <= error.position <= max(len(text), 1)  # type: ignore[attr-defined]
-    assert len(str(error)) < 1000
-
-
-def test_unknown_function_in_text_suggests_and_points() -> None:
-    error = refusal(ParseError, lambda: dk.parse("x + sinn(y)"), "sinn")
-    assert error.position == 4  # type: ignore[attr-defined]
-    assert str(error).splitlines()[2].index("^") == 6
-
-
-@pytest.mark.parametrize("text", [None, 3, b"x", ["x"]])
-def test_text_that_is_no_text(text: Any) -> None:
-    refusal(DiffkitError, lambda: dk.parse(text), hint=False)
-
-
-def test_unknown_and_missing_variables_of_a_text() -> None:
-    graph = dk.parse("x*y")
-    refusal(InputError, lambda: graph(x=1.0), "no value for y", "g(x=…, y=…)")
-    refusal(InputError, lambda: graph(x=1.0, y=2.0, z=3.0), "unexpected 'z'")
-    refusal(InputError, lambda: dk.grad(graph)(x=1.0), "y")
 
 
 # Guards -----------------------------------------------------------------------------------------

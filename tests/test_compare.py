@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from io import StringIO
 
 import mpmath as mp
 import numpy as np
@@ -190,7 +191,8 @@ def test_summary_is_over_all_blocks():
 def test_correct_digits_and_printed_digits_agree():
     truth = mp.mpf("1.7163378145367738")
     assert correct_digits(1.71634, truth) == pytest.approx(5.9, abs=0.1)
-    assert number_parts(1.71634, truth) == ("1.7163", "4", "")
+    assert number_parts(1.71634, truth) == ("1.71634", "", "")
+    assert number_parts(1.71644, truth) == ("1.716", "44", "")
     assert number_parts(float(truth), truth) == (repr(float(truth)), "", "")
     assert number_parts(float("nan"), truth) == ("", "nan", "")
 
@@ -294,9 +296,9 @@ class Guessing(Method):
 
 def test_a_refusal_is_recorded_and_the_others_go_on():
     report = compare(logistic_map, 0.2, methods=[Refusing(), "reverse"])
-    assert "gave up at 10 operations" in report["refusing"].refused
+    assert "gave up at 10 operations" in str(report["refusing"].refused)
     assert report.to_dict()["methods"]["refusing"] == {"refused": report["refusing"].refused}
-    assert report["reverse"].max_ulp <= 1.0
+    assert report["reverse"].max_ulp <= 4.0
     assert "gave up" in str(report) and "gave up" in report._repr_html_()
 
 
@@ -335,7 +337,7 @@ def test_tables_fit_eighty_columns_and_mark_wrong_digits():
     lines = str(report.table()).splitlines()
     assert max(map(len, lines)) <= 80
     assert "1.7163378145367738" in str(report) and "\x1b" not in str(report)
-    console = Console(width=80, force_terminal=True, record=True, file=open("/dev/null", "w"))
+    console = Console(width=80, force_terminal=True, record=True, file=StringIO())
     console.print(report.table())
     html = console.export_html()
     assert "underline" in html
@@ -384,6 +386,22 @@ def test_bad_functions_are_typed_errors(f, args, error, words):
         return
     with pytest.raises(error, match=words):
         compare(f, *args)
+
+
+def test_endless_work_is_refused():
+    def loss(x):
+        return np.sum(np.sin(x) * x)
+
+    x = np.linspace(0.0, 1.0, 1_000_000)
+    compare(loss, x[:10], methods=["reverse"])
+    start = time.process_time()
+    report = compare(loss, x, methods=["finite", "reverse"])
+    assert time.process_time() - start < 20.0
+    assert "1,000,000 inputs" in str(report["finite"].refused)
+    assert "no truth" in report.truth.notes[0]
+    assert np.isnan(report["reverse"].max_ulp)
+    np.testing.assert_allclose(report["reverse"].derivative, np.cos(x) * x + np.sin(x))
+    assert report.to_dict()["methods"]["reverse"]["max_ulp"] is None
 
 
 @pytest.mark.parametrize("argnums", [5, -3, (), ("x",)])

@@ -2,115 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
+from planted import Doubled, Relu, SumOfSquares, Tanh, only_failures, plant
 
-from diffkit.comparison.rules import RuleReport, check_registry, check_rule
+from diffkit.comparison.rules import check_registry, check_rule
 from diffkit.comparison.rules_checks import mismatch
 from diffkit.comparison.rules_kinks import one_sided_slopes
 from diffkit.errors import InputError, RuleError, UnsupportedError
-from diffkit.graph.primitive import (
-    REGISTRY,
-    Elementwise,
-    Kink,
-    Linear,
-    Other,
-    Selected,
-    primitive,
-)
+from diffkit.graph.primitive import REGISTRY, Elementwise, Kink, Linear, Other
 from diffkit.lazy import mp, sp
-from diffkit.primitives.arithmetic import greater, mul, sub
+from diffkit.primitives.arithmetic import mul, sub
 from diffkit.primitives.domains import reals
 
-
-@pytest.fixture
-def plant():
-    """Registers a primitive for one test only."""
-    before = set(REGISTRY)
-    yield primitive
-    for name in set(REGISTRY) - before:
-        del REGISTRY[name]
-
-
-def only_failures(report: RuleReport, *beginnings: str) -> None:
-    """The report fails, and only with sentences that begin in one of these ways."""
-    assert not report.ok and not report
-    assert all(f.startswith(beginnings) for f in report.failures), str(report)
-    for beginning in beginnings:
-        assert any(f.startswith(beginning) for f in report.failures), str(report)
-
-
-class Tanh(Elementwise):
-    """A right primitive, which each test spoils in one place."""
-
-    value, domain, kinks, flops, emit, analytic = np.tanh, reals, (), 12, "tanh({0})", True
-
-    def sympy(self, x: Any) -> Any:
-        return sp.tanh(x)
-
-    def partials(self, y: Any, x: Any) -> Any:
-        return (lambda: sub(1.0, mul(y, y)),)
-
-
-class Relu(Elementwise):
-    """A right primitive with a kink, to be spoiled."""
-
-    domain, flops, emit = reals, 1, "maximum({0}, 0.0)"
-    kinks = (Kink(at=(0.0,), slopes=(0.0, 1.0), declared=0.0),)
-
-    def value(self, x: Any) -> Any:
-        return np.maximum(x, np.asarray(x).dtype.type(0))
-
-    def sympy(self, x: Any) -> Any:
-        return sp.Max(x, 0)
-
-    def partials(self, y: Any, x: Any) -> Any:
-        return (lambda: Selected(greater(x, 0.0)),)
-
-
-def added_halves(ct: Any) -> Any:
-    """The sum of the two halves of a vector."""
-    halves = REGISTRY["reshape"](ct, shape=(2, ct.shape[0] // 2))
-    return REGISTRY["sum"](halves, axes=(0,))
-
-
-class Doubled(Linear):
-    """A vector followed by itself: a right linear primitive, to be spoiled."""
-
-    linear_in, joint = (0,), True
-
-    def value(self, x: Any) -> Any:
-        return np.concatenate([x, x])
-
-    def shape(self, x: Any) -> Any:
-        return (2 * x.shape[0],)
-
-    def transpose(self, ct: Any, x: Any) -> Any:
-        return (lambda: added_halves(ct),)
-
-
-class SumOfSquares(Other):
-    """y = Σ x²: a right primitive of the third kind, to be spoiled."""
-
-    def value(self, x: Any) -> Any:
-        return np.sum(x * x)
-
-    def shape(self, x: Any) -> Any:
-        return ()
-
-    def flops(self, out: Any, avals: Any) -> int:
-        return 2 * avals[0].size
-
-    def generic(self, x: Any) -> Any:
-        return sum(item * item for item in x.reshape(-1))
-
-    def jvp(self, y: Any, x: Any, x_dot: Any) -> Any:
-        return REGISTRY["sum"](mul(mul(2.0, x[0]), x_dot[0]), axes=(0,))
-
-    def vjp(self, ct: Any, y: Any, x: Any) -> Any:
-        return (lambda: mul(ct, mul(2.0, x)),)
+__all__ = ["plant"]  # a fixture, used by name
 
 
 # The unspoiled ones pass ------------------------------------------------------------------------
@@ -345,97 +250,6 @@ def test_wrong_kink_declaration(plant, kink: Kink, sentence: str) -> None:
 def test_slopes_are_measured() -> None:
     assert one_sided_slopes(REGISTRY["abs"], REGISTRY["abs"].kinks[0]) == (-1.0, 1.0)
     assert one_sided_slopes(REGISTRY["maximum"], REGISTRY["maximum"].kinks[0]) == (0.0, 1.0)
-
-
-# Linear and other rules -----------------------------------------------------------------------
-
-
-def test_transpose_of_the_wrong_shape(plant) -> None:
-    """A dropped unbroadcast: the cotangent keeps the shape of the result."""
-
-    @plant
-    class dropped_unbroadcast(Doubled):
-        """Two copies, with the sum over them forgotten."""
-
-        def transpose(self, ct, x):
-            return (lambda: ct,)
-
-    report = check_rule(dropped_unbroadcast, [0.25, 1.5, -0.75])
-    only_failures(report, "cotangent shape:")
-
-
-def test_transpose_of_the_wrong_value(plant) -> None:
-    @plant
-    class half_transpose(Doubled):
-        """Two copies, with a transpose that counts one of them."""
-
-        def transpose(self, ct, x):
-            return (lambda: mul(0.5, added_halves(ct)),)
-
-    report = check_rule(half_transpose, [0.25, 1.5, -0.75])
-    only_failures(report, "reverse: forward and reverse mode disagree on operand 0")
-
-
-def test_wrong_shape_rule(plant) -> None:
-    @plant
-    class wrong_shape(Doubled):
-        """Two copies, declared as two columns."""
-
-        def shape(self, x):
-            return (x.shape[0], 2)
-
-    report = check_rule(wrong_shape, [0.25, 1.5, -0.75])
-    only_failures(report, "shape: the shape rule says f64[3,2], but the value is f64[6]",
-                  "shape: the shape rule says f32[3,2]")  # fmt: skip
-
-
-def test_not_linear(plant) -> None:
-    @plant
-    class affine(Doubled):
-        """Two copies and a constant: affine, not linear."""
-
-        def value(self, x):
-            return np.concatenate([x, x]) + 1
-
-    report = check_rule(affine, [0.25, 1.5, -0.75])
-    assert any(f.startswith("linearity: it is not linear in operand 0") for f in report.failures)
-
-
-def test_vjp_differs_from_jvp(plant) -> None:
-    @plant
-    class half_vjp(SumOfSquares):
-        """Σ x² whose reverse rule lacks the 2."""
-
-        def vjp(self, ct, y, x):
-            return (lambda: mul(ct, x),)
-
-    report = check_rule(half_vjp, [0.25, 1.5, -0.75])
-    only_failures(report, "reverse:")
-
-
-def test_jvp_wrong(plant) -> None:
-    @plant
-    class half_jvp(SumOfSquares):
-        """Σ x² whose forward rule lacks the 2."""
-
-        def jvp(self, y, x, x_dot):
-            return REGISTRY["sum"](mul(x[0], x_dot[0]), axes=(0,))
-
-    report = check_rule(half_jvp, [0.25, 1.5, -0.75])
-    only_failures(report, "forward:", "reverse:")
-    assert "a constant factor of 0.5" in report.failures[0]
-
-
-def test_generic_differs_from_value(plant) -> None:
-    @plant
-    class wrong_generic(SumOfSquares):
-        """Σ x² whose object form is Σ x⁴."""
-
-        def generic(self, x):
-            return sum(item**4 for item in x.reshape(-1))
-
-    report = check_rule(wrong_generic, [0.25, 1.5, -0.75])
-    assert report.failures[0].startswith("value: the value and its form over high-precision")
 
 
 # Classes, names and samples ---------------------------------------------------------------------

@@ -43,10 +43,10 @@ RENAMED = {
     "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2", "ceiling": "ceil",
     "Max": "max", "Min": "min", "Heaviside": "heaviside", "Sqrt": "sqrt", "Cbrt": "cbrt",
 }  # fmt: skip
-SAME = (
-    "sign floor exp log sin cos tan sec csc cot sinh cosh tanh erf erfc "
-    "exp2 expm1 log1p log2 log10 hypot"
-).split()
+SAME = [
+    "sign", "floor", "exp", "log", "sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh",
+    "tanh", "erf", "erfc", "exp2", "expm1", "log1p", "log2", "log10", "hypot",
+]  # fmt: skip
 RELATIONS = {
     "StrictLessThan": ops.less,
     "LessThan": ops.less_equal,
@@ -278,6 +278,7 @@ _BUILDERS: dict[str, Callable[[SympyReader, Any], Any]] = {
     "Pow": SympyReader.power,
     "Piecewise": SympyReader.piecewise,
     "ExprCondPair": lambda reader, expr: None,
+    "Tuple": lambda reader, expr: None,  # so that an error names the integral it belongs to
     "ITE": SympyReader.choice,
     "And": SympyReader.junction,
     "Or": SympyReader.junction,

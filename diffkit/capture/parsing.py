@@ -175,8 +175,11 @@ class _Builder:
         """The value of a number (with its sign) or a name; None for everything else."""
         if isinstance(node, ast.Constant):
             return self.number(node)
-        negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-        if negative and isinstance(node.operand, ast.Constant):
+        if (
+            isinstance(node, ast.UnaryOp)
+            and isinstance(node.op, ast.USub)
+            and isinstance(node.operand, ast.Constant)
+        ):
             return self.literal(-self.number(node.operand).constant)
         if isinstance(node, ast.Name):
             return self.name(node)
@@ -190,11 +193,12 @@ class _Builder:
 
     def number(self, node: ast.Constant) -> _Value:
         """A number that is written out."""
-        if type(node.value) not in (int, float):
-            what = "complex numbers" if isinstance(node.value, complex) else repr(node.value)
+        written = node.value
+        if not isinstance(written, (int, float)):
+            what = "complex numbers" if isinstance(written, complex) else repr(written)
             raise self.error(f"{what} cannot stand in an expression", node, "use real numbers.")
         try:
-            number = float(node.value)
+            number = float(written)
         except OverflowError:
             number = math.inf
         with np.errstate(over="ignore"):
@@ -355,9 +359,7 @@ def _integer(node: ast.expr) -> int | None:
     sign = 1
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         sign, node = -1, node.operand
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        # infinities and NaN compare unequal to their truncation, so they are no integers
-        value = node.value
-        if abs(value) <= MAX_EXPONENT and value == int(value):
-            return sign * int(value)
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, (int, float)) and abs(value) <= MAX_EXPONENT and value == int(value):
+        return sign * int(value)
     return None

@@ -59,6 +59,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "$": ("dollar signs are not accepted", "write the expression alone."),
     "?": ("? is not an operator", "write `a if condition else b`."),
 }
+_COMMON_FUNCTIONS = {"sin", "cos", "tan", "exp", "log", "ln", "sqrt", "abs", "sinh", "cosh", "tanh"}
 _FACTORIAL = "factorials are not accepted", "write the number, or capture a NumPy function."
 _EQUALS = "an equation is not an expression", "give one side alone; == compares two values."
 _SINGLE_EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
@@ -178,7 +179,7 @@ class Text:
         text = self.prepared
         if not text.strip():
             raise self.error("the expression is empty", 0, 'write one, such as "sin(x*y)".')
-        found = [(i, REFUSED[character]) for i, character in enumerate(text) if character in REFUSED]
+        found = [(i, REFUSED[mark]) for i, mark in enumerate(text) if mark in REFUSED]
         found += [(match.start(), _EQUALS) for match in _SINGLE_EQUALS.finditer(text)]
         found += [(match.start(), _FACTORIAL) for match in _EXCLAMATION.finditer(text)]
         if found:
@@ -210,11 +211,8 @@ class Text:
         word = re.search(r"[^\W\d]\w*$", before)
         if word and word[0] in _COMMON_FUNCTIONS:
             return f"write brackets: {word[0]}({here}…)."
-        if re.match(r"\d+\.?\d*[^\W\d]", self.prepared[index:]) or (
-            before and (before[-1].isalnum() or before[-1] == ")") and (here.isalnum() or here == "(")
-        ):
+        starts_factor = here.isalnum() or here == "("
+        ends_factor = before[-1:].isalnum() or before[-1:] == ")"
+        if re.match(r"\d+\.?\d*[^\W\d]", self.prepared[index:]) or (ends_factor and starts_factor):
             return "write * between factors, as in 2*x."
         return 'write it as in Python, e.g. "sin(x)*y + 2*x**2".'
-
-
-_COMMON_FUNCTIONS = frozenset("sin cos tan exp log ln sqrt abs sinh cosh tanh".split())

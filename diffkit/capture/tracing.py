@@ -4,9 +4,8 @@ Operator overloading is the oldest way of capturing a program's computation (R. 
 1964, *A simple automatic derivative evaluation program*).  A tracer knows its arena, its node
 and its abstract value; every operation on it adds an equation, or finds the one that is there.
 
-The methods for operators are the hot path, about a microsecond each: they look into the
-arena's table and the operation's inference memo, and leave everything unusual (plain numbers,
-casts, broadcasting for the first time) to :meth:`Tracer.bind_primitive`.
+The operators, which are the hot path, are in ``capture/operators.py``; the NumPy functions in
+``capture/numpy_functions``.
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.examples import example_value
+from diffkit.capture.operators import Operators
 from diffkit.errors import (
     DataDependentError,
     DiffkitError,
@@ -33,9 +34,11 @@ from diffkit.graph.ir import Guard
 from diffkit.graph.primitive import Primitive
 from diffkit.graph.sources import Source, place_of
 from diffkit.primitives import arithmetic as ops
-from diffkit.primitives import piecewise
 
-__all__ = ["Tracer", "is_traced", "lift", "user_source"]
+__all__ = [
+    "Tracer", "caller_source", "cast_to", "here", "is_traced", "is_traced_deep", "lift", "lift_all",
+    "user_source",
+]  # fmt: skip
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
@@ -53,7 +56,20 @@ def user_source() -> Source:
     return None
 
 
-class Tracer:
+def here() -> str:
+    """The user's line, for an error message."""
+    return place_of(user_source())
+
+
+def caller_source(frame: Any) -> Source:
+    """The position of a frame if it is the user's, else of the innermost one that is."""
+    name = frame.f_code.co_filename
+    if name.startswith(_HERE) or name.startswith(_NUMPY):
+        return user_source()
+    return frame.f_code, frame.f_lasti
+
+
+class Tracer(Operators):
     """A traced array of known shape and dtype; NumPy functions and operators accept it."""
 
     __slots__ = ("__weakref__", "arena", "aval", "children", "node", "view")
@@ -116,7 +132,7 @@ class Tracer:
             tracers = lift_all(arena, operands, primitive.inert)
             wanted = primitive.dtypes([t.aval for t in tracers])
             if wanted is not None:
-                tracers = [_cast(t, dtype) for t, dtype in zip(tracers, wanted, strict=True)]
+                tracers = [cast_to(t, dtype) for t, dtype in zip(tracers, wanted, strict=True)]
             nodes = tuple([t.node for t in tracers])
             node = arena.emit(primitive.operation(params), nodes, source)
         except DiffkitError as error:
@@ -126,8 +142,6 @@ class Tracer:
 
     def example(self) -> Any:
         """The value at the inputs capture was called with (computed when asked for)."""
-        from diffkit.engines.interpret import example_value
-
         return example_value(self.arena, self.node)
 
     # Plain Python values ---------------------------------------------------------------------
@@ -226,7 +240,7 @@ class Tracer:
         return found
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        from diffkit.capture.indexing import updated
+        from diffkit.capture.updating import updated
 
         self.replace(updated(self, index, value))
 
@@ -241,42 +255,30 @@ class Tracer:
                 where=place_of(user_source()),
                 hint="write y = y + x instead of y += x.",
             )
-        self.node = _cast(new, self.aval.dtype).node
+        if not np.can_cast(new.aval.dtype, self.aval.dtype, "same_kind"):
+            raise DtypeError(
+                f"an in-place operation would store {new.aval} into {self.aval}",
+                where=place_of(user_source()),
+                hint="convert the array to float first, or write y = y + x instead of y += x.",
+            )
+        self.node = cast_to(new, self.aval.dtype).node
         base = getattr(self, "view", None)
         if base is not None:
-            base[0][base[1]] = self
-        for child in getattr(self, "children", ()):
+            base[0][base[1]] = self  # which reads this view again, too
+        else:
+            self.refresh_views()
+
+    def refresh_views(self) -> None:
+        """Read the living views of this tracer again, and their views."""
+        from diffkit.capture.indexing import read
+
+        alive = [child for child in getattr(self, "children", ()) if child() is not None]
+        self.children = alive
+        for child in alive:
             view = child()
             if view is not None and view.view[0] is self:
-                from diffkit.capture.indexing import read
-
                 view.node = read(self, view.view[1]).node
-
-    # Operators that are not on the hot path -----------------------------------------------------
-
-    def __pow__(self, other: Any, modulo: None = None) -> Any:
-        return np.power(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return np.power(other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return np.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return np.matmul(other, self)
-
-    def __neg__(self) -> Tracer:
-        return ops.neg(self)
-
-    def __pos__(self) -> Tracer:
-        return self
-
-    def __abs__(self) -> Tracer:
-        return piecewise.abs_(self)
-
-    def __invert__(self) -> Tracer:
-        return ops.logical_not(self)
+                view.refresh_views()
 
 
 def _remember_view(base: Tracer, index: Any, found: Tracer) -> None:
@@ -310,7 +312,7 @@ def lift(arena: Arena, value: Any, dtype: Any = None) -> Tracer:
             )
         return value
     if isinstance(value, (list, tuple, np.ndarray)) and is_traced_deep(value):
-        from diffkit.capture.indexing import stack_cells
+        from diffkit.capture.stacking import stack_cells
 
         return stack_cells(arena, value)
     if value is None or isinstance(value, (str, bytes, dict, set)):
@@ -348,7 +350,9 @@ def lift_all(arena: Arena, operands: Sequence[Any], inert: Sequence[int] = ()) -
     return lifted  # type: ignore[return-value]
 
 
-def _cast(tracer: Tracer, dtype: np.dtype[Any]) -> Tracer:
+def cast_to(tracer: Tracer, dtype: Any) -> Tracer:
+    """The tracer converted to a dtype (itself when it has it already)."""
+    dtype = np.dtype(dtype)
     if tracer.aval.dtype == dtype:
         return tracer
     arena = tracer.arena
@@ -359,89 +363,3 @@ def _cast(tracer: Tracer, dtype: np.dtype[Any]) -> Tracer:
         ops.cast.operation({"dtype": dtype.str}), (tracer.node,), arena.source or user_source()
     )
     return Tracer(arena, node, arena.avals[node])
-
-
-def _binary(primitive: Primitive, reflected: bool = False) -> Any:
-    """The operator method of a binary primitive; see the module's essay."""
-    operation = primitive.bare
-    memo = operation.memo
-
-    def operator(self: Tracer, other: Any) -> Any:
-        arena = self.arena
-        if other.__class__ is Tracer:
-            other_node = other.node
-            if other.arena is not arena:
-                return primitive(self, other)
-        else:
-            other_node = arena.scalars.get((other.__class__, other, self.aval.dtype)) \
-                if other.__class__ is float or other.__class__ is int else None  # fmt: skip
-            if other_node is None:
-                if _declines(other):
-                    return NotImplemented
-                return primitive(other, self) if reflected else primitive(self, other)
-        key = (operation, other_node, self.node) if reflected else \
-            (operation, self.node, other_node)  # fmt: skip
-        node = arena.table.get(key)
-        avals = arena.avals
-        if node is None:
-            found = memo.get((avals[key[1]], avals[key[2]]))
-            if found is None:
-                return primitive(other, self) if reflected else primitive(self, other)
-            source = arena.source
-            if source is None:
-                frame = _getframe(1)
-                source = (frame.f_code, frame.f_lasti)
-            node = len(avals)
-            arena.operations.append(operation)
-            arena.operands.append(key[1:])
-            avals.append(found)
-            arena.sources.append(source)
-            arena.table[key] = node
-            return Tracer(arena, node, found)
-        return Tracer(arena, node, avals[node])
-
-    operator.__name__ = f"{'reflected_' if reflected else ''}{primitive.name}"
-    return operator
-
-
-def _declines(other: Any) -> bool:
-    """Whether an operand is of a kind Python should report as unsupported."""
-    return isinstance(other, (str, bytes, dict, set)) or other is None
-
-
-def _in_place(operator: Callable[[Any, Any], Any]) -> Any:
-    """``y += x``: scalars rebind, arrays change for every alias, as in NumPy."""
-
-    def update(self: Tracer, other: Any) -> Tracer:
-        result = operator(self, other)
-        if self.aval.ndim == 0 or result is NotImplemented:
-            return result
-        self.replace(result)
-        return self
-
-    return update
-
-
-def _install() -> None:
-    pairs = {
-        "add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div,
-        "and": ops.logical_and, "or": ops.logical_or,
-    }  # fmt: skip
-    for name, primitive in pairs.items():
-        method = _binary(primitive)
-        setattr(Tracer, f"__{name}__", method)
-        setattr(Tracer, f"__r{name}__", _binary(primitive, reflected=True))
-        setattr(Tracer, f"__i{name}__", _in_place(method))
-    comparisons = {
-        "lt": ops.less, "le": ops.less_equal, "gt": ops.greater, "ge": ops.greater_equal,
-        "eq": ops.equal, "ne": ops.not_equal,
-    }  # fmt: skip
-    for name, primitive in comparisons.items():
-        setattr(Tracer, f"__{name}__", _binary(primitive))
-    # floor division and remainder go through NumPy's ufuncs
-    for name, ufunc in {"floordiv": np.floor_divide, "mod": np.remainder}.items():
-        setattr(Tracer, f"__{name}__", lambda self, other, u=ufunc: u(self, other))
-        setattr(Tracer, f"__r{name}__", lambda self, other, u=ufunc: u(other, self))
-
-
-_install()

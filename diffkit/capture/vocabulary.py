@@ -23,12 +23,12 @@ __all__ = ["CONSTANTS", "Word", "vocabulary"]
 CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "e": math.e, "inf": math.inf}
 
 # Primitives of one operand that text may use, under their own (NumPy's) names.
-UNARY = (
-    "abs exp exp2 expm1 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan "
-    "sinh cosh tanh arcsinh arccosh arctanh logistic softplus relu sign floor "
-    "erf erfc"
-).split()
-BINARY = "maximum minimum hypot arctan2 power xlogy".split()
+UNARY = [
+    "abs", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin",
+    "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh",
+    "arctanh", "logistic", "softplus", "relu", "sign", "floor", "erf", "erfc",
+]  # fmt: skip
+BINARY = ["maximum", "minimum", "hypot", "arctan2", "power", "xlogy"]
 ALIASES = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
     "acosh": "arccosh", "atanh": "arctanh", "sigmoid": "logistic", "sgn": "sign",

@@ -79,7 +79,7 @@ def compare(
 
     with working("comparing"), user_errors(subject.path, f"calling {function}"):
         comparison = compare_methods(subject.function, *subject.arguments, **options)
-    _write(comparison, as_json)
+    _write(comparison, as_json, subject.next_command)
 
 
 @dataclass
@@ -90,6 +90,7 @@ class _Subject:
     arguments: Sequence[Any]
     path: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    next_command: str = "diffkit compare --list"
 
 
 def _subject(function: str | None, case: str | None, at: Sequence[str]) -> _Subject:
@@ -111,8 +112,9 @@ def _subject(function: str | None, case: str | None, at: Sequence[str]) -> _Subj
     from diffkit.capture.parsing import parse
 
     graph = parse(function.strip())
-    title = {"title": function.strip()}
-    return _Subject(graph, _values(graph.input_names, point), None, title)
+    text = function.strip()
+    values = _values(graph.input_names, point)
+    return _Subject(graph, values, None, {"title": text}, f'diffkit derive "{text}"')
 
 
 def _case(name: str) -> _Subject:
@@ -170,7 +172,7 @@ def _options(methods: str | None, digits: int | None) -> dict[str, Any]:
     return options
 
 
-def _write(comparison: Comparison, as_json: bool) -> None:
+def _write(comparison: Comparison, as_json: bool, next_command: str) -> None:
     """The comparison as JSON, as a table for a terminal, or as tab-separated text."""
     if as_json:
         write_json(comparison.to_dict())
@@ -178,7 +180,7 @@ def _write(comparison: Comparison, as_json: bool) -> None:
         from rich.console import Console
 
         Console(highlight=False).print(comparison.table())
-        suggest("diffkit compare --case softmax-digits")
+        suggest(next_command)
     else:
         click.echo(comparison.to_tsv().rstrip("\n"))
 

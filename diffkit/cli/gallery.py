@@ -206,7 +206,7 @@ def _print_claims(result: Result) -> None:
         mark = Text("  ✓ ", style="green") if claim["held"] else Text("  ✗ ", style="bold red")
         console.print(mark + Text(sentence))
         if not claim["held"]:
-            console.print(f"      expected {claim['expected']}, tolerance {claim['tolerance']}")
+            console.print(Text(f"    {_gap(claim)}"))
     if result.error:
         console.print(Text("  ✗ ", style="bold red") + Text(result.error))
     console.print()
@@ -260,11 +260,15 @@ def _name_failures(results: Sequence[Result]) -> None:
             click.echo(f"{result.path.name} failed: {result.error}", err=True)
         for claim in result.claims:
             if not claim["held"]:
-                click.echo(
-                    f"{result.path.name}: did not hold: {claim['claim']}: expected "
-                    f"{claim['expected']}, got {claim['got']}",
-                    err=True,
-                )
+                name = result.path.name
+                click.echo(f"{name}: did not hold: {claim['claim']}: {_gap(claim)}", err=True)
+
+
+def _gap(claim: dict[str, Any]) -> str:
+    """What was claimed and what came out."""
+    relation = "at most" if claim["at_most"] else "expected"
+    margin = f" ± {claim['tolerance']}" if claim["tolerance"] and relation == "expected" else ""
+    return f"{relation} {claim['expected']}{margin}, got {claim['got']}"
 
 
 def _console() -> Any:

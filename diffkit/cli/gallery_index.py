@@ -81,22 +81,28 @@ def _mark(held: bool) -> str:
 
 
 def _article(result: Result, out: Path) -> str:
-    """A page of the gallery: the picture at the left, the words at the right."""
-    page = result.page
-    eyebrow = " · ".join([page.get("chapter", ""), *page.get("concepts", [])]).strip(" ·")
+    """A page of the gallery: picture and numbers at the left, the words at the right."""
     parts = [
         f'<article id="{_id(result)}">',
-        f'<p class="eyebrow">{html.escape(eyebrow)}</p>',
+        f'<p class="eyebrow">{html.escape(_eyebrow(result.page))}</p>',
         f"<h2>{html.escape(_title(result))}</h2>",
         '<div class="columns">',
         _failure(result) if result.error else _figure(result, out),
-        '<div class="words">',
-        *_words(result),
-        "</div></div>",
+        f'<div class="words">{"".join(_words(result))}</div>',
+        f'<div class="numbers">{_numbers(result)}</div>',
+        "</div>",
         _source(result),
         "</article>",
     ]
     return "\n".join(parts)
+
+
+def _eyebrow(page: dict[str, Any]) -> str:
+    """The chapter and the concepts, each once."""
+    once: dict[str, str] = {}
+    for word in [page.get("chapter", ""), *page.get("concepts", [])]:
+        once.setdefault(word.lower(), word)
+    return " · ".join(filter(None, once.values()))
 
 
 def _failure(result: Result) -> str:
@@ -130,28 +136,37 @@ def _alt(result: Result) -> str:
     return ". ".join([_title(result).rstrip("."), *result.sentences]) + "."
 
 
+def _numbers(result: Result) -> str:
+    """Every claim with its mark, its bound and, where it is not the page's own, its source."""
+    claims = zip(result.claims, result.sentences, strict=True)
+    page_source = result.page.get("source")
+    items = [_claim(claim, sentence, page_source) for claim, sentence in claims]
+    return f"<h3>Numbers</h3><ul>{''.join(items)}</ul>" if items else ""
+
+
 def _words(result: Result) -> Iterator[str]:
+    """The lesson, a question, what to try, and where it comes from."""
     yield from _paragraphs(result.lesson)
-    if result.claims:
-        yield '<h3>Numbers</h3><ul class="numbers">'
-        for claim, sentence in zip(result.claims, result.sentences, strict=True):
-            yield _claim(claim, sentence)
-        yield "</ul>"
     page = result.page
     if page.get("question"):
         yield f'<p class="question">{_inline(page["question"])}</p>'
     if page.get("try_this"):
-        yield f'<p class="try"><strong>Try this.</strong> {_inline(page["try_this"])}</p>'
+        yield f'<p class="try"><strong>Try this.</strong> {_try(page["try_this"])}</p>'
     if page.get("source"):
         yield f'<p class="origin">Source: {_inline(page["source"])}</p>'
 
 
-def _claim(claim: dict[str, Any], sentence: str) -> str:
+def _try(text: str) -> str:
+    """What to try: a sentence, or a command of the command line."""
+    return f"<code>{html.escape(text)}</code>" if text.startswith("diffkit ") else _inline(text)
+
+
+def _claim(claim: dict[str, Any], sentence: str, page_source: str | None) -> str:
     relation = "at most" if claim.get("at_most") else "expected"
     detail = f"{relation} {_shown(claim['expected'])}"
     if claim["tolerance"]:
         detail += f" ± {_shown(claim['tolerance'])}" if relation == "expected" else ""
-    origin = f" · {_inline(claim['source'])}" if claim["source"] else ""
+    origin = f" · {_inline(claim['source'])}" if claim["source"] not in ("", page_source) else ""
     words = f"<span>{_inline(sentence)}<small>{detail}{origin}</small></span>"
     return f"<li>{_mark(claim['held'])}{words}</li>"
 

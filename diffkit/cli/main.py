@@ -116,14 +116,14 @@ def _report(error: Exception) -> int:
         traceback.print_exception(error)
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "diffkit"
-        message = f"{path}: {_one_line(error.format_message())} hint: see {path} --help."
+        message = f"{path}: {_one_line(error.format_message())}; hint: see {path} --help."
     elif isinstance(error, click.ClickException):
         message = f"diffkit: {_one_line(error.format_message())}"
     elif isinstance(error, DiffkitError):
         message = f"{type(error).__name__}: {error.one_line}"
     else:
         message = (
-            f"unexpected {type(error).__name__}: {_one_line(str(error))} "
+            f"unexpected {type(error).__name__}: {_one_line(str(error))}; "
             "hint: this is a bug of diffkit; report it with what "
             "`DIFFKIT_TRACEBACK=1 diffkit …` prints."
         )
@@ -133,4 +133,4 @@ def _report(error: Exception) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(text.split()).rstrip(".")

@@ -24,7 +24,16 @@ import numpy as np
 
 from diffkit.lazy import mp
 
-__all__ = ["ErrorSummary", "absolute_errors", "correct_digits", "rounded", "summarize", "ulps"]
+__all__ = [
+    "UNKNOWN_ERRORS",
+    "ErrorSummary",
+    "absolute_errors",
+    "correct_digits",
+    "rounded",
+    "rounded_array",
+    "summarize",
+    "ulps",
+]
 
 # Enough to subtract a double from the truth without rounding what matters.
 WORKING_DIGITS = 60
@@ -46,6 +55,9 @@ class ErrorSummary:
     abs_error: float
 
 
+UNKNOWN_ERRORS = ErrorSummary(nan, nan, nan, nan)
+
+
 def rounded(truth: Any, dtype: Any = np.float64) -> float:
     """An mpmath number rounded to a dtype; beyond the range it is an infinity.
 
@@ -58,6 +70,16 @@ def rounded(truth: Any, dtype: Any = np.float64) -> float:
         number = inf if truth > 0 else -inf
     with np.errstate(over="ignore"):
         return float(np.dtype(dtype).type(number))
+
+
+def rounded_array(truth: np.ndarray) -> np.ndarray:
+    """An object array of mpmath numbers as float64, correctly rounded.
+
+    >>> rounded_array(np.array([mp.mpf("0.1"), mp.nan], dtype=object))
+    array([0.1, nan])
+    """
+    flat = [rounded(item) for item in truth.reshape(-1)]
+    return np.array(flat, dtype=np.float64).reshape(truth.shape)
 
 
 def _ulp_of(number: float, dtype: Any) -> float:
@@ -139,7 +161,7 @@ def summarize(values: Sequence[Any], truths: Sequence[Any]) -> ErrorSummary:
     in_ulps = np.concatenate([np.zeros(0), *(ulps(v, t).reshape(-1) for v, t in pairs)])
     absolute = np.concatenate([np.zeros(0), *(absolute_errors(v, t).reshape(-1) for v, t in pairs)])
     if in_ulps.size == 0:
-        return ErrorSummary(nan, nan, nan, nan)
+        return UNKNOWN_ERRORS
     sizes = [abs(rounded(t)) for truth in truths for t in np.asarray(truth, object).reshape(-1)]
     size = max((s for s in sizes if isfinite(s)), default=0.0)
     worst = float(np.max(absolute))
@@ -180,6 +202,6 @@ def first_wrong_place(value: float, truth: Any) -> int:
     with mp.workdps(WORKING_DIGITS):
         error = float(abs(mp.mpf(value) - truth))
     leading = int(np.floor(log10(abs(value))))
-    # a digit is right while the error is at most one unit of it
-    right = leading - int(np.ceil(log10(error))) + 1 if error > 0 else MOST_DIGITS
+    # a digit is right while the error is at most half a unit of it
+    right = leading - int(np.ceil(log10(2.0 * error))) + 1 if error > 0 else MOST_DIGITS
     return min(max(right, 0), MOST_DIGITS)

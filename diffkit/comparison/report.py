@@ -18,17 +18,27 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.comparison.accuracy import ErrorSummary, rounded, summarize
+from diffkit.comparison.accuracy import (
+    UNKNOWN_ERRORS,
+    ErrorSummary,
+    rounded,
+    rounded_array,
+    summarize,
+)
 from diffkit.comparison.arguments import Arguments, arguments_of
 from diffkit.comparison.cost import measure, peak_memory
-from diffkit.engines.precise import DIGITS, Truth, true_derivatives
-from diffkit.errors import DiffkitError, DtypeError, ShapeError
+from diffkit.engines.precise import DIGITS, NO_TRUTH, Truth, true_derivatives
+from diffkit.errors import BudgetError, DiffkitError, DtypeError, ShapeError
 from diffkit.graph.ir import Graph
 
 __all__ = ["Comparison", "MethodReport", "compare"]
 
 # Seconds of repeated runs per method: enough for a median, and five methods stay below a second.
 TIME_BUDGET = 0.05
+# A method that would run longer than this is refused rather than waited for.
+MOST_SECONDS = 300.0
+# Methods whose cost grows with the number of inputs: runs of f per input, roughly.
+RUNS_PER_INPUT = {"finite": 2, "complex": 4, "forward": 2}
 
 
 @dataclass
@@ -44,7 +54,7 @@ class MethodReport:
     value: float = nan
     derivative: Any = None
     blocks: list[np.ndarray] = field(default_factory=list)
-    errors: ErrorSummary = ErrorSummary(nan, nan, nan, nan)
+    errors: ErrorSummary = UNKNOWN_ERRORS
     operations: int = 0
     evaluations: int = 0
     time: float = nan
@@ -97,8 +107,7 @@ class Comparison:
     @property
     def true_derivative(self) -> Any:
         """The true derivative, correctly rounded, in the tree of the arguments."""
-        blocks = [np.vectorize(rounded, otypes=[float])(block) for block in self.true_blocks]
-        return self.arguments.tree_of(blocks)
+        return self.arguments.tree_of([rounded_array(block) for block in self.true_blocks])
 
     def table(self) -> Any:
         """The comparison as a table: coloured by ``rich.print``, plain by ``print``."""
@@ -240,7 +249,17 @@ def _truth(
         reason = error.one_line if isinstance(error, DiffkitError) else str(error)
         blocks = [np.full(np.shape(leaves[place]), mp.nan, dtype=object) for place in wrt]
         note = f"no truth: {reason}"
-        return Truth([np.array(mp.nan)], [blocks], digits, False, "none", [note])
+        return Truth([np.array(mp.nan)], [blocks], digits, False, NO_TRUTH, [note])
+
+
+def _refuse_endless(name: str, arguments: Arguments, f_time: float) -> None:
+    inputs = sum(int(np.size(arguments.leaves[place])) for place in arguments.wrt)
+    seconds = RUNS_PER_INPUT.get(name, 0) * inputs * f_time
+    if seconds > MOST_SECONDS:
+        raise BudgetError(
+            f"{name}: {inputs:,} inputs would take about {seconds:,.0f} s",
+            hint="use reverse mode, whose cost does not grow with the inputs.",
+        )
 
 
 def _keys(methods: Sequence[Any]) -> list[str]:
@@ -262,6 +281,7 @@ def _report(
 ) -> MethodReport:
     bound, leaves, wrt = arguments.bound, arguments.leaves, arguments.wrt
     try:
+        _refuse_endless(method.name, arguments, f_time)
         timing = measure(lambda: method.jacobian(bound, leaves, wrt, engine), TIME_BUDGET)
     except DiffkitError as error:
         return MethodReport(key, method.name, refused=error.one_line)
@@ -276,7 +296,7 @@ def _report(
         value=float(np.asarray(result.values[0])),
         derivative=arguments.tree_of(blocks),
         blocks=blocks,
-        errors=summarize(blocks, truth.blocks[0]),
+        errors=summarize(blocks, truth.blocks[0]) if truth.known else UNKNOWN_ERRORS,
         operations=int(result.flops),
         evaluations=int(result.evaluations),
         time=timing.seconds,

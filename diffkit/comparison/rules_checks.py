@@ -47,14 +47,14 @@ def mismatch(got: Any, expected: Any, tolerance: float) -> str | None:
     """How two arrays differ, with the worst element and a guess at the cause; None if they agree.
 
     >>> mismatch(np.array([1.0, -2.0]), np.array([-1.0, 2.0]), 1e-12)
-    'got 1.0, expected -1.0 (the sign is wrong)'
+    'got -2.0 at [1], expected 2.0 (the sign is wrong)'
     """
     got, expected = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
     if got.shape != expected.shape:
         return f"got the shape {got.shape}, expected {expected.shape}"
     finite = np.isfinite(got) & np.isfinite(expected)
     with np.errstate(invalid="ignore"):
-        error = np.where(finite, np.abs(got - expected), 0.0)
+        error = np.where(finite, np.abs(np.subtract(got, expected)), 0.0)
     same = (got == expected) | (np.isnan(got) & np.isnan(expected))
     error = np.where(finite | same, error, np.inf)
     scale = max(1.0, float(np.max(np.abs(expected[finite]), initial=0.0)))
@@ -116,8 +116,8 @@ def check_declarations(trial: Trial) -> Failures:
 
 
 def _linear_in(trial: Trial, primitive: Linear) -> set[int]:
-    everything = primitive.linear_in == "all"
-    return set(range(len(trial.originals))) if everything else set(primitive.linear_in)
+    declared = primitive.linear_in
+    return set(range(len(trial.originals))) if isinstance(declared, str) else set(declared)
 
 
 def _elementwise_declarations(trial: Trial, primitive: Elementwise) -> Failures:
@@ -225,12 +225,12 @@ def check_reverse(trial: Trial) -> Failures:
         x_dot = [np.zeros_like(direction) for direction in trial.x_dot]
         x_dot[place] = trial.x_dot[place]
         y_dot, x_bar = trial.jvp(x_dot), cotangents[place]
-        left, right = np.vdot(trial.y_bar, y_dot), np.vdot(x_bar, x_dot[place])
+        left, right = float(np.vdot(trial.y_bar, y_dot)), float(np.vdot(x_bar, x_dot[place]))
         scale = max(1.0, float(np.vdot(np.abs(trial.y_bar), np.abs(y_dot))))
         if not abs(left - right) <= DOT_TOLERANCE * scale:
             yield (
                 f"forward and reverse mode disagree on operand {operand}: "
-                f"⟨ȳ, J ẋ⟩ = {float(left)!r}, ⟨Jᵀȳ, ẋ⟩ = {float(right)!r}"
+                f"⟨ȳ, J ẋ⟩ = {left!r}, ⟨Jᵀȳ, ẋ⟩ = {right!r}"
             )
 
 

@@ -46,12 +46,15 @@ def _of(*operands: Shape | np.ndarray, interval: Any = None, **params: Any) -> S
 _TRUE_FALSE = np.array([True, False, True])
 _MASK = np.array([[True], [False]])
 _TWICE, _COLUMNS = np.array([2, 0, 2]), np.array([3, 1, 3])
+_SLIDING = {"stride": (2, 1), "padding": ((1, 0), (0, 1))}
+_PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0))}
 _LOW, _HIGH = np.array([-0.7]), np.array([0.8])
 
 # Shapes and parameters by primitive name.
 SAMPLES: dict[str, tuple[Sample, ...]] = {
     # arithmetic and piecewise operations with parameters or conditions
     "integer_power": tuple(_of((3,), n=n) for n in (3, 2, 1, 0, -1, -2)),
+    "probe": (_of((3,), name="hidden"),),
     "cast": (_of((3,), dtype="<f8"),),
     "logical_and": (_of(_TRUE_FALSE, ~_TRUE_FALSE), _of(_TRUE_FALSE, _MASK)),
     "logical_or": (_of(_TRUE_FALSE, ~_TRUE_FALSE), _of(_TRUE_FALSE, _MASK)),
@@ -109,6 +112,15 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
         _of((2, 2, 1), (2, 3), subscripts="bij,bk->bi"),
         _of((2,), (3,), subscripts="i,j->ji"),
     ),
+    # convolution: a 4 × 3 image of 2 channels has 2 × 3 windows of size 2 × 2
+    "conv2d": (
+        _of((1, 4, 3, 2), (2, 2, 2, 1), **_SLIDING),
+        _of((2, 2, 2, 1), (1, 1, 1, 2), **_PLAIN),
+    ),
+    "conv2d_image": (_of((1, 2, 3, 1), (2, 2, 2, 1), shape=(1, 4, 3, 2), **_SLIDING),),
+    "conv2d_filter": (_of((1, 4, 3, 2), (1, 2, 3, 1), window=(2, 2), **_SLIDING),),
+    "windows": (_of((1, 4, 3, 2), window=(2, 2), **_SLIDING),),
+    "fold": (_of((1, 2, 3, 2, 2, 2), shape=(1, 4, 3, 2), **_SLIDING),),
 }
 
 

@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
-
+from typing import Any, NamedTuple
 
 from diffkit.capture.trees import unflatten
 from diffkit.differentiate.calls import Argnums, Call, TracedCall, dispatch
 from diffkit.differentiate.function import function_of
 from diffkit.differentiate.method import JacobianResult, Method
 from diffkit.differentiate.methods import get_method
-from diffkit.differentiate.reverse import scalar_output
-from diffkit.errors import ShapeError
+from diffkit.differentiate.reverse import gradient_graph, probe_nodes, scalar_output
+from diffkit.engines.calling import runner_of, warn_of_nan
+from diffkit.errors import ShapeError, UnsupportedError
 from diffkit.graph.ir import Graph
 
-__all__ = ["grad", "jacobian", "value_and_grad"]
+__all__ = ["Probe", "grad", "jacobian", "value_and_grad"]
 
 Differentiable = Callable[..., Any] | Graph
 
@@ -48,12 +48,14 @@ def value_and_grad(
     argnums: Argnums = None,
     method: str | Method = "reverse",
     engine: str = "auto",
+    probes: bool = False,
 ) -> Callable[..., Any]:
     """A function returning ``(f(x), ∇f(x))`` for a scalar-valued ``f``.
 
     ``argnums`` chooses the positional arguments (one or several, the first by default; all
     variables for a graph made from text).  The gradient has the tree, shapes and dtypes of the
-    arguments.
+    arguments.  With ``probes`` a third result maps the name of each ``dk.probe`` to its value
+    and cotangent (reverse mode only).
 
     Raises
     ------
@@ -68,6 +70,8 @@ def value_and_grad(
     (5.0, [2.0, 4.0])
     """
     function, chosen = function_of(f), get_method(method)
+    if probes:
+        return _probed(f, argnums, chosen, engine)
 
     @_transformed(f, "value_and_grad")
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
@@ -85,6 +89,39 @@ def value_and_grad(
         return dispatch((args, kwargs), traced, concrete)
 
     return value_and_gradient
+
+
+class Probe(NamedTuple):
+    """What a probe saw: the value at its node, and the cotangent ∂y/∂value."""
+
+    value: Any
+    cotangent: Any
+
+
+def _probed(
+    f: Differentiable, argnums: Argnums, method: Method, engine: str
+) -> Callable[..., Any]:
+    if method.name != "reverse":
+        raise UnsupportedError(
+            f"probes need the backward sweep, which method {method.name!r} does not make",
+            hint='use method="reverse".',
+        )
+    function = function_of(f)
+
+    @_transformed(f, "value_and_grad")
+    def with_probes(*args: Any, **kwargs: Any) -> Any:
+        call = Call(function, args, kwargs, argnums)
+        graph = call.bound.graph_for(call.leaves)
+        swept = gradient_graph(graph, tuple(call.wrt), probes=True)
+        value, *rest = runner_of(swept, engine)(call.leaves)
+        warn_of_nan(swept, call.leaves, [value, *rest])
+        bars, seen = rest[: len(call.wrt)], rest[len(call.wrt) :]
+        names = list(probe_nodes(graph))
+        pairs = zip(seen[: len(names)], seen[len(names) :], strict=True)
+        found = {name: Probe(*pair) for name, pair in zip(names, pairs, strict=True)}
+        return value, call.rebuilt(bars), found
+
+    return with_probes
 
 
 def _one_scalar(avals: Sequence[Any], f: Any) -> None:

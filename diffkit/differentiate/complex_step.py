@@ -15,13 +15,14 @@ entry in ``primitives/``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from diffkit.differentiate.finite import float_leaf
 from diffkit.differentiate.method import Captured, JacobianResult, Method
+from diffkit.engines.calling import warn_of_nan
 from diffkit.engines.interpret import run
 from diffkit.errors import InputError
 from diffkit.graph.ir import Graph
@@ -92,6 +93,7 @@ class ComplexStep(Method):
         blocks = [[leaf_blocks[i] for leaf_blocks in columns] for i in range(len(values))]
         flops = graph.flops() * (1 + COMPLEX_COST * perturbed.count)
         flops += sum(block.size for row in blocks for block in row)  # the divisions by h
+        warn_of_nan(graph, leaves, [*values, *(block for row in blocks for block in row)])
         return JacobianResult(
             values=list(values),
             blocks=blocks,
@@ -153,7 +155,7 @@ def _underflows(parts: Sequence[np.ndarray]) -> bool:
 
 
 def complex_step_errors(
-    f: Callable[[Any], Any], x: float, steps: Sequence[float], exact: Any = None
+    f: Callable[[Any], Any], x: float, steps: Iterable[float], exact: Any = None
 ) -> np.ndarray:
     """The absolute errors of the complex step at many steps, for the step-size picture.
 

@@ -17,7 +17,8 @@ column of a tableau and estimates its own error.  The stencils are in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from math import frexp, isfinite, ldexp, log2
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from diffkit.differentiate.method import Captured, JacobianResult, Method
 from diffkit.differentiate.stencils import Stencil, stencil
+from diffkit.engines.calling import warn_of_nan
 from diffkit.errors import DtypeError, InputError
 
 __all__ = ["Finite", "automatic_step", "derivative_errors", "float_leaf"]
@@ -139,6 +141,7 @@ class Finite(Method):
         if self.richardson:
             extra["error_estimate"] = [[errors[i] for _, errors in found] for i in outputs]
         graph = function.graph_for(leaves)
+        warn_of_nan(graph, leaves, [*run.base, *(block for row in blocks for block in row)])
         return JacobianResult(
             values=run.base,
             blocks=blocks,
@@ -283,7 +286,7 @@ def _best_of_tableau(level: list[Any], row: Stencil) -> tuple[Any, Any]:
     with np.errstate(all="ignore"):
         while len(level) > 1:
             factor = 2.0**power - 1.0
-            pairs = list(zip(level[:-1], level[1:], strict=True))
+            pairs = list(pairwise(level))
             level = [fine + (fine - coarse) / factor for coarse, fine in pairs]
             for entry, (coarse, fine) in zip(level, pairs, strict=True):
                 # Numerical Recipes, dfridr: the larger distance to the two entries it came from
@@ -315,7 +318,7 @@ def _positive(value: Any, name: str, what: str) -> float:
 
 
 def derivative_errors(
-    f: Callable[[Any], Any], x: float, steps: Sequence[float], row: Stencil, exact: Any = None
+    f: Callable[[Any], Any], x: float, steps: Iterable[float], row: Stencil, exact: Any = None
 ) -> np.ndarray:
     """The absolute errors of one stencil at many steps: the V-shaped curve.
 
@@ -346,7 +349,7 @@ def derivative_errors(
 
 
 def _slopes(
-    f: Callable[[Any], Any], x: float, steps: Sequence[float], row: Stencil
+    f: Callable[[Any], Any], x: float, steps: Iterable[float], row: Stencil
 ) -> Iterator[float]:
     for h in steps:
         parts = [weight * f(np.float64(x) + offset * h) for offset, weight in row.active]

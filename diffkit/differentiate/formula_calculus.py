@@ -3,9 +3,9 @@
 SymPy works over the complex numbers unless told otherwise, so every input is a real symbol;
 then |x|′ is sign x and max(a, b)′ is Heaviside(a − b).  Heaviside(0) = ½ and sign(0) = 0 are
 what Note [Kinks] (``primitives/piecewise.py``) declares for max, min, clip and abs.  Three
-things need help: relu and hypot have their own declared values and become selections, |u| of a
-u that SymPy does not know to be real does too, and a jump differentiates to 0 instead of to a
-Dirac delta.
+things need help: relu, hypot and xlogy have their own declared values and become selections,
+|u| of a u that SymPy does not know to be real does too, and a jump differentiates to 0 instead
+of to a Dirac delta.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from diffkit.capture.from_sympy import post_order
 from diffkit.capture.tracing import Tracer
-from diffkit.differentiate.formulas import input_symbols, outputs_over, replaced
+from diffkit.differentiate.formulas import input_symbols, mapped, outputs_over, replaced
 from diffkit.errors import UnsupportedError
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import INPUT, LITERAL, Graph
@@ -25,8 +23,9 @@ from diffkit.lazy import sp
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives.piecewise import where
 from diffkit.primitives.roots import hypot
+from diffkit.primitives.transcendental import log
 
-__all__ = ["FORMS", "differentiated", "formulas", "in_form", "with_constants"]
+__all__ = ["FORMS", "differentiated", "formulas", "in_form"]
 
 FORMS = ("raw", "expand", "factor", "horner", "simplify")
 """How a derivative is written before it is evaluated; ``raw`` is as SymPy leaves it."""
@@ -35,19 +34,16 @@ FORMS = ("raw", "expand", "factor", "horner", "simplify")
 def formulas(graph: Graph) -> tuple[list[Any], list[Any]]:
     """Real symbols for the inputs, and the outputs over them."""
     symbols = input_symbols(graph, real=True)
-    return symbols, [_mapped(_real_forms, y) for y in outputs_over(_selecting(graph), symbols)]
-
-
-def _mapped(function: Callable[[Any], Any], output: Any) -> Any:
-    if not isinstance(output, np.ndarray):
-        return function(output)
-    return np.frompyfunc(function, 1, 1)(output) if output.size else output
+    return symbols, [mapped(_real_forms, y) for y in outputs_over(_selecting(graph), symbols)]
 
 
 # Operations whose declared derivative SymPy's own form would miss, as selections.
 SELECTING: dict[str, Callable[..., Any]] = {
     "relu": lambda x: where(ops.greater(x, 0.0), x, 0.0),
     "hypot": lambda a, b: where(ops.not_equal(hypot(a, b), 0.0), hypot(a, b), 0.0),
+    "xlogy": lambda a, b: where(
+        ops.greater(b, 0.0), a * log(b), where(ops.equal(a, 0.0), 0.0, a * log(b))
+    ),
 }
 
 
@@ -76,13 +72,17 @@ def _selecting(graph: Graph) -> Graph:
 
 def _real_forms(expr: Any) -> Any:
     """|u| as a selection where SymPy does not know that u is real, as in |log x|."""
-    expr = sp.sympify(expr)
-    found = {}
-    for node in post_order([expr]):
-        if isinstance(node, sp.Abs) and not node.args[0].is_extended_real:
-            inner = replaced(node.args[0], found)
-            found[node] = sp.Piecewise((inner, inner > 0), (-inner, inner < 0), (0, True))
-    return replaced(expr, found) if found else expr
+    root = sp.sympify(expr)
+    done: dict[Any, Any] = {}
+    for node in post_order([root]):
+        args = [done[part] for part in node.args]
+        same = all(new is old for new, old in zip(args, node.args, strict=True))
+        new = node if same else node.func(*args)
+        if isinstance(new, sp.Abs) and not new.args[0].is_extended_real:
+            inner = new.args[0]
+            new = sp.Piecewise((inner, inner > 0), (-inner, inner < 0), (0, True))
+        done[node] = new
+    return done[root]
 
 
 def differentiated(expr: Any, symbol: Any) -> Any:
@@ -112,10 +112,3 @@ def in_form(derivative: Any, form: str, symbol: Any) -> Any:
         raise UnsupportedError(
             f"the derivative has no {form} form: it is not a polynomial", hint="use form='raw'."
         ) from None
-
-
-def with_constants(expr: Any) -> Any:
-    """π and e by name where their floats stand."""
-    named = {sp.Float(float(constant)): constant for constant in (sp.pi, sp.E)}
-    found = {node: named[node] for node in post_order([expr]) if node.is_Float and node in named}
-    return replaced(expr, found) if found else expr

@@ -11,12 +11,13 @@ of automatic and symbolic differentiation*; how large formulas are is counted in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from diffkit.capture.from_sympy import post_order
+from diffkit.differentiate.budget import Budget
 from diffkit.differentiate.formula_sizes import (
     MAX_SCALAR_OPERATIONS,
     formula_cells,
@@ -34,9 +35,10 @@ __all__ = [
     "graph_to_latex",
     "graph_to_sympy",
     "input_symbols",
+    "mapped",
     "outputs_over",
     "replaced",
-    "too_deep",
+    "with_constants",
 ]
 
 
@@ -50,7 +52,8 @@ def graph_to_sympy(graph: Graph, names: Sequence[Any] | None = None) -> Any:
     Raises
     ------
     BudgetError
-        When the graph has more than ``MAX_SCALAR_OPERATIONS`` scalar operations.
+        When the graph has more than ``MAX_SCALAR_OPERATIONS`` scalar operations, or SymPy
+        takes too long.
     UnsupportedError, InputError
         For an operation without a SymPy form; when two inputs would share a symbol.
 
@@ -66,7 +69,10 @@ def graph_to_sympy(graph: Graph, names: Sequence[Any] | None = None) -> Any:
             f"the formula would have {operations:,} operations (at most {MAX_SCALAR_OPERATIONS:,})",
             hint="take smaller arrays, or print the graph itself.",
         )
-    outputs = outputs_over(graph, input_symbols(graph, names, real=False))
+    symbols = input_symbols(graph, names, real=False)
+    outputs = Budget().run(
+        lambda: [mapped(with_constants, output) for output in outputs_over(graph, symbols)]
+    )
     return outputs[0] if len(outputs) == 1 else outputs
 
 
@@ -91,9 +97,8 @@ def graph_to_latex(graph: Graph, names: Sequence[Any] | None = None) -> str:
             f"the printed formula would have {size:,} operations",
             hint="use graph.to_text(), which names shared parts.",
         )
-    if isinstance(formula, list):
-        return ", ".join(sp.latex(_as_matrix(part)) for part in formula)
-    return sp.latex(_as_matrix(formula))
+    parts = formula if isinstance(formula, list) else [formula]
+    return Budget().run(lambda: ", ".join(sp.latex(_as_matrix(part)) for part in parts))
 
 
 def _as_matrix(formula: Any) -> Any:
@@ -149,7 +154,7 @@ def outputs_over(graph: Graph, symbols: Sequence[Any]) -> list[Any]:
     Raises
     ------
     UnsupportedError
-        For an operation without a SymPy form, or formulas too deep for SymPy.
+        For an operation without a SymPy form.
     """
     try:
         return run(graph, symbols, domain="sympy")
@@ -157,16 +162,13 @@ def outputs_over(graph: Graph, symbols: Sequence[Any]) -> list[Any]:
         raise UnsupportedError(
             "an operation of the graph has no SymPy form", hint='use method="reverse".'
         ) from None
-    except RecursionError:
-        raise too_deep() from None
 
 
-def too_deep() -> BudgetError:
-    """The error for formulas whose nesting exceeds Python's recursion limit inside SymPy."""
-    return BudgetError(
-        "symbolic gave up: the formula is nested too deeply for SymPy",
-        hint='use method="reverse", whose walks are iterative.',
-    )
+def mapped(function: Callable[[Any], Any], output: Any) -> Any:
+    """The function of an expression, or of every element of an array of them."""
+    if not isinstance(output, np.ndarray):
+        return function(output)
+    return np.frompyfunc(function, 1, 1)(output) if output.size else output
 
 
 def replaced(expr: Any, substitutes: dict[Any, Any]) -> Any:
@@ -182,3 +184,10 @@ def replaced(expr: Any, substitutes: dict[Any, Any]) -> Any:
             same = all(new is old for new, old in zip(args, node.args, strict=True))
             done[node] = node if same else node.func(*args)
     return done[expr]
+
+
+def with_constants(expr: Any) -> Any:
+    """π and e by name where their floats stand."""
+    named = {sp.Float(float(constant)): constant for constant in (sp.pi, sp.E)}
+    found = {node: named[node] for node in post_order([expr]) if node.is_Float and node in named}
+    return replaced(expr, found) if found else expr

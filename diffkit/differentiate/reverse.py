@@ -28,11 +28,29 @@ def float_inputs(graph: Graph) -> tuple[int, ...]:
     return tuple(i for i, node in enumerate(graph.input_nodes) if avals[node].is_float)
 
 
-def gradient_graph(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
+def probe_nodes(graph: Graph) -> dict[str, int]:
+    """The named nodes of a graph, in order; a name used again gets a number (``h_2``)."""
+    found: dict[str, int] = {}
+    for node in graph.equation_nodes():
+        operation = graph.columns.operations[node]
+        if operation.name == "probe":
+            wanted = name = operation.kwargs["name"]
+            count = 1
+            while name in found:
+                count += 1
+                name = f"{wanted}_{count}"
+            found[name] = node
+    return found
+
+
+def gradient_graph(
+    graph: Graph, wrt: Sequence[int] | None = None, probes: bool = False
+) -> Graph:
     """The graph of the value and the gradient of a scalar function.
 
     ``wrt`` are positions of inputs (all float inputs by default).  The outputs are the value,
-    then one cotangent per ``wrt``, shaped like the inputs.
+    then one cotangent per ``wrt``, shaped like the inputs; with ``probes`` also the value and the
+    cotangent of each of :func:`probe_nodes`.
 
     Raises
     ------
@@ -40,13 +58,17 @@ def gradient_graph(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
         When the function has no single scalar output.
     """
     wrt = float_inputs(graph) if wrt is None else tuple(wrt)
-    key = ("gradient", wrt)
+    key = ("gradient", wrt, probes)
     if key not in graph.cache:
         node = scalar_output(graph)
         arena = Arena.of(graph)
         seed = arena.literal(np.ones((), arena.avals[node].dtype)[()])
-        bars = pull_back(arena, {node: seed}, [graph.input_nodes[i] for i in wrt])
-        graph.cache[key] = _finished(graph, arena, [node], bars, wrt, list(graph.input_nodes))
+        named = list(probe_nodes(graph).values()) if probes else []
+        targets = [graph.input_nodes[i] for i in wrt]
+        bars = pull_back(arena, {node: seed}, targets, named)
+        outputs = [node, *_or_zeros(arena, bars, [*targets, *named])]
+        outputs[1 + len(targets) :] = [*named, *outputs[1 + len(targets) :]]
+        graph.cache[key] = _finished(graph, arena, outputs, list(graph.input_nodes))
     return graph.cache[key]
 
 
@@ -78,22 +100,20 @@ def scalar_output(graph: Graph) -> int:
     return graph.output_nodes[0]
 
 
-def _finished(
-    graph: Graph,
-    arena: Arena,
-    values: list[int],
-    bars: Sequence[int | None],
-    wrt: Sequence[int],
-    inputs: list[int],
-) -> Graph:
-    outputs = list(values)
-    for place, bar in zip(wrt, bars, strict=True):
-        aval = arena.avals[graph.input_nodes[place]]
+def _or_zeros(arena: Arena, bars: Sequence[int | None], nodes: Sequence[int]) -> list[int]:
+    """The cotangents, with literal zeros where nothing flows."""
+    outputs = []
+    for node, bar in zip(nodes, bars, strict=True):
+        aval = arena.avals[node]
         zero = np.zeros(aval.shape, aval.dtype)[()]
         outputs.append(arena.literal(zero) if bar is None else bar)
+    return outputs
+
+
+def _finished(graph: Graph, arena: Arena, outputs: list[int], inputs: list[int]) -> Graph:
     names = list(graph.input_names)
     names += [f"y{i}_bar" for i in range(len(inputs) - len(names))]
-    return arena.freeze(inputs, outputs, names=names, title=f"∇{graph.title}", inner={})
+    return arena.freeze(inputs, outputs, names=names, title=f"∇{graph.title}")
 
 
 def pullback_graph(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
@@ -107,9 +127,10 @@ def pullback_graph(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
     if key not in graph.cache:
         arena = Arena.of(graph)
         seeds = [arena.new_input(arena.avals[node]) for node in graph.output_nodes]
-        bars = _pull_all(arena, graph, seeds, [graph.input_nodes[i] for i in wrt])
+        targets = [graph.input_nodes[i] for i in wrt]
+        bars = _or_zeros(arena, _pull_all(arena, graph, seeds, targets), targets)
         inputs = [*graph.input_nodes, *seeds]
-        graph.cache[key] = _finished(graph, arena, list(graph.output_nodes), bars, wrt, inputs)
+        graph.cache[key] = _finished(graph, arena, [*graph.output_nodes, *bars], inputs)
     return graph.cache[key]
 
 

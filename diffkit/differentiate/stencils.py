@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
+from typing import Any
 
 from diffkit.errors import InputError
+from diffkit.lazy import sp
 
 __all__ = ["STENCILS", "Stencil", "fornberg", "stencil"]
 
@@ -50,7 +52,9 @@ class Stencil:
         return tuple((offset, float(weight)) for offset, weight in rows if weight)
 
 
-def _row(name: str, offsets: Sequence[int], numerators: Sequence[int], over: int, p: int) -> Stencil:
+def _row(
+    name: str, offsets: Sequence[int], numerators: Sequence[int], over: int, p: int
+) -> Stencil:
     weights = tuple(Fraction(numerator, over) for numerator in numerators)
     return Stencil(name, tuple(offsets), weights, 1, p)
 
@@ -64,7 +68,7 @@ STENCILS: dict[int, Stencil] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def fornberg(offsets: tuple[int, ...], derivative: int = 1) -> tuple[Fraction, ...]:
     """The exact weights for these offsets, by Fornberg's recurrence (SymPy).
 
@@ -89,9 +93,8 @@ def fornberg(offsets: tuple[int, ...], derivative: int = 1) -> tuple[Fraction, .
             f"distinct offsets, not {offsets}",
             hint="for example (-2, -1, 0, 1, 2).",
         )
-    from sympy import Integer, finite_diff_weights
-
-    weights = finite_diff_weights(derivative, [Integer(k) for k in offsets], 0)[derivative][-1]
+    points: list[Any] = [sp.Integer(k) for k in offsets]
+    weights = sp.finite_diff_weights(derivative, points, sp.Integer(0))[derivative][-1]
     return tuple(Fraction(int(weight.p), int(weight.q)) for weight in weights)
 
 

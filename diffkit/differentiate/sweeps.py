@@ -62,6 +62,8 @@ def push_forward(
         (y_dot,) = splice(arena, template, [*operands, node, *moving], source)
         if y_dot is not None:
             known[node] = y_dot
+            if y_dot >= end:
+                arena.relations.setdefault(y_dot, (node, "dot"))
     return [known.get(node) for node in outputs]
 
 
@@ -70,14 +72,17 @@ def _derived(note: str, operation: Operation, source: Source) -> Source:
 
 
 def pull_back(
-    arena: Arena, cotangents: dict[int, int], wrt: Sequence[int]
+    arena: Arena, cotangents: dict[int, int], wrt: Sequence[int], also: Sequence[int] = ()
 ) -> list[int | None]:
-    """The cotangents of ``wrt``, given output node → cotangent node; None where zero."""
+    """The cotangents of ``wrt``, given output node → cotangent node; None where zero.
+
+    Those of ``also``, nodes on the way, are appended.
+    """
     end = max(cotangents, default=-1) + 1
     moves = dependents(arena, wrt, end)
     sweep = _Sweep(arena, cotangents)
     operations, operand_column, avals = arena.operations, arena.operands, arena.avals
-    targets = set(wrt)
+    targets = {*wrt, *also}
     found: dict[int, int | None] = {}
     units = arena.units
     for node in range(end - 1, min(wrt, default=end) - 1, -1):
@@ -86,8 +91,12 @@ def pull_back(
         y_bar = sweep.take(node)
         if node in targets:
             found[node] = y_bar
+        if y_bar is None:
+            continue
+        if y_bar >= end:
+            arena.relations.setdefault(y_bar, (node, "bar"))
         operation = operations[node]
-        if y_bar is None or operation is INPUT or operation is LITERAL:
+        if operation is INPUT or operation is LITERAL:
             continue
         operands = operand_column[node]
         if operation.name == "getitem" and sweep.hold_scalar_read(node, operation, y_bar):
@@ -104,7 +113,7 @@ def pull_back(
         ):
             if x_bar is not None:
                 sweep.add(operand, x_bar, source)
-    return [found.get(node) for node in wrt]
+    return [found.get(node) for node in (*wrt, *also)]
 
 
 class _Sweep:

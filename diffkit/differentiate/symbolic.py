@@ -11,7 +11,7 @@ The price is expression swell (Baydin et al. 2018, section 2.3): SymPy walks for
 and trees grow exponentially where graphs grow linearly.  So the work has a budget.
 
 Kinks follow Note [Kinks]: Heaviside(0) = ½ and sign(0) = 0 give the declared derivatives of
-max, min, clip and abs; relu and hypot become selections; a jump differentiates to 0.
+max, min, clip and abs; ``differentiate/formula_calculus.py`` takes care of the others.
 """
 
 from __future__ import annotations
@@ -26,22 +26,21 @@ import numpy as np
 from diffkit.capture.from_sympy import SympyReader
 from diffkit.capture.tracing import Tracer
 from diffkit.differentiate.budget import OPERATIONS, SECONDS, Budget
+from diffkit.differentiate.formula_calculus import (
+    FORMS,
+    differentiated,
+    formulas,
+    in_form,
+)
 from diffkit.differentiate.formula_sizes import (
     expression_sizes,
     formula_cells,
     scalar_operations,
     tree_operations,
 )
-from diffkit.differentiate.formula_calculus import (
-    FORMS,
-    differentiated,
-    formulas,
-    in_form,
-    with_constants,
-)
-from diffkit.differentiate.formulas import replaced
+from diffkit.differentiate.formulas import replaced, with_constants
 from diffkit.differentiate.method import Captured, JacobianResult, Method
-from diffkit.engines.calling import runner_of
+from diffkit.engines.calling import runner_of, warn_of_nan
 from diffkit.errors import BudgetError, DtypeError, InputError, ShapeError
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import aval
@@ -49,6 +48,7 @@ from diffkit.graph.ir import Graph
 from diffkit.lazy import sp
 
 __all__ = ["FORMS", "Symbolic", "derivative_expressions"]
+
 
 @dataclass
 class Derivation:
@@ -85,7 +85,7 @@ class Symbolic(Method):
         For a budget that is not positive or an unknown form.
 
     >>> Symbolic(form="factor")
-    Symbolic(form='factor', budget_operations=200000, budget_seconds=10.0)
+    Symbolic(form='factor', budget_operations=50000, budget_seconds=10.0)
     """
 
     name: ClassVar[str] = "symbolic"
@@ -128,6 +128,7 @@ class Symbolic(Method):
         scalars = [x for leaf in leaves for x in np.asarray(leaf).reshape(-1)]
         entries = runner_of(derivation.graph, engine)(scalars)
         blocks = _blocks(derivation, entries, values, [np.asarray(leaves[j]) for j in wrt])
+        warn_of_nan(graph, leaves, [*values, *entries])
         return JacobianResult(
             values=values,
             blocks=blocks,
@@ -268,6 +269,7 @@ def _graph_of(
     replacements, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("v", cls=sp.Dummy))
     sizes = expression_sizes(expressions, [*(part for _, part in replacements), *reduced])
     arena = Arena()
+    arena.source = ("derived by SymPy", None)
     avals = [graph.columns.avals[node] for node in graph.input_nodes]
     floats = [found.dtype for found in avals if found.is_float]
     dtype = np.result_type(*floats) if floats else np.dtype(float)

@@ -6,6 +6,7 @@ with Numba, ``auto`` chooses (the interpreter, in this version).
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -223,9 +224,20 @@ def warn_of_nan(graph: Graph, leaves: Sequence[Any], outputs: Sequence[Any]) -> 
             warnings.warn(
                 f"a NaN was born in {operation.name}" + (f" at {line}" if line else ""),
                 DomainWarning,
-                stacklevel=4,
+                stacklevel=_user_level(),
             )
             return
     born = [n for n in columns.values if columns.operations[n] is LITERAL and _has_nan(state[n])]
-    if born:
-        warnings.warn("a constant of the function is NaN", DomainWarning, stacklevel=4)
+    told = "a constant of the function is NaN" if born else (
+        "the derivative is NaN although the function is not: "
+        "it is undefined here, or the method stepped outside the domain"
+    )  # fmt: skip
+    warnings.warn(told, DomainWarning, stacklevel=_user_level())
+
+
+def _user_level() -> int:
+    """The stack level of the user's call, so that a warning points at their line."""
+    level, frame = 1, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("diffkit."):
+        level, frame = level + 1, frame.f_back
+    return level

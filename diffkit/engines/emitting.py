@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from diffkit.graph.ir import Graph
 
 __all__ = [
+    "KERNELS",
     "NUMBA",
     "NUMPY",
     "Dialect",
@@ -41,7 +42,7 @@ __all__ = [
     "writable",
 ]
 
-_NAME = re.compile(r"[A-Za-z_]\w*(?=\()")
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
 _NUMBER = re.compile(r"(?<![\w{.])\d+(?:\.\d*)?(?![\w}.])")
 # dtypes whose arithmetic Python text keeps as it is, in both dialects
 _PLAIN = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_))
@@ -54,19 +55,20 @@ class Dialect:
     name: str
     functions: dict[str, str]
     special: dict[str, Callable[[Operation, Sequence[str], Sequence[Aval]], str]]
-    default: str  # the prefix of a neutral name that ``functions`` leaves out
 
     def spell(self, neutral: str) -> str:
         """The target's name of a neutral function."""
-        return self.functions.get(neutral, self.default + neutral)
+        return self.functions[neutral]
 
 
-def writable(operation: Operation) -> bool:
-    """Whether an operation has an elementwise text (``cast`` has one too)."""
+def writable(operation: Operation, dialect: Dialect) -> bool:
+    """Whether an operation has an elementwise text in a dialect (``cast`` has one too)."""
     primitive = operation.primitive
-    return operation.name == "cast" or (
-        isinstance(primitive, Elementwise) and primitive.emit is not None
-    )
+    if operation.name in dialect.special:
+        return True
+    if not isinstance(primitive, Elementwise) or primitive.emit is None:
+        return False
+    return all(name in dialect.functions for name in _NAME.findall(primitive.emit))
 
 
 def dtype_text(dtype: Any) -> str:
@@ -257,9 +259,15 @@ _MATH = {
     "abs": "abs",
 }  # fmt: skip
 
+# The functions of scalar_kernels.py that generated code may call.
+KERNELS = (
+    "floor_divide", "integer_floor_divide", "integer_remainder", "lane_sum", "logistic",
+    "maximum", "minimum", "remainder", "select", "sign", "softplus", "xlogy",
+)  # fmt: skip
+
 NUMBA = Dialect(
     "numba",
-    _MATH,
+    _MATH | {name: name for name in KERNELS},
     {
         "cast": _numba_cast,
         "floor_divide": _numba_floored("floor_divide"),
@@ -270,12 +278,12 @@ NUMBA = Dialect(
         "remainder": _numba_floored("remainder"),
         "xlogy": _numba_xlogy,
     },
-    default="",
 )
 
 NUMPY = Dialect(
     "numpy",
-    {"select": "np.where", "erf": "special.erf", "erfc": "special.erfc", "logistic": "logistic"},
+    {name: f"np.{name}" for name in (*_MATH, *KERNELS) if hasattr(np, name)}
+    | {"select": "np.where", "erf": "special.erf", "erfc": "special.erfc", "logistic": "logistic"},
     {
         "cast": _numpy_cast,
         "integer_power": _numpy_integer_power,
@@ -285,7 +293,6 @@ NUMPY = Dialect(
         "softplus": _numpy_softplus,
         "xlogy": _numpy_xlogy,
     },
-    default="np.",
 )
 
 

@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 
 from diffkit.errors import InputError, NotAnalyticError
-from diffkit.graph.arena import Arena
-from diffkit.graph.ir import INPUT, LITERAL, Columns, Graph, Operation
+from diffkit.graph.ir import LITERAL, Columns, Graph, Operation
 from diffkit.graph.sources import place_of
 
-__all__ = ["DOMAINS", "Program", "example_value", "program_of", "run"]
+__all__ = ["DOMAINS", "Program", "program_of", "run"]
 
 DOMAINS = ("numpy", "complex", "mpmath", "sympy")
 
@@ -146,31 +145,3 @@ def run_all(graph: Graph, values: Sequence[Any], domain: str = "numpy") -> dict[
         for function, operands, node, _ in program.steps:
             state[node] = function(*[state[operand] for operand in operands])
     return state
-
-
-def example_value(arena: Arena, node: int) -> Any:
-    """The value of a node at the inputs that capture was called with."""
-    examples = arena.examples
-    wanted, stack = [], [node]
-    seen = set()
-    while stack:
-        current = stack.pop()
-        if current in examples or current in seen:
-            continue
-        seen.add(current)
-        if arena.operations[current] is LITERAL:
-            examples[current] = arena.values[current]
-            continue
-        wanted.append(current)
-        stack += arena.operands[current]
-    with np.errstate(all="ignore"):
-        for current in sorted(wanted):
-            operands = [examples[operand] for operand in arena.operands[current]]
-            operation = arena.operations[current]
-            examples[current] = operation.primitive.value(*operands, **operation.kwargs)
-    return examples[node]
-
-
-def is_input(columns: Columns, node: int) -> bool:
-    """Whether a node is an input of its graph."""
-    return columns.operations[node] is INPUT

@@ -22,7 +22,7 @@ __all__ = [
     "STATEMENT_LIMIT", "Argument", "Kernel", "Result", "live_nodes", "too_long", "unsupported",
 ]  # fmt: skip
 
-# Numba compiles a statement of this kind in about 4 ms, so this is a wait of some 8 s.
+# Numba compiles a statement of this kind in about 2 ms, so this is a wait of some 4 s.
 STATEMENT_LIMIT = 2000
 _SUPPORTED_KINDS = "fiub"
 

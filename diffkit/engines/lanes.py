@@ -119,7 +119,7 @@ class _Fuser:
             return bool(self.columns.avals[node].shape)
         if operation.name in ("spread", "reshape"):
             return bool(self.columns.avals[operands[0]].shape)
-        return not writable(operation)
+        return not writable(operation, NUMBA)
 
     def _move_to_tail(self, node: int) -> None:
         if self.columns.operations[node].name not in _TAIL:
@@ -147,7 +147,7 @@ class _Fuser:
             operands, operation = columns.operands[node], columns.operations[node]
             if node in self.tail:
                 continue
-            self.stage[node] = max((self.stage[lane] for i in operands), default=0)
+            self.stage[node] = max((self.stage[i] for i in operands), default=0)
             if operation is INPUT or operation is LITERAL:
                 if columns.avals[node].ndim:
                     self.varies.add(node)
@@ -252,7 +252,7 @@ class _Fuser:
         if operation.name in ("spread", "reshape", "sum", "alias"):
             self.element[node] = texts[0]
         else:
-            avals = [aval((), self.columns.avals[lane].dtype) for i in operands]
+            avals = [aval((), self.columns.avals[i].dtype) for i in operands]
             text = expression(NUMBA, operation, texts, avals, aval((), out.dtype))
             name = self.base[node]
             if node in self.stored:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.engines.exact_matmul import exact_matmul
 from diffkit.errors import UnsupportedError
 from diffkit.graph.ir import Columns, Operation
 from diffkit.graph.primitive import Elementwise, Other
@@ -71,6 +72,8 @@ def object_implementation(columns: Columns, node: int, domain: str) -> Callable[
     if operation.name == "cast":
         dtype = np.dtype(operation.kwargs["dtype"])
         return partial(_cast_objects, dtype=dtype, domain=domain)
+    if operation.name == "matmul" and domain == "mpmath":
+        return exact_matmul
     if isinstance(operation.primitive, Elementwise):
         scalar = _scalar_function(columns, node, operation, domain)
         return partial(_elementwise, scalar, len(columns.operands[node]))

@@ -13,9 +13,7 @@ Differences cost four runs per input.  Above a budget the reverse-mode graph is 
 once instead, and certified by such differences along random directions: ⟨∇f, v⟩ must equal the
 slope of t ↦ f(x + tv).
 
-Note [Kinks in the truth].  At a kink the central difference is the mean of the two slopes.
-Slopes from the left and the right whose gap does not shrink with h are a kink, slopes that
-grow as h shrinks are infinite; both are said in ``Truth.notes``.
+Kinks and infinite slopes are recognised in ``engines/slopes.py`` and said in ``Truth.notes``.
 Reading on: Press et al., *Numerical Recipes*, 3rd ed., §5.7, for the balance of the errors.
 """
 
@@ -24,47 +22,46 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, log2
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from diffkit.engines.interpret import run
 from diffkit.engines.objects import to_objects
-from diffkit.errors import InputError
+from diffkit.engines.slopes import (
+    AGREEMENT_DIGITS,
+    MOST_DIGITS,
+    Slope,
+    power_of_two,
+    slope_of,
+    step_for,
+)
+from diffkit.errors import BudgetError, InputError
 from diffkit.graph.ir import Graph
 from diffkit.graph.sources import place_of
 from diffkit.lazy import mp
 
-__all__ = ["DIGITS", "Truth", "distance", "true_derivatives", "true_slope"]
+__all__ = ["DIGITS", "NO_TRUTH", "Truth", "distance", "true_derivatives", "true_slope"]
 
 DIGITS = 100
+NO_TRUTH = "none"  # what ``Truth.how`` says where there is no truth
 FEWEST_DIGITS = 30
-MOST_DIGITS = 800  # doubled at most to this: h² f‴ is then below the smallest double
 REDUCED_DIGITS = 40  # for graphs beyond HEAVY_FLOPS
 
 # Differences are used up to this many scalars and floating-point operations in all, about a
 # second of mpmath; beyond them the reverse graph is.
 MOST_SCALARS = 200
 DIFFERENCE_FLOPS = 1_000_000
-HEAVY_FLOPS = 200_000_000
-
-# c(h) and c(2h) agree to this, four digits more than a double can show.
-AGREEMENT = "1e-20"
-# Below this no double is left but zero.
-VANISHING = "1e-330"
-# Changes smaller than this power of the working precision are rounding noise.
-NOISE_POWER = 0.75
-# A gap between left and right slopes, relative to them, that is worth a second look.
-VISIBLE_GAP = 1e-6
-# A smooth gap halves with h and a smooth slope stays: half way to what a kink would do.
-GAP_PERSISTS, SLOPE_GROWS = 0.75, 1.1
+HEAVY_FLOPS = 10_000_000
+# A floating-point operation takes some microseconds in mpmath: beyond this, minutes.
+MOST_FLOPS = 60_000_000
+# The reverse graph and three directions cost about as much as this many values.
+REVERSE_RUNS = 6
 
 DIRECTIONS = 3
-DIRECTION_SEED = 20_24
+DIRECTION_SEED = 2024
 MOST_DIRECTION_PARTS = 1 << 10  # directions are k/1024: exact in every dtype
-
-BITS_PER_DIGIT = log2(10)
 
 
 @dataclass
@@ -81,6 +78,11 @@ class Truth:
     certified: bool
     how: str
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a truth at all."""
+        return self.how != NO_TRUTH
 
 
 def true_derivatives(
@@ -108,6 +110,8 @@ def true_derivatives(
     ------
     InputError
         When ``digits`` is out of range.
+    BudgetError
+        When it would take minutes.
 
     Source: central differences with one Richardson step (Richardson 1911).
 
@@ -125,9 +129,15 @@ def true_derivatives(
     flops = graph.flops()
     cheap = scalars <= MOST_SCALARS and flops * (4 * scalars + 1) <= DIFFERENCE_FLOPS
     one_number = [graph.columns.avals[node].shape for node in graph.output_nodes] == [()]
+    by_differences = cheap or gradient is None or not one_number
+    if flops * (4 * scalars + 1 if by_differences else REVERSE_RUNS) > MOST_FLOPS:
+        raise BudgetError(
+            f"the truth of {flops:,} operations and {scalars:,} inputs would take minutes",
+            hint="compare on a smaller input.",
+        )
     if flops > HEAVY_FLOPS:
         digits = min(digits, REDUCED_DIGITS)
-    if cheap or gradient is None or not one_number:
+    if gradient is None or by_differences:
         return _Differences(graph, leaves, digits).truth(wrt, digits, adaptive=cheap)
     return _certified_reverse(graph, leaves, wrt, digits, gradient)
 
@@ -202,9 +212,9 @@ class _Differences:
             with mp.workdps(digits):
                 slopes = self._slopes(lambda t: self._displaced(place, element, t), x, digits)
                 settled = all(slope.settled for column in slopes for slope in column.flat)
-            if settled or 2 * digits > most:
+            if settled or digits >= most:
                 break
-            digits *= 2
+            digits = min(2 * digits, most)
         self.converged &= settled
         for slope in (slope for column in slopes for slope in column.flat if slope.note):
             self.note(slope.note)
@@ -220,60 +230,15 @@ class _Differences:
         return self.run([*self.leaves[:place], moved, *self.leaves[place + 1 :]])
 
     def _slopes(self, at: Callable[[Any], list[Any]], x: Any, digits: int) -> list[np.ndarray]:
-        h = _step(x, digits)
+        h = step_for(x, digits)
         points = [at(k * h) for k in (-2, -1, 1, 2)]
         rows = zip(self.base(digits), *points, strict=True)
-        return [_each(lambda *y: _slope(*y, h, digits), *row) for row in rows]
+        return [_each(partial(_slope_at, h, digits), *row) for row in rows]
 
 
-@dataclass(slots=True)
-class _Slope:
-    value: Any
-    settled: bool = True
-    note: str = ""
-
-
-def _slope(y: Any, ll: Any, left: Any, right: Any, rr: Any, h: Any, digits: int) -> _Slope:
-    """One slope from f(x), f(x − 2h), f(x − h), f(x + h), f(x + 2h); Note [Kinks in the truth]."""
-    if isinstance(y, (bool, np.generic)):
-        return _Slope(mp.mpf(0))
-    if not mp.isfinite(y):
-        return _Slope(mp.nan, note="the value itself is not finite")
-    sides = [mp.isfinite(ll) and mp.isfinite(left), mp.isfinite(right) and mp.isfinite(rr)]
-    if not all(sides):
-        return _one_sided(y, left, ll, -h) if sides[0] else _one_sided(y, right, rr, h)
-    near, far = (right - left) / (2 * h), (rr - ll) / (4 * h)
-    noise = mp.mpf(10) ** (-NOISE_POWER * digits) * abs(y)
-    if abs(right - left) > noise and abs(near) > SLOPE_GROWS * abs(far):
-        return _Slope(mp.sign(near) * mp.inf, note="the slope is infinite here")
-    if _is_kink(y, ll, left, right, rr, noise):
-        slopes = f"{mp.nstr((y - left) / h, 6)} and {mp.nstr((right - y) / h, 6)}"
-        return _Slope(near, note=f"a kink: the slopes are {slopes}, and their mean is shown")
-    value = (4 * near - far) / 3
-    if abs(value) < mp.mpf(VANISHING):
-        return _Slope(mp.mpf(0))
-    return _Slope(value, settled=abs(near - far) <= mp.mpf(AGREEMENT) * abs(value))
-
-
-def _is_kink(y: Any, ll: Any, left: Any, right: Any, rr: Any, noise: Any) -> bool:
-    gap, wide = abs(left - 2 * y + right), abs(ll - 2 * y + rr) / 2
-    rise = max(abs(right - y), abs(y - left))
-    return gap > noise and gap > VISIBLE_GAP * rise and gap > GAP_PERSISTS * wide
-
-
-def _one_sided(y: Any, near: Any, far: Any, h: Any) -> _Slope:
-    if not (mp.isfinite(near) and mp.isfinite(far)):
-        return _Slope(mp.nan, note="an isolated point: no slope from either side")
-    first, second = (near - y) / h, (far - y) / (2 * h)
-    if abs(first) > SLOPE_GROWS * abs(second):
-        return _Slope(mp.sign(first) * mp.inf, note="the slope is infinite here")
-    return _Slope(2 * first - second, note="the edge of the domain: a one-sided slope is shown")
-
-
-def _step(x: Any, digits: int) -> Any:
-    """h ≈ 10^(−digits/3)·|x|, a power of two, so that x ± h is exact."""
-    exponent = mp.frexp(x)[1] if mp.isfinite(x) and x != 0 else 0
-    return mp.ldexp(mp.mpf(1), int(exponent) - ceil(digits / 3 * BITS_PER_DIGIT))
+def _slope_at(h: Any, digits: int, *outputs: Any) -> Slope:
+    y, *displaced = outputs
+    return slope_of(y, displaced, h, digits)
 
 
 # The reverse graph, certified ----------------------------------------------------------------
@@ -290,31 +255,40 @@ def _certified_reverse(
     with mp.workdps(digits):
         outputs = run(gradient(graph, list(wrt)), differences.leaves, domain="mpmath")
         value, gradients = _cells(outputs[0]), [_cells(y) for y in outputs[1:]]
-        held = _held_directions(differences, gradients, wrt, digits)
+        held = _held_directions(differences, value.item(), gradients, wrt, digits)
     certified = held == DIRECTIONS
     how = (
         f"the reverse graph, {digits} digits; {held} of {DIRECTIONS} random directional "
-        "differences of the value graph agree to 20 digits"
+        f"differences of the value graph agree to {_agreement_along(digits)} digits"
     )
     return Truth([value], [gradients], digits, certified, how, list(differences.notes))
 
 
 def _held_directions(
-    differences: _Differences, gradients: Sequence[Any], wrt: Sequence[int], digits: int
+    differences: _Differences, value: Any, gradients: Sequence[Any], wrt: Sequence[int], digits: int
 ) -> int:
-    """How many random directions v have ⟨∇f, v⟩ equal to the central difference along v."""
+    """How many random directions v have ⟨∇f, v⟩ equal to (f(x + hv) − f(x)) / h.
+
+    With h = 10^(−digits/2) truncation and rounding both leave half of the digits, so one run
+    per direction is enough.
+    """
     generator = np.random.default_rng(DIRECTION_SEED)
-    h = _step(mp.mpf(1), digits)
+    h = power_of_two(0, digits / 2)
+    tolerance = power_of_two(0, _agreement_along(digits))
     held = 0
     for _ in range(DIRECTIONS):
         v = [_direction(generator, gradient.shape) for gradient in gradients]
-        terms = [(g * v_leaf).reshape(-1) for g, v_leaf in zip(gradients, v, strict=True)]
-        products = [term for leaf_terms in terms for term in leaf_terms]
-        right, left = (_run_along(differences, wrt, v, t) for t in (h, -h))
-        slope = (right - left) / (2 * h)
+        pairs = zip(gradients, v, strict=True)
+        products = [term for g, v_leaf in pairs for term in (g * v_leaf).reshape(-1)]
+        slope = (_run_along(differences, wrt, v, h) - value) / h
         size = mp.fsum(abs(term) for term in products)
-        held += bool(abs(mp.fsum(products) - slope) <= mp.mpf(AGREEMENT) * size)
+        held += bool(abs(mp.fsum(products) - slope) <= tolerance * size)
     return held
+
+
+def _agreement_along(digits: int) -> int:
+    """How many digits a one-sided difference of this precision can agree to."""
+    return min(AGREEMENT_DIGITS, 2 * digits // 5)
 
 
 def _direction(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

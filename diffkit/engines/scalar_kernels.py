@@ -4,7 +4,7 @@ A primitive's ``emit`` template uses neutral names (``tanh``, ``select``, ``maxi
 them are functions of Python's ``math`` that Numba compiles to calls into the C library; what is
 missing there, or wrong for NaN, infinities or signed zeros, is written here:
 
-    maximum(a, b) = a if a ≥ b or a ≠ a else b,      since Python's max(a, b) loses NaN,
+    maximum(a, b) = a if a > b or a ≠ a else b,      since Python's max(a, b) loses NaN,
     logistic(x)   = 1 / (1 + e⁻ˣ), or eˣ / (1 + eˣ) for x < 0, so that eˣ never overflows.
 
 Every function keeps the type of its operands: constants are made with ``type(x)``, so that
@@ -57,7 +57,7 @@ def maximum(a: Any, b: Any) -> Any:
     >>> maximum(1.0, 2.0)
     2.0
     """
-    return a if (a >= b or a != a) else b
+    return a if (a > b or a != a) else b
 
 
 @njit(**FLAGS)
@@ -67,7 +67,7 @@ def minimum(a: Any, b: Any) -> Any:
     >>> minimum(1.0, 2.0)
     1.0
     """
-    return a if (a <= b or a != a) else b
+    return a if (a < b or a != a) else b
 
 
 @njit(**FLAGS)
@@ -129,7 +129,7 @@ def floor_divide(a: Any, b: Any) -> Any:
     zero, one = type(a)(0), type(a)(1)
     if b == zero:
         return a / b
-    rest = math.fmod(a, b)
+    rest = np.fmod(a, b)
     quotient = (a - rest) / b
     if rest != zero and (b < zero) != (rest < zero):
         quotient -= one
@@ -147,7 +147,7 @@ def remainder(a: Any, b: Any) -> Any:
     2.0
     """
     zero = type(a)(0)
-    rest = math.fmod(a, b)
+    rest = np.fmod(a, b)
     if rest == zero:
         return type(a)(math.copysign(zero, b))
     return rest + b if (b < zero) != (rest < zero) else rest

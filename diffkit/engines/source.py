@@ -16,21 +16,25 @@ How one elementwise operation is written stands in ``engines/emitting.py``.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from diffkit.engines.emitting import NUMPY, Names, constant, dtype_text, expression, writable
+from diffkit.engines.kernels import Argument
 from diffkit.errors import InputError
 from diffkit.graph.avals import Aval
-from diffkit.graph.ir import INPUT, LITERAL, Graph, Operation
+from diffkit.graph.ir import LITERAL, Graph, Guard, Operation
 from diffkit.graph.sources import line_of
 
 __all__ = ["TARGETS", "to_source"]
 
 TARGETS = ("numpy", "numba")
 _COMMENT_COLUMN = 44  # comments are not pushed further right than this by one long statement
+_WIDTH = 100  # columns before a large constant is wrapped
 _INLINE_ELEMENTS = 4  # array constants up to this size stand where they are used
 
 # NumPy has no such functions; their text comes before the function that uses them.
@@ -88,20 +92,48 @@ def to_source(graph: Graph, name: str = "f", target: str = "numpy") -> str:
     <BLANKLINE>
     <BLANKLINE>
     def f(x, y):
-        a = x * y
-        b = a + 1.0
+        a = x * y    # character 1
+        b = a + 1.0  # character 1
         return b
     <BLANKLINE>
     """
     if not name.isidentifier():
         raise InputError(f"{name!r} cannot name a function", hint="use a Python identifier.")
     if target == "numba":
-        from diffkit.engines.specialise import kernel_of, kernel_source
-
-        return kernel_source(kernel_of(graph), name, cached=False)
+        return _numba_module(graph, name)
     if target != "numpy":
         raise InputError(f"unknown target {target!r}", hint=f"use one of {', '.join(TARGETS)}.")
     return _Writer(graph, name).module()
+
+
+def _numba_module(graph: Graph, name: str) -> str:
+    """What the compiled engine compiles, with outputs that it need not compile added."""
+    from diffkit.engines.kernels import unsupported
+    from diffkit.engines.specialise import kernel_of, kernel_source
+
+    kernel = kernel_of(graph)
+    if kernel.tail:
+        raise unsupported(graph, kernel.tail[0], "is computed by NumPy after the compiled loop")
+    passed = {argument.place: argument for argument in kernel.arguments}
+    for place, var in enumerate(graph.inputs):
+        unused = Argument(f"unused_{place}", var.dtype, bool(var.shape), var.shape, place=place)
+        passed.setdefault(place, unused)
+    constants = [argument for argument in kernel.arguments if argument.place < 0]
+    outputs = []
+    for result in kernel.results:
+        if result.kind == "computed":
+            outputs.append(kernel.returned[result.place])
+        elif result.kind == "input":
+            outputs.append(passed[result.place].name)
+        else:
+            outputs.append(_constant_text(np.asarray(result.value)))
+    whole = [passed[place] for place in range(len(graph.input_nodes))]
+    printed = replace(kernel, arguments=[*whole, *constants], returned=outputs)
+    return kernel_source(printed, name, cached=False)
+
+
+def _constant_text(array: np.ndarray) -> str:
+    return array_text(array) if array.ndim else constant(array)
 
 
 class _Writer:
@@ -120,6 +152,7 @@ class _Writer:
     def module(self) -> str:
         """The whole text: imports, helpers, large constants, and the function."""
         rows = [row for node in self.graph.equation_nodes() for row in self._rows(node)]
+        rows += [self._guard_row(guard) for guard in self.graph.guards]
         arguments = ", ".join(self.texts[node] for node in self.graph.input_nodes)
         outputs = ", ".join(self.texts[node] for node in self.graph.output_nodes)
         body = [f"def {self.title}({arguments}):", *_with_comments(rows), f"    return {outputs}"]
@@ -139,8 +172,15 @@ class _Writer:
         if array.size <= _INLINE_ELEMENTS:
             return text
         name = self.names.unique("constant")
-        self.constants.append(f"{name} = {text}")
+        wrapped = textwrap.wrap(f"{name} = {text}", _WIDTH, subsequent_indent="    ")
+        self.constants.append("\n".join(wrapped))
         return name
+
+    def _guard_row(self, guard: Guard) -> tuple[str, str]:
+        """The branch that capture took; the text holds for this branch only."""
+        kind = type(guard.outcome).__name__
+        test = f"assert {kind}({self.texts[guard.node]}) == {guard.outcome!r}"
+        return test, f"{line_of(guard.source)} (the branch taken)".strip()
 
     def _rows(self, node: int) -> list[tuple[str, str]]:
         """The statements of one equation, each with the user's line."""
@@ -150,8 +190,10 @@ class _Writer:
         texts, avals = [self.texts[i] for i in operands], [columns.avals[i] for i in operands]
         if operands and all(columns.operations[i] is LITERAL for i in operands):
             # plain numbers would follow Python's rules: an error for 1/0, no dtype
-            texts = [f"np.asarray({text}, {dtype_text(a.dtype)})" for text, a in
-                     zip(texts, avals, strict=True)]  # fmt: skip
+            texts = [
+                text if a.ndim or text.startswith("np.float") else f"{dtype_text(a.dtype)}({text})"
+                for text, a in zip(texts, avals, strict=True)
+            ]
         line, target = line_of(columns.sources[node]), self.texts[node]
         if operation.name == "scatter_add":
             statements = _scatter_add(target, operation, texts, out)
@@ -206,7 +248,7 @@ def _right_side(
     writer = _WRITERS.get(operation.name)
     if writer is not None:
         return writer(texts, avals, **operation.kwargs)
-    if writable(operation):
+    if writable(operation, NUMPY):
         return expression(NUMPY, operation, texts, avals, out)
     # a primitive that has no text of its own, such as one that a user has registered
     params = [f"{key}={value!r}" for key, value in operation.params]
@@ -267,7 +309,8 @@ def _matmul(texts: Sequence[str], avals: Sequence[Aval]) -> str:
 
 
 def _einsum(texts: Sequence[str], avals: Sequence[Aval], subscripts: str) -> str:
-    return f"np.einsum({', '.join([repr(subscripts), *texts])}, optimize=True)"
+    optimize = ", optimize=True" if len(texts) > 1 else ""
+    return f"np.einsum({', '.join([repr(subscripts), *texts])}{optimize})"
 
 
 def index_text(index: tuple[Any, ...], arrays: Sequence[str]) -> str:
@@ -292,9 +335,7 @@ def _getitem(texts: Sequence[str], avals: Sequence[Aval], index: tuple[Any, ...]
     return f"{texts[0]}[{index_text(index, texts[1:])}]"
 
 
-def _scatter_add(
-    target: str, operation: Operation, texts: Sequence[str], out: Aval
-) -> list[str]:
+def _scatter_add(target: str, operation: Operation, texts: Sequence[str], out: Aval) -> list[str]:
     """Zeros, and the statement that puts or adds the values."""
     index = operation.kwargs["index"]
     zeros = f"{target} = np.zeros({out.shape}, {dtype_text(out.dtype)})"
@@ -324,8 +365,3 @@ _WRITERS: dict[str, Callable[..., str]] = {
     "sum": _reduction("np.sum"),
     "transpose": _transpose,
 }
-
-
-def is_input(operation: Operation) -> bool:
-    """Whether an operation is an input."""
-    return operation is INPUT

@@ -18,10 +18,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from diffkit.engines.emitting import KERNELS
 from diffkit.engines.kernels import Argument, Kernel, Result, live_nodes
 from diffkit.errors import EngineError, ShapeError
 from diffkit.graph.arena import Arena
@@ -29,13 +30,13 @@ from diffkit.graph.avals import aval
 from diffkit.graph.ir import INPUT, LITERAL, Graph
 from diffkit.graph.primitive import Elementwise
 
+Runner: TypeAlias = Callable[[Sequence[Any]], list[Any]]
+
 __all__ = ["compile_graph", "kernel_of", "kernel_source", "specialised_runner"]
 
 _KERNEL_NAME = "kernel"
-_LIBRARY = ("lane_sum", "logistic", "maximum", "minimum", "select", "sign", "softplus", "xlogy",
-            "floor_divide", "remainder", "integer_floor_divide", "integer_remainder")  # fmt: skip
 _RESERVED = ("CACHE", "FLAGS", "abs", "float", "int", "math", "njit", "np", "range", "types",
-             "vector", _KERNEL_NAME, *_LIBRARY)  # fmt: skip
+             "vector", _KERNEL_NAME, *KERNELS)  # fmt: skip
 
 
 def compile_graph(graph: Graph) -> Callable[..., Any]:
@@ -68,7 +69,7 @@ def compile_graph(graph: Graph) -> Callable[..., Any]:
     return bind_graph(graph, engine="specialise")
 
 
-def specialised_runner(graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
+def specialised_runner(graph: Graph) -> Runner:
     """A function from flat input values to the list of flat outputs, as ``interpret.run``.
 
     Raises
@@ -119,8 +120,12 @@ def kernel_of(graph: Graph) -> Kernel:
 # Source ----------------------------------------------------------------------------------------
 
 
-def kernel_source(kernel: Kernel, name: str = _KERNEL_NAME) -> str:
-    """The text of the module that holds a kernel; with ``CACHE`` set, Numba keeps it on disk."""
+def kernel_source(kernel: Kernel, name: str = _KERNEL_NAME, *, cached: bool = True) -> str:
+    """The text of the module that holds a kernel.
+
+    With ``cached`` it reads the global ``CACHE``, which ``engines/cache.py`` sets; without, it
+    runs as it stands.
+    """
     arguments = ", ".join(argument.name for argument in kernel.arguments)
     returned = ", ".join(kernel.returned)
     function = "\n".join([
@@ -130,7 +135,8 @@ def kernel_source(kernel: Kernel, name: str = _KERNEL_NAME) -> str:
     ])  # fmt: skip
     signature = ", ".join(_type_text(argument) for argument in kernel.arguments)
     comma = "," if len(kernel.arguments) == 1 else ""
-    decorator = f"@njit(({signature}{comma}), cache=CACHE, **FLAGS)"
+    cache = "cache=CACHE, " if cached else ""
+    decorator = f"@njit(({signature}{comma}), {cache}**FLAGS)"
     return "\n".join([*_imports(kernel, function), "", "", decorator, function, ""])
 
 
@@ -140,7 +146,7 @@ def _type_text(argument: Argument) -> str:
 
 
 def _imports(kernel: Kernel, function: str) -> list[str]:
-    used = [name for name in _LIBRARY if re.search(rf"\b{name}\(", function)]
+    used = [name for name in KERNELS if re.search(rf"\b{name}\(", function)]
     lines = ["import math"] if "math." in function else []
     if "np." in function:
         lines.append("import numpy as np")
@@ -185,7 +191,7 @@ class _OtherShape(Exception):
     """An argument has another shape than the graph was captured with."""
 
 
-def _runner(graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
+def _runner(graph: Graph) -> Runner:
     kernel = kernel_of(graph)
     function = _compiled(kernel) if kernel.returned else None
     general = _general_runner(graph, kernel, function)
@@ -215,9 +221,7 @@ def _is_plain(kernel: Kernel) -> bool:
     )
 
 
-def _general_runner(
-    graph: Graph, kernel: Kernel, function: Callable[..., Any] | None
-) -> Callable[[Sequence[Any]], list[Any]]:
+def _general_runner(graph: Graph, kernel: Kernel, function: Callable[..., Any] | None) -> Runner:
     readers = [_reader(argument) for argument in kernel.arguments]
     finishers = [_finisher(result) for result in kernel.results]
     finish_tail = None if kernel.wanted == list(graph.output_nodes) else _tail(graph, kernel)
@@ -284,7 +288,7 @@ def _finisher(result: Result) -> Callable[[Any, Sequence[Any]], Any]:
     return lambda values, leaves: values[place].reshape(shape)
 
 
-def _tail(graph: Graph, kernel: Kernel) -> Callable[[Sequence[Any]], list[Any]]:
+def _tail(graph: Graph, kernel: Kernel) -> Runner:
     """The equations that NumPy computes from a kernel's results, and the graph's outputs."""
     columns = graph.columns
     steps = [
@@ -308,9 +312,7 @@ def _tail(graph: Graph, kernel: Kernel) -> Callable[[Sequence[Any]], list[Any]]:
 _SHAPES_LIMIT = 16  # runners kept per graph
 
 
-def _runner_for_shapes(
-    graph: Graph, leaves: Sequence[Any]
-) -> Callable[[Sequence[Any]], list[Any]]:
+def _runner_for_shapes(graph: Graph, leaves: Sequence[Any]) -> Runner:
     """A runner for leaves of other shapes: an elementwise graph works on any that broadcast.
 
     Raises

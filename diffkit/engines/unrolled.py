@@ -12,7 +12,7 @@ once and constants are folded, as everywhere in a hash-consed graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ __all__ = ["VECTOR_LIMIT", "unroll"]
 VECTOR_LIMIT = 64  # elements of a vector that is unrolled; longer ones belong in a loop
 
 # Operations that only move elements; they run on arrays of atoms as they stand.
-_MOVES = ("alias", "concatenate", "flip", "getitem", "reshape", "spread", "transpose")
+_MOVES = ("concatenate", "flip", "getitem", "reshape", "spread", "transpose")
 
 
 class Atom:
@@ -81,7 +81,7 @@ def _cells(found: Any, shape: tuple[int, ...]) -> np.ndarray:
     return cells
 
 
-def _values(atoms: Sequence[Atom], dtype: np.dtype[Any]) -> np.ndarray:
+def _values(atoms: Iterable[Atom], dtype: np.dtype[Any]) -> np.ndarray:
     return np.array([atom.value for atom in atoms], dtype=dtype)
 
 
@@ -124,7 +124,7 @@ class Unroller:
         self.names = Names(reserved)
         self.base = self.names.of(graph)
         self.kernel = Kernel(wanted=list(graph.output_nodes))
-        self.atoms: dict[int, np.ndarray] = {}
+        self.atoms: dict[int, Any] = {}  # object arrays of atoms
         self.known: dict[str, Atom] = {}
         self.assigned: set[str] = set()
         live = live_nodes(graph)
@@ -228,6 +228,8 @@ class Unroller:
         if operation is LITERAL:
             return _constant_cells(self.columns.values[node])
         operands = [self.atoms[operand] for operand in self.columns.operands[node]]
+        if operation.name == "alias":
+            return operands[0]
         if operation.name in _MOVES:
             if operation.name == "getitem":
                 operands[1:] = self._index_arrays(node)
@@ -236,7 +238,7 @@ class Unroller:
         rule = _RULES.get(operation.name)
         if rule is not None:
             return rule(self, node, operands[0], **operation.kwargs)
-        if not writable(operation):
+        if not writable(operation, NUMBA):
             raise unsupported(self.graph, node, "has no compiled form here")
         return self._elementwise(node, operands)
 
@@ -247,10 +249,10 @@ class Unroller:
             raise unsupported(self.graph, node, "has an index that is not a constant")
         return [self.columns.values[i] for i in operands]
 
-    def _elementwise(self, node: int, operands: list[np.ndarray]) -> np.ndarray:
+    def _elementwise(self, node: int, operands: list[Any]) -> np.ndarray:
         shape = self.columns.avals[node].shape
         cells = np.empty(shape, dtype=object)
-        spread = [np.broadcast_to(operand, shape) for operand in operands]
+        spread: list[Any] = [np.broadcast_to(operand, shape) for operand in operands]
         for where in np.ndindex(shape):
             cells[where] = self.apply(node, where, [operand[where] for operand in spread])
         return cells
@@ -289,10 +291,11 @@ class Unroller:
 def _plus_zero(a: Atom, b: Atom) -> Atom | None:
     """The other term where one is a zero that changes nothing: x + (−0) is x, x + 0 is x or +0."""
     for x, zero in ((a, b), (b, a)):
-        if zero.value is None or zero.value != 0:
+        value = zero.value
+        if value is None or value != 0:
             continue
-        is_integer = zero.value.dtype.kind != "f"
-        if is_integer or np.signbit(zero.value) or x.never_negative_zero:
+        is_integer = np.asarray(value).dtype.kind != "f"
+        if is_integer or np.signbit(value) or x.never_negative_zero:
             return x
     return None
 
@@ -310,6 +313,8 @@ def sum_text(terms: Sequence[str]) -> str:
     if not whole:
         return " + ".join(terms)
     lanes = [" + ".join(terms[lane:whole:_ACCUMULATORS]) for lane in range(_ACCUMULATORS)]
+    if whole > _ACCUMULATORS:
+        lanes = [f"({lane})" for lane in lanes]
     while len(lanes) > 1:
         lanes = [f"({a} + {b})" for a, b in zip(lanes[::2], lanes[1::2], strict=True)]
     return " + ".join([*lanes, *terms[whole:]])
@@ -335,9 +340,7 @@ def _over_rows(
 
 
 def _sum(self: Unroller, node: int, cells: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    return _over_rows(
-        self, node, cells, axes, lambda where, terms: self.total(node, where, terms)
-    )
+    return _over_rows(self, node, cells, axes, lambda where, terms: self.total(node, where, terms))
 
 
 def _scatter_add(
@@ -364,9 +367,7 @@ def _scatter_add(
 def _chain(template: str) -> Callable[..., np.ndarray]:
     """A reduction whose terms are combined from left to right: products and extrema."""
 
-    def reduce(
-        self: Unroller, node: int, cells: np.ndarray, axes: tuple[int, ...]
-    ) -> np.ndarray:
+    def reduce(self: Unroller, node: int, cells: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
         dtype = self.columns.avals[node].dtype
 
         def chained(where: tuple[int, ...], terms: list[Atom]) -> Atom:

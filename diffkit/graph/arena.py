@@ -43,6 +43,7 @@ class Arena(Columns):
         "has_alias",
         "has_masks",
         "keep",
+        "relations",
         "repeated",
         "scalars",
         "source",
@@ -62,6 +63,7 @@ class Arena(Columns):
         self.scalars: dict[Any, int] = {}  # (type, Python number, dtype) → literal
         self.has_masks = False
         self.has_alias = False
+        self.relations: dict[int, tuple[int, str]] = {}  # for names: h_bar, h_dot
 
     @classmethod
     def of(cls, graph: Graph) -> Arena:
@@ -82,6 +84,8 @@ class Arena(Columns):
         for node, value in columns.values.items():
             arena._remember_literal(node, value)
         arena.guards = list(graph.guards)
+        arena.relations = dict(graph.relations)
+        arena.repeated = {node: set(lines) for node, lines in graph.repeated.items()}
         return arena
 
     # Growing -----------------------------------------------------------------------------
@@ -181,7 +185,16 @@ class Arena(Columns):
         guards = self.guards if guards is None else guards
         live = self._reachable([*inputs, *outputs, *(guard.node for guard in guards)])
         if self._is_compact(live, inputs):
-            return Graph(self._copied(), inputs, outputs, guards=guards, **attributes)
+            place = {node: node for node in range(len(live))} if self.relations else {}
+            return Graph(
+                self._copied(),
+                inputs,
+                outputs,
+                guards=guards,
+                repeated=self.repeated,
+                relations=self._moved_relations(place),
+                **attributes,
+            )
         columns = Columns()
         place: dict[int, int] = {}
 
@@ -202,8 +215,17 @@ class Arena(Columns):
             [place[node] for node in inputs],
             [place[node] for node in outputs],
             guards=[Guard(place[g.node], g.outcome, g.source) for g in guards],
+            relations=self._moved_relations(place),
+            repeated={place[n]: lines for n, lines in self.repeated.items() if n in place},
             **attributes,
         )
+
+    def _moved_relations(self, place: dict[int, int]) -> dict[int, tuple[int, str]]:
+        return {
+            place[node]: (place[primal], suffix)
+            for node, (primal, suffix) in self.relations.items()
+            if node in place and primal in place and place[node] > place[primal]
+        }
 
     def _is_compact(self, live: bytearray, inputs: Sequence[int]) -> bool:
         """Whether every node is needed and the inputs come first: nothing to renumber."""

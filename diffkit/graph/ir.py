@@ -165,7 +165,8 @@ class Graph:
         out_tree: Any = None,
         title: str = "",
         keywords: bool = False,
-        inner: dict[int, str] | None = None,
+        repeated: dict[int, set[Source]] | None = None,
+        relations: dict[int, tuple[int, str]] | None = None,
     ) -> None:
         self.columns = columns
         self.input_nodes = tuple(inputs)
@@ -176,7 +177,8 @@ class Graph:
         self.out_tree = out_tree
         self.title = title
         self.keywords = keywords  # made from text: called as g(x=1.0, y=2.0)
-        self.inner_names = inner or {}
+        self.relations = relations or {}  # node → (primal node, "bar" or "dot")
+        self.repeated = repeated or {}  # further lines of the user's that compute a node
         self.cache: dict[Any, Any] = {}
 
     # Views -------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 A variable is called what the user called it: inputs by the function's argument names, the
 result of ``h = x @ w`` is ``h``.  Everything else gets a short letter (a, b, c, …), and a name
 that is taken already gets a number (``h_1``), as in a trace table where every assignment makes
-a new variable (Griewank & Walther 2008, chapter 2).  A derivative may propose names of its own
-(``h_bar`` for the cotangent of ``h``) through ``Graph.inner_names``.
+a new variable (Griewank & Walther 2008, chapter 2).  The cotangent of ``h`` is called ``h_bar``
+and its tangent ``h_dot``, wherever a derivative has noted the relation (``Graph.relations``).
 """
 
 from __future__ import annotations
@@ -94,11 +94,16 @@ def name_nodes(graph: Graph) -> dict[int, str]:
     for node, operation in enumerate(columns.operations):
         if operation is LITERAL or node in found:
             continue
-        wanted = graph.inner_names.get(node) or assigned_name(columns.sources[node])
+        wanted = assigned_name(columns.sources[node])
+        if node in graph.relations:
+            continue
         if wanted is None or operation is INPUT:
             nameless.append(node)
         else:
             found[node] = names.unique(wanted)
     # Letters come last, so that none is given away which the user's own code uses.
     found.update((node, names.letter()) for node in nameless)
+    for node, (primal, suffix) in sorted(graph.relations.items()):
+        if node not in found and columns.operations[node] is not LITERAL:
+            found[node] = names.unique(f"{found.get(primal) or names.letter()}_{suffix}")
     return found

@@ -147,6 +147,8 @@ class Elementwise(Primitive):
     floating: bool = True
     # The dtype of the result where it is not the operands' own (comparisons give bool).
     result: str | None = None
+    # False: refuses booleans, as NumPy does (a difference of truth values has no meaning).
+    takes_bool: bool = True
 
     def sympy(self, *x: Any, **params: Any) -> Any:
         """The SymPy form of y."""
@@ -165,6 +167,11 @@ class Elementwise(Primitive):
             raise DtypeError(
                 f"{self.name}: complex operands are not supported",
                 hint="differentiate the real and imaginary parts as separate arguments.",
+            )
+        if common.kind == "b" and not self.takes_bool and not self.floating:
+            raise DtypeError(
+                f"{self.name}: booleans are not numbers here",
+                hint="convert them first, for example mask.astype(float).",
             )
         if common == np.float16 or (self.floating and common.kind in "iub"):
             common = np.dtype(np.float64)

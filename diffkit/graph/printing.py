@@ -116,8 +116,8 @@ def to_text(graph: Graph, limit: int | None = LIMIT) -> str:
     >>> import diffkit as dk
     >>> print(to_text(dk.parse("x*y + 1")))
     { lambda x:f64 y:f64 .
-      let a:f64 = mul x y
-          b:f64 = add a 1.0
+      let a:f64 = mul x y      # character 1
+          b:f64 = add a 1.0    # character 1
       in (b) }
     """
     rows: list[tuple[str, str]] = []

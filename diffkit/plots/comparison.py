@@ -25,6 +25,9 @@ __all__ = ["EXACT_AT", "plot_comparison", "ulp_axis"]
 EXACT_AT = 0.1
 DECADES_PER_TICK = 3
 MARKER_SIZE = 10
+LABEL_SIZE = 9.5
+MOST_TEXT = 90  # characters of a refusal
+POINTS_PER_INCH = 72.0
 
 
 def plot_comparison(
@@ -58,6 +61,7 @@ def plot_comparison(
         ulp_axis(axes, max((report.max_ulp for report in drawn), default=1.0), dark)
         _frame(axes, [max(report.operations, 1) for report in drawn])
         axes.set_xlabel("floating-point operations for the derivative")
+        axes.set_ylabel("error (ulps), median to largest component")
         axes.set_title(title or _finding(drawn) or comparison.title)
         refused = [r for r in comparison.methods.values() if r.refused is not None]
         for place, report in enumerate(refused):
@@ -101,37 +105,45 @@ def _frame(axes: Axes, operations: Sequence[int]) -> None:
 
 
 def _labels(axes: Axes, reports: Sequence[Any], dark: bool) -> None:
-    """Each method's name beside its marker: at the right, or above where that would collide."""
-    for place, report in enumerate(reports):
+    """Each method's name beside its marker, on the first side where it covers nothing."""
+    to_pixels, scale = axes.transData.transform, axes.figure.dpi / POINTS_PER_INCH
+    places = [to_pixels((max(r.operations, 1), _shown(r.max_ulp))) / scale for r in reports]
+    taken = [(x - 6.0, y - 6.0, x + 6.0, y + 6.0) for x, y in places]
+    for report, (x, y) in zip(reports, places, strict=True):
         style = style_of(report.method)
-        x, y = max(report.operations, 1), _shown(report.max_ulp)
-        crowded = [
-            other for other in reports[:place] if abs(_gap(axes, other, report)[1]) < 0.09
-            and -0.3 < _gap(axes, other, report)[0] < 0.3
-        ]  # fmt: skip
-        offset = (10, 0) if not crowded else (0, 12 * len(crowded))
+        text = style.label if report.name == report.method else report.name
+        wide, high = len(text) * LABEL_SIZE * 0.62, LABEL_SIZE * 1.3
+        sides = [(10, 0, "left"), (-10, 0, "right"), (0, 15, "center"), (0, -17, "center"),
+                 (10, 15, "left"), (10, -15, "left"), (0, 29, "center")]  # fmt: skip
+        for dx, dy, align in sides:
+            left = x + dx - wide * {"left": 0.0, "center": 0.5, "right": 1.0}[align]
+            covers = (left, y + dy - high / 2, left + wide, y + dy + high / 2)
+            if not any(_overlap(covers, other) for other in taken):
+                break
+        taken.append(covers)
         axes.annotate(
-            report.name if report.name != report.method else style.label, (x, y),
-            xytext=offset, textcoords="offset points", color=style.text_colour(dark),
-            ha="left" if not crowded else "center", va="center", fontsize=9.5,
+            text, (max(report.operations, 1), _shown(report.max_ulp)), xytext=(dx, dy),
+            textcoords="offset points", color=style.text_colour(dark), ha=align, va="center",
+            fontsize=LABEL_SIZE,
         )  # fmt: skip
 
 
-def _gap(axes: Axes, one: Any, other: Any) -> tuple[float, float]:
-    """The distance of two markers, in fractions of the axes."""
-    to_axes = axes.transScale + axes.transLimits
-    first = to_axes.transform((max(one.operations, 1), _shown(one.max_ulp)))
-    second = to_axes.transform((max(other.operations, 1), _shown(other.max_ulp)))
-    return float(second[0] - first[0]), float(second[1] - first[1])
+Rectangle = tuple[float, float, float, float]
+
+
+def _overlap(one: Rectangle, other: Rectangle) -> bool:
+    """Whether two rectangles (left, bottom, right, top) have a point in common."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _refusal(axes: Axes, report: Any, place: int, dark: bool) -> None:
     style = style_of(report.method)
-    reason = str(report.refused)
-    text = f"{style.label}: {reason if len(reason) < 70 else reason[:68] + '…'}"
-    axes.annotate(text, (0.99, 0.98), xycoords="axes fraction", xytext=(0, -13 * place),
-                  textcoords="offset points", ha="right", va="top", fontsize=8.5,
-                  color=style.text_colour(dark))  # fmt: skip
+    reason = str(report.refused).split(" hint:")[0].rstrip(";. ")
+    text = reason if reason.startswith(report.method) else f"{style.label}: {reason}"
+    axes.annotate(text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…", (0.015, 0.99),
+                  xycoords="axes fraction", xytext=(0, -13 * place), fontsize=8.5, va="top",
+                  textcoords="offset points", color=style.text_colour(dark),
+                  bbox={"facecolor": axes.get_facecolor(), "linewidth": 0, "pad": 1})  # fmt: skip
 
 
 def _finding(reports: Sequence[Any]) -> str:

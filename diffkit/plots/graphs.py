@@ -82,7 +82,7 @@ def plot_graph(
     if across is None:
         across = max(layered(sizes, edges).layers, default=0) < MOST_ACROSS
     turned = [(h, w) for w, h in sizes] if across else sizes
-    layout = layered(turned, edges, gap=(24.0, 56.0) if across else (20.0, 34.0))
+    layout = layered(turned, edges, gap=(24.0, 64.0) if across else (20.0, 34.0))
     with use_style(dark):
         if axes is None:
             axes = plt.figure(figsize=_page(layout, across)).add_subplot()

@@ -10,7 +10,8 @@ capture, the engines, the rule checker and the table of operations in the docume
 * ``special``: the error function and x log y;
 * ``shaping`` and ``indexing``: data movement, all of it linear;
 * ``reductions``: sums, products, extrema and log-sum-exp over axes;
-* ``contraction``: matrix products and Einstein sums.
+* ``contraction``: matrix products and Einstein sums;
+* ``probing``: named identities, through which the learning signal is watched.
 
 A new operation is a class with the decorator ``@primitive``; ``graph/primitive.py`` says what
 it must declare.
@@ -22,6 +23,7 @@ from diffkit.primitives import (
     hyperbolic,
     indexing,
     piecewise,
+    probing,
     reductions,
     roots,
     rounding,
@@ -36,6 +38,7 @@ __all__ = [
     "hyperbolic",
     "indexing",
     "piecewise",
+    "probing",
     "reductions",
     "roots",
     "rounding",

@@ -14,6 +14,7 @@ import numpy as np
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Elementwise, Kink, Linear, primitive
 from diffkit.lazy import mp, sp
+from diffkit.primitives.complex_forms import continued
 from diffkit.primitives.domains import Domain, nonzero, positive, reals
 
 __all__ = [
@@ -57,7 +58,7 @@ class sub(Elementwise):
     """Difference, y = x₁ − x₂."""
 
     value, domain, kinks, flops = np.subtract, reals, (), 1
-    floating, analytic, emit = False, True, "{0} - {1}"
+    floating, analytic, emit, takes_bool = False, True, "{0} - {1}", False
 
     def sympy(self, a: Any, b: Any) -> Any:
         return a - b
@@ -71,7 +72,7 @@ class neg(Elementwise):
     """Negation, y = −x."""
 
     value, domain, kinks, flops = np.negative, reals, (), 1
-    floating, analytic, emit = False, True, "-{0}"
+    floating, analytic, emit, takes_bool = False, True, "-{0}", False
 
     def sympy(self, x: Any) -> Any:
         return -x
@@ -142,7 +143,9 @@ class power(Elementwise):
     value, domain, flops = np.power, positive, 16
     kinks = (Kink(at=(0.0, 0.5), slopes=(None, float("inf")), declared=float("inf"),
                   note="x^p with 0 < p < 1 has a vertical tangent at 0"),)  # fmt: skip
-    analytic, emit = True, "{0} ** {1}"
+    emit = "{0} ** {1}"
+    # a negative base has a real power only where the exponent is an integer
+    analytic = continued(np.power, np.power, lambda a, b: (a > 0) | (b == np.floor(b)))
 
     def sympy(self, a: Any, b: Any) -> Any:
         return a**b
@@ -163,8 +166,11 @@ class power(Elementwise):
 class alias(Elementwise):
     """Identity that is never shared: marks the variable a nested derivative is taken by."""
 
-    value, domain, kinks, flops = np.positive, reals, (), 0
+    domain, kinks, flops = reals, (), 0
     floating, analytic, emit = False, True, "{0}"
+
+    def value(self, x: Any) -> Any:
+        return x
 
     def sympy(self, x: Any) -> Any:
         return x
@@ -196,9 +202,9 @@ class Comparison(Elementwise):
     domain, kinks, flops = reals, (), 1
     floating, result = False, "bool"
 
-    def analytic(self, a: Any, b: Any) -> Any:
+    def analytic(self, *x: Any) -> Any:
         """Complex operands are compared by their real parts."""
-        return self.value(np.real(a), np.real(b))
+        return self.value(*map(np.real, x))
 
     def mpmath(self, *x: Any) -> bool:
         """The comparison itself, as a Python bool."""
@@ -272,7 +278,7 @@ class not_equal(Comparison):
 class logical_and(Comparison):
     """Conjunction of two conditions."""
 
-    value, emit, analytic = np.logical_and, "({0}) & ({1})", True
+    value, emit = np.logical_and, "({0}) & ({1})"
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.And(a, b)
@@ -282,7 +288,7 @@ class logical_and(Comparison):
 class logical_or(Comparison):
     """Disjunction of two conditions."""
 
-    value, emit, analytic = np.logical_or, "({0}) | ({1})", True
+    value, emit = np.logical_or, "({0}) | ({1})"
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Or(a, b)
@@ -292,7 +298,7 @@ class logical_or(Comparison):
 class logical_not(Comparison):
     """Negation of a condition."""
 
-    value, emit, analytic = np.logical_not, "not_({0})", True
+    value, emit = np.logical_not, "not_({0})"
 
     def sympy(self, a: Any) -> Any:
         return sp.Not(a)

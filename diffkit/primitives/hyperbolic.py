@@ -53,7 +53,11 @@ class cosh(Elementwise):
 
 @primitive
 class tanh(Elementwise):
-    """Hyperbolic tangent; the derivative 1 − y² needs the output alone."""
+    """Hyperbolic tangent; the derivative 1 − y² needs the output alone.
+
+    Where |y| is near 1 the difference cancels: the absolute error stays near 2·10⁻¹⁶, the
+    relative error grows like e^(2|x|).
+    """
 
     value, domain, kinks, flops = np.tanh, reals, (), 12
     analytic, emit = True, "tanh({0})"

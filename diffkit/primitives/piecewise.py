@@ -194,7 +194,7 @@ class Staircase(Elementwise):
 class sign(Staircase):
     """The sign of x: −1, 0 or 1."""
 
-    value, emit = np.sign, "sign({0})"
+    value, emit, takes_bool = np.sign, "sign({0})", False
     kinks = (Kink(at=(0.0,), slopes=(None, None), declared=0.0, note="a jump"),)
 
     def sympy(self, x: Any) -> Any:

@@ -50,7 +50,7 @@ class trunc(Staircase):
 class rint(Staircase):
     """The nearest integer; halves go to the even neighbour."""
 
-    value, emit = np.rint, "rint({0})"
+    value, emit, floating = np.rint, "rint({0})", True
     kinks = (Kink(at=(0.5,), slopes=(0.0, None), declared=0.0, note="a jump"),)
 
     def sympy(self, x: Any) -> Any:
@@ -64,6 +64,7 @@ class floor_divide(Elementwise):
     """The floor of the quotient, y = ⌊x₁/x₂⌋; its derivative is 0 away from the jumps."""
 
     value, domain, flops, floating = np.floor_divide, nonzero, 5, False
+    takes_bool = False
     kinks = (Kink(at=(2.0, 1.0), slopes=(None, 0.0), declared=0.0, note="a jump"),)
     emit = "floor_divide({0}, {1})"
 
@@ -83,6 +84,7 @@ class remainder(Elementwise):
     """The remainder with the sign of the divisor, y = x₁ − x₂⌊x₁/x₂⌋."""
 
     value, domain, flops, floating = np.remainder, nonzero, 6, False
+    takes_bool = False
     kinks = (Kink(at=(2.0, 1.0), slopes=(None, 1.0), declared=1.0, note="a jump"),)
     emit = "remainder({0}, {1})"
 

@@ -25,13 +25,12 @@ from diffkit.capture.numpy_functions.tables import (
     FUNCTIONS,
     UFUNCS,
     UNARY,
-    cast_to,
     delivered,
-    here,
     refused_option,
     traced,
 )
-from diffkit.capture.tracing import Tracer, user_source
+from diffkit.capture.tracing import Tracer, caller_source, cast_to, here, user_source
+from diffkit.capture.updating import added_at
 from diffkit.errors import DiffkitError, MutationError, ShapeError, UnsupportedError
 from diffkit.graph.sources import place_of
 from diffkit.primitives import piecewise
@@ -42,7 +41,7 @@ FAMILIES = (contraction, elementwise, joining, making, shaping)
 _getframe = sys._getframe
 
 
-# Ufuncs ----------------------------------------------------------------------------------------
+# Ufuncs -----------------------------------------------------------------------------------------
 
 
 def call_ufunc(
@@ -67,6 +66,8 @@ def call_ufunc(
         arena = tracer.arena
         node = arena.table.get((operation, tracer.node))
         if node is not None:
+            if arena.source is None:
+                arena.note_repeat(node, caller_source(_getframe(2)))
             return Tracer(arena, node, arena.avals[node])
         found = operation.memo.get((tracer.aval,))
         if found is None:
@@ -75,7 +76,7 @@ def call_ufunc(
         arena.operations.append(operation)
         arena.operands.append((tracer.node,))
         arena.avals.append(found)
-        arena.sources.append(arena.source or user_source())
+        arena.sources.append(arena.source or caller_source(_getframe(2)))
         arena.table[operation, tracer.node] = node
         return Tracer(arena, node, found)
     return _with_source(tracer, _ufunc, (ufunc, method, inputs, kwargs), {}, ufunc)
@@ -87,8 +88,14 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, A
     composition = UFUNCS.get(ufunc.__name__)
     if composition is None:
         raise _unknown(ufunc)
+    if not kwargs and isinstance(inputs[0], Tracer):
+        return composition(*inputs)
     options = dict(kwargs)
-    out, mask, dtype = options.pop("out", None), options.pop("where", True), options.pop("dtype", None)
+    out, mask, dtype = (
+        options.pop("out", None),
+        options.pop("where", True),
+        options.pop("dtype", None),
+    )
     for option in ("casting", "order", "subok"):
         options.pop(option, None)
     if options:
@@ -120,16 +127,10 @@ def _where_true(ufunc: Any, mask: Any, result: Any, out: Any) -> Any:
     return piecewise.where(mask, result, previous)
 
 
-def _ufunc_method(
-    ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def _ufunc_method(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = ufunc.__name__
     if method == "at":
-        raise MutationError(
-            f"{name_of(ufunc)}.at changes an array in place",
-            where=here(),
-            hint="write y[i] = y[i] + v on a traced array, or use np.bincount-like sums by matmul.",
-        )
+        return _at(ufunc, *inputs)
     if method == "reduce" and name in REDUCERS:
         a, *rest = inputs
         options = dict(zip(("axis", "dtype", "out"), rest, strict=False), **kwargs)
@@ -152,7 +153,19 @@ def _ufunc_method(
     )
 
 
-# Functions -------------------------------------------------------------------------------------
+def _at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
+    """``np.add.at(y, i, v)`` on a traced y; everything else would change a plain array."""
+    if isinstance(target, Tracer) and ufunc is np.add and len(values) == 1:
+        target.replace(added_at(target, index, values[0]))
+        return
+    raise MutationError(
+        f"{name_of(ufunc)}.at changes an array in place",
+        where=here(),
+        hint="np.add.at works on a traced array, such as np.zeros_like(x).",
+    )
+
+
+# Functions --------------------------------------------------------------------------------------
 
 
 def call_function(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:

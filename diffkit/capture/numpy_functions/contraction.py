@@ -20,14 +20,12 @@ from diffkit.capture.numpy_functions.shaping import asked
 from diffkit.capture.numpy_functions.tables import (
     axes_of,
     axis_of,
-    cast_to,
     delivered,
-    here,
     implements,
     refused_option,
     traced,
 )
-from diffkit.capture.tracing import Tracer
+from diffkit.capture.tracing import Tracer, cast_to, here
 from diffkit.errors import InputError, ShapeError, UnsupportedError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import contraction, piecewise, shaping
@@ -272,11 +270,13 @@ def _without_stretching(
     return found
 
 
-# Traces, norms, convolution -------------------------------------------------------------------------
+# Traces, norms, convolution ---------------------------------------------------------------------
 
 
 @implements(np.trace, np.linalg.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+def trace(
+    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
+) -> Any:
     """The sum of a diagonal."""
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
 

@@ -17,14 +17,12 @@ import numpy as np
 from diffkit.capture.numpy_functions.tables import (
     UFUNCS,
     UNARY,
-    cast_to,
     delivered,
-    here,
     implements,
     same,
     traced,
 )
-from diffkit.capture.tracing import Tracer
+from diffkit.capture.tracing import Tracer, cast_to, here, lift
 from diffkit.errors import DataDependentError, DtypeError, UnsupportedError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, reductions, rounding, shaping, special
@@ -42,7 +40,7 @@ def _float_of(x: Tracer) -> np.dtype[Any]:
     return x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
 
 
-# Powers ----------------------------------------------------------------------------------------
+# Powers -----------------------------------------------------------------------------------------
 
 
 def power(base: Any, exponent: Any) -> Any:
@@ -50,7 +48,7 @@ def power(base: Any, exponent: Any) -> Any:
     n = _integral_constant(exponent)
     if n is None or not isinstance(base, Tracer):
         return ops.power(base, exponent)
-    if not type(exponent) in (int, float):
+    if type(exponent) not in (int, float):
         base = cast_to(base, np.result_type(base.dtype, exponent))
     if base.dtype.kind != "f":
         if isinstance(exponent, (int, np.integer)):
@@ -61,14 +59,14 @@ def power(base: Any, exponent: Any) -> Any:
 
 def _integral_constant(exponent: Any) -> int | None:
     """A plain scalar exponent as an int, or None."""
-    if isinstance(exponent, np.ndarray) and exponent.ndim == 0 and exponent.dtype != object:
-        exponent = exponent[()]
-    if isinstance(exponent, (bool, np.bool_)) or not isinstance(
-        exponent, (int, float, np.integer, np.floating)
-    ):
-        return None
-    whole = np.isfinite(exponent) and exponent == np.floor(exponent)
-    return int(exponent) if whole and abs(exponent) <= MAX_INTEGER_EXPONENT else None
+    if type(exponent) is not int:
+        if isinstance(exponent, np.ndarray) and exponent.ndim == 0:
+            exponent = exponent[()]
+        if not isinstance(exponent, (float, np.integer, np.floating)):
+            return None
+        if not float(exponent).is_integer():
+            return None
+    return int(exponent) if abs(exponent) <= MAX_INTEGER_EXPONENT else None
 
 
 def _integer_base(base: Tracer, n: int) -> Tracer:
@@ -85,7 +83,7 @@ def _integer_base(base: Tracer, n: int) -> Tracer:
             result = base if result is None else ops.mul(result, base)
         n >>= 1
         base = ops.mul(base, base) if n else base
-    return np.ones_like(base) if result is None else same(result)
+    return lift(base.arena, np.ones(base.shape, base.dtype)) if result is None else same(result)
 
 
 def _square(x: Tracer) -> Any:
@@ -98,7 +96,7 @@ def safe_sqrt(square: Any) -> Any:
     return piecewise.where(zero, 0.0, tr.sqrt(piecewise.where(zero, 1.0, square)))
 
 
-# Conditions --------------------------------------------------------------------------------------
+# Conditions -------------------------------------------------------------------------------------
 
 
 def is_nan(x: Any) -> Any:
@@ -142,7 +140,7 @@ def _bitwise(name: str, primitive: Any) -> Any:
     return composition
 
 
-# Compositions --------------------------------------------------------------------------------------
+# Compositions -----------------------------------------------------------------------------------
 
 
 def _log_add_exp(a: Any, b: Any) -> Any:
@@ -164,7 +162,9 @@ def _pair(a: Any, b: Any) -> list[Tracer]:
     """Two operands as floats of one dtype and shape."""
     total = ops.add(a, b)  # checks the shapes and names the line
     dtype = _float_of(total)
-    return [np.broadcast_to(cast_to(x, dtype), total.shape) for x in traced(a, b)]
+    pair: list[Any] = [cast_to(x, dtype) for x in traced(a, b)]
+    spread: list[Any] = [np.broadcast_to(x, total.shape) for x in pair]
+    return spread
 
 
 def _heaviside(x: Any, at_zero: Any) -> Any:
@@ -209,6 +209,10 @@ def _fabs(x: Any) -> Any:
 def _staircase(primitive: Any) -> Any:
     """Rounding leaves integers as they are."""
     return lambda x: primitive(x) if x.dtype.kind == "f" else same(x)
+
+
+def _rint(x: Any) -> Any:
+    return rounding.rint(x) if x.dtype.kind == "f" else cast_to(x, np.float64)
 
 
 def _divmod(a: Any, b: Any) -> tuple[Any, Any]:
@@ -260,7 +264,7 @@ UFUNCS.update({
     "positive": same, "conjugate": same, "fabs": _fabs, "square": _square,
     "reciprocal": lambda x: ops.div(1.0, x), "power": power, "float_power": _float_power,
     "floor": _staircase(piecewise.floor), "ceil": _staircase(rounding.ceil),
-    "trunc": _staircase(rounding.trunc), "rint": _staircase(rounding.rint),
+    "trunc": _staircase(rounding.trunc), "rint": _rint,
     "divmod": _divmod, "fmax": _ignoring_nan(piecewise.maximum),
     "fmin": _ignoring_nan(piecewise.minimum), "heaviside": _heaviside,
     "deg2rad": lambda x: x * _DEGREE, "radians": lambda x: x * _DEGREE,
@@ -285,7 +289,7 @@ _ONE_OPERAND = (
 UNARY.update({getattr(np, name): UFUNCS[name].bare for name in _ONE_OPERAND})
 
 
-# Functions that are elementwise too -----------------------------------------------------------------
+# Functions that are elementwise too -------------------------------------------------------------
 
 
 @implements(np.round, np.around)
@@ -293,7 +297,7 @@ def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """Rounding to decimals; its derivative is 0."""
     (a,) = traced(a)
     if decimals == 0:
-        return delivered(UFUNCS["rint"](a), out)
+        return delivered(_staircase(rounding.rint)(a), out)
     scale = 10.0 ** abs(decimals)
     if decimals > 0:
         return delivered(rounding.rint(a * scale) / scale if a.dtype.kind == "f" else same(a), out)

@@ -15,14 +15,12 @@ import numpy as np
 from diffkit.capture.numpy_functions.shaping import asked, atleast_1d, atleast_2d, moved
 from diffkit.capture.numpy_functions.tables import (
     axis_of,
-    cast_to,
     delivered,
     find_arena,
-    here,
     implements,
     traced,
 )
-from diffkit.capture.tracing import Tracer, lift, lift_all
+from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all
 from diffkit.errors import ShapeError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, shaping
@@ -59,7 +57,9 @@ def concatenate(
     first = pieces[0]
     for piece in pieces:
         same_rest = piece.ndim == first.ndim and all(
-            a == b for k, (a, b) in enumerate(zip(piece.shape, first.shape, strict=True)) if k != one
+            a == b
+            for k, (a, b) in enumerate(zip(piece.shape, first.shape, strict=True))
+            if k != one
         )
         if not same_rest:
             raise ShapeError(
@@ -131,7 +131,11 @@ def _depth(arrays: Any) -> int:
 
 
 def _leaves(arrays: Any) -> list[Any]:
-    return [leaf for part in arrays for leaf in _leaves(part)] if isinstance(arrays, list) else [arrays]
+    return (
+        [leaf for part in arrays for leaf in _leaves(part)]
+        if isinstance(arrays, list)
+        else [arrays]
+    )
 
 
 def _block(arrays: Any, depth: int, ndim: int) -> Any:
@@ -148,7 +152,7 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
     return concatenate(traced(arr, values), axis)
 
 
-# Splitting -------------------------------------------------------------------------------------
+# Splitting --------------------------------------------------------------------------------------
 
 
 def _split(name: str, function: Any, fixed_axis: int | None = None) -> Any:
@@ -173,7 +177,7 @@ implements(np.vsplit)(_split("vsplit", np.split, 0))
 implements(np.hsplit)(_split("hsplit", np.split, 1))
 
 
-# Padding, triangles, diagonals ---------------------------------------------------------------------
+# Padding, triangles, diagonals ------------------------------------------------------------------
 
 
 @implements(np.pad)
@@ -258,7 +262,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
             np.broadcast_to(end, edge) if np.ndim(end) == 0 else end
             for end in (prepend, append) if end is not None
         ]  # fmt: skip
-        a = concatenate([*ends[:prepend is not None], a, *ends[prepend is not None :]], one)
+        a = concatenate([*ends[: prepend is not None], a, *ends[prepend is not None :]], one)
     before = (slice(None),) * one
     for _ in range(n):
         later, earlier = a[(*before, slice(1, None))], a[(*before, slice(None, -1))]

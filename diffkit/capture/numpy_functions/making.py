@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.numpy_functions.shaping import shape_of
 from diffkit.capture.numpy_functions.tables import (
     axes_of,
     find_arena,
@@ -28,7 +27,7 @@ from diffkit.primitives import piecewise
 __all__ = ["copy_to"]
 
 
-# New arrays ------------------------------------------------------------------------------------
+# New arrays -------------------------------------------------------------------------------------
 
 
 def _like(fill: Any) -> Any:
@@ -81,7 +80,7 @@ def copy_to(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
     MutationError
         When the destination is a plain array.
     """
-    from diffkit.capture.numpy_functions.tables import here
+    from diffkit.capture.tracing import here
 
     if not isinstance(dst, Tracer):
         raise MutationError(
@@ -92,7 +91,7 @@ def copy_to(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
     dst[...] = src if where is True else piecewise.where(where, src, dst)
 
 
-# Questions -------------------------------------------------------------------------------------
+# Questions --------------------------------------------------------------------------------------
 
 
 @implements(np.shape)
@@ -150,7 +149,7 @@ def shares_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     return a is b
 
 
-# Comparisons -----------------------------------------------------------------------------------
+# Comparisons ------------------------------------------------------------------------------------
 
 
 @implements(np.isclose)
@@ -194,9 +193,11 @@ def polyval(p: Any, x: Any) -> Any:
 
 
 @implements(np.cross)
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None
+) -> Any:
     """The vector product of vectors with three components."""
-    from diffkit.capture.numpy_functions.tables import here
+    from diffkit.capture.tracing import here
     from diffkit.errors import ShapeError
 
     a, b = traced(a, b)

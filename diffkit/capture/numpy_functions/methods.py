@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.numpy_functions.tables import UNARY, cast_to, same
-from diffkit.capture.tracing import Tracer
+from diffkit.capture.numpy_functions.tables import UNARY, same
+from diffkit.capture.tracing import Tracer, cast_to
 
 __all__ = ["METHODS"]
 
 
-def _reshape(x: Tracer, *shape: Any, order: str = "C", copy: Any = None) -> Any:
+def _reshape(x: Tracer, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
     return np.reshape(x, shape[0] if len(shape) == 1 else shape, order=order)
 
 
@@ -36,8 +36,8 @@ def _astype(
     return same(cast_to(x, dtype))
 
 
-def _flatten(x: Tracer, order: str = "C") -> Any:
-    return same(np.ravel(x, order=order))
+def _flatten(x: Tracer, order: Any = "C") -> Any:
+    return np.copy(np.ravel(x, order=order))
 
 
 def _clip(x: Tracer, min: Any = None, max: Any = None, out: Any = None) -> Any:

@@ -19,15 +19,13 @@ from diffkit.capture.numpy_functions.elementwise import is_nan, power, safe_sqrt
 from diffkit.capture.numpy_functions.tables import (
     axes_of,
     axis_of,
-    cast_to,
     delivered,
-    here,
     implements,
     kept,
     refused_option,
     traced,
 )
-from diffkit.capture.tracing import Tracer
+from diffkit.capture.tracing import Tracer, cast_to, here
 from diffkit.errors import ShapeError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, reductions, shaping
@@ -92,7 +90,9 @@ def prod_(
 
 
 @implements(np.nansum)
-def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None) -> Any:
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None
+) -> Any:
     """Sum over axes in which NaN counts as 0."""
     (a,) = traced(a)
     return sum_(piecewise.where(is_nan(a), 0, a), axis, dtype, out, keepdims)
@@ -125,7 +125,7 @@ def all_(
     return delivered(ops.equal(sum_(failing, axis, np.int64, None, keepdims), 0), out)
 
 
-# Means and spreads ----------------------------------------------------------------------------
+# Means and spreads ------------------------------------------------------------------------------
 
 
 def _floated(a: Tracer, dtype: Any) -> Tracer:
@@ -156,7 +156,9 @@ def mean(
 
 
 @implements(np.nanmean)
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None) -> Any:
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None
+) -> Any:
     """Arithmetic mean over axes, of the elements that are numbers."""
     (a,) = traced(a)
     return mean(a, axis, dtype, out, keepdims, where=ops.logical_not(is_nan(a)))
@@ -177,7 +179,9 @@ def var(
     centre = _mean(a, axes, None, None, True, where=where)
     squares = sum_(power(a - centre, 2), axes, None, None, keepdims, None, where)
     count = _count(a, axes, where, keepdims)
-    left = max(count - ddof, 0.0) if isinstance(count, float) else piecewise.maximum(count - ddof, 0)
+    left = (
+        max(count - ddof, 0.0) if isinstance(count, float) else piecewise.maximum(count - ddof, 0)
+    )
     return delivered(ops.div(squares, left), out)
 
 
@@ -190,7 +194,9 @@ def std(
     keepdims: Any = None, *, where: Any = None, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """Standard deviation over axes; its derivative is 0 where all elements are equal."""
-    square = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    square = var(
+        a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction
+    )
     return delivered(safe_sqrt(square), out)
 
 
@@ -219,7 +225,7 @@ def average(
     return (result, total) if returned else result
 
 
-# Extremes --------------------------------------------------------------------------------------
+# Extremes ---------------------------------------------------------------------------------------
 
 
 def _extreme(name: str, reduce: Any, pair: Any, worst: Any) -> Any:
@@ -287,7 +293,7 @@ argmax = implements(np.argmax)(_arg_extreme("argmax", max_))
 argmin = implements(np.argmin)(_arg_extreme("argmin", min_))
 
 
-# Running totals and others ------------------------------------------------------------------------
+# Running totals and others ----------------------------------------------------------------------
 
 
 def accumulate_add(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
@@ -317,10 +323,13 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
     running = rows[:1]
     for row in rows[1:]:
         running.append(ops.mul(running[-1], row))
-    return delivered(np.stack(running, axis=one), out)
+    stacked: Any = np.stack(running, axis=one)
+    return delivered(stacked, out)
 
 
-def log_sum_exp(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = None) -> Any:
+def log_sum_exp(
+    a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = None
+) -> Any:
     """log Σ eˣ over axes, which is ``np.logaddexp.reduce``."""
     (a,) = traced(a)
     a = _floated(a, dtype)

@@ -19,14 +19,12 @@ from diffkit.capture.indexing import Rearranged, gather, remember_view
 from diffkit.capture.numpy_functions.tables import (
     axes_of,
     axis_of,
-    cast_to,
-    here,
     implements,
     plain_integers,
     same,
     traced,
 )
-from diffkit.capture.tracing import Tracer
+from diffkit.capture.tracing import Tracer, cast_to, here
 from diffkit.errors import ShapeError, UnsupportedError
 from diffkit.primitives import shaping
 
@@ -75,7 +73,9 @@ def reshape(
         rows = transpose(a, tuple(reversed(range(a.ndim))))
         return transpose(reshape(rows, tuple(reversed(target))), back)
     if order not in ("C", "A", "K"):
-        raise UnsupportedError(f"np.reshape: there is no order {order!r}", where=here(), hint='use order="C".')
+        raise UnsupportedError(
+            f"np.reshape: there is no order {order!r}", where=here(), hint='use order="C".'
+        )
     return _reshaped(a, target)
 
 
@@ -104,7 +104,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
     wanted = tuple(axis_of(axis, a.ndim, "np.transpose") for axis in wanted)
     if sorted(wanted) != list(range(a.ndim)):
         raise ShapeError(
-            f"np.transpose: {tuple(axes)} does not name every axis of {a.aval} once",
+            f"np.transpose: {axes} does not name every axis of {a.aval} once",
             where=here(),
             hint=f"give {a.ndim} different axes.",
         )
@@ -169,7 +169,9 @@ def asked(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
     except (ValueError, IndexError) as error:
         name = getattr(function, "__name__", "reshaping")
-        raise ShapeError(f"np.{name}: {error}", where=here(), hint="check axes and sizes.") from None
+        raise ShapeError(
+            f"np.{name}: {error}", where=here(), hint="check axes and sizes."
+        ) from None
 
 
 @implements(np.expand_dims)
@@ -214,7 +216,7 @@ def _at_least(function: Any, arrays: Sequence[Any]) -> Any:
     return found[0] if len(found) == 1 else tuple(found)
 
 
-# Broadcasting ----------------------------------------------------------------------------------
+# Broadcasting -----------------------------------------------------------------------------------
 
 
 @implements(np.broadcast_to)
@@ -254,11 +256,13 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     """Coordinate arrays from coordinate rows."""
     rows = traced(*xi)
-    positions = asked(np.meshgrid, *(np.arange(row.size) for row in rows), sparse=sparse, indexing=indexing)
+    positions = asked(
+        np.meshgrid, *(np.arange(row.size) for row in rows), sparse=sparse, indexing=indexing
+    )
     return tuple(gather(row, place) for row, place in zip(rows, positions, strict=True))
 
 
-# Movements that NumPy describes by positions ---------------------------------------------------------
+# Movements that NumPy describes by positions ----------------------------------------------------
 
 
 def moved(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -308,16 +312,16 @@ def flipud(m: Any) -> Any:
 
 
 @implements(np.take)
-def take(
-    a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
-) -> Any:
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
     """Elements at indices along an axis, or of the flattened array."""
     from diffkit.capture.numpy_functions.tables import delivered
 
     a = traced(a, indices)[0]
     if mode != "raise":
         raise UnsupportedError(
-            f'np.take: mode="{mode}" is not supported here', where=here(), hint="use np.mod on the indices."
+            f'np.take: mode="{mode}" is not supported here',
+            where=here(),
+            hint="use np.mod on the indices.",
         )
     flat = shaping.reshape(a, shape=(a.size,)) if axis is None else a
     one = axis_of(0 if axis is None else axis, flat.ndim, "np.take")

@@ -11,6 +11,7 @@ NumPy's high level array functions*.
 
 from __future__ import annotations
 
+import ast
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,22 +19,20 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from diffkit.capture.tracing import Tracer, lift, user_source
+from diffkit.capture.tracing import Tracer, here, lift, user_source
 from diffkit.errors import DataDependentError, MutationError, ShapeError, UnsupportedError
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Operation
-from diffkit.graph.sources import place_of
+from diffkit.graph.sources import text_of
 
 __all__ = [
     "FUNCTIONS",
     "UFUNCS",
     "UNARY",
-    "axis_of",
     "axes_of",
-    "cast_to",
+    "axis_of",
     "delivered",
     "find_arena",
-    "here",
     "implements",
     "kept",
     "plain_integers",
@@ -61,12 +60,7 @@ def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., 
     return enter
 
 
-def here() -> str:
-    """The user's line, for an error message."""
-    return place_of(user_source())
-
-
-# Operands --------------------------------------------------------------------------------------
+# Operands ---------------------------------------------------------------------------------------
 
 
 def find_arena(*values: Any) -> Arena:
@@ -110,20 +104,7 @@ def same(tracer: Tracer) -> Tracer:
     return Tracer(tracer.arena, tracer.node, tracer.aval)
 
 
-def cast_to(tracer: Tracer, dtype: Any) -> Tracer:
-    """The tracer converted to a dtype (itself when it has it already)."""
-    from diffkit.primitives.arithmetic import cast
-
-    wanted = np.dtype(dtype)
-    if tracer.aval.dtype == wanted:
-        return tracer
-    literal = tracer.arena.values.get(tracer.node)
-    if literal is not None:
-        return lift(tracer.arena, np.asarray(literal).astype(wanted))
-    return cast(tracer, dtype=wanted.str)
-
-
-# Axes ------------------------------------------------------------------------------------------
+# Axes -------------------------------------------------------------------------------------------
 
 
 def axis_of(axis: Any, ndim: int, what: str) -> int:
@@ -185,12 +166,13 @@ def plain_integers(value: Any, what: str) -> Any:
     return value
 
 
-# Options ---------------------------------------------------------------------------------------
+# Options ----------------------------------------------------------------------------------------
 
 
 def refused_option(what: str, option: str, remedy: str = "leave it out.") -> UnsupportedError:
     """The error for an option of a NumPy function that capture does not offer."""
-    return UnsupportedError(f"{what}: the option {option} is not supported here", where=here(), hint=remedy)
+    message = f"{what}: the option {option} is not supported while tracing"
+    return UnsupportedError(message, where=here(), hint=remedy)
 
 
 def delivered(result: Tracer, out: Any) -> Tracer:
@@ -208,37 +190,33 @@ def delivered(result: Tracer, out: Any) -> Tracer:
     if isinstance(out, Tracer):
         out.replace(result)
         return out
+    name, rewrite = _rewrite()
     raise MutationError(
-        "a traced value would be stored into a plain array",
-        where=here(),
-        hint=_rewrite(),
+        f"a traced value would be stored into the plain array{name}", where=here(), hint=rewrite
     )
 
 
 _SIGNS = {
     "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**",
     "MatMult": "@", "BitAnd": "&", "BitOr": "|", "BitXor": "^",
+    "LShift": "<<", "RShift": ">>",
 }  # fmt: skip
 
 
-def _rewrite() -> str:
-    """How the user's line could be written without an in-place operation."""
-    import ast
-
-    from diffkit.graph.sources import text_of
-
+def _rewrite() -> tuple[str, str]:
+    """The plain array's name on the user's line, and how to write the line without storing."""
     try:
         statement = ast.parse(text_of(user_source())).body[0]
     except (SyntaxError, IndexError):
         statement = None
-    if isinstance(statement, ast.AugAssign):
-        target, value = ast.unparse(statement.target), ast.unparse(statement.value)
-        sign = _SIGNS.get(type(statement.op).__name__, "+")
-        if isinstance(statement.target, ast.Name):
-            return f"write {target} = {target} {sign} {value} instead of {target} {sign}= {value}."
-        base = ast.unparse(getattr(statement.target, "value", statement.target))
-        return (
-            f"{base} is a plain array; make it a traced one first, "
-            f"for example with np.zeros_like(x), where x is an argument."
-        )
-    return "write y = y + x instead of y += x, and leave out= away."
+    if not isinstance(statement, ast.AugAssign):
+        return "", "leave out= away and use the result; in-place operations need a traced array."
+    target, value = ast.unparse(statement.target), ast.unparse(statement.value)
+    if isinstance(statement.target, ast.Name):
+        sign = _SIGNS[type(statement.op).__name__]
+        return f" {target}", f"write {target} = {target} {sign} {value}."
+    base = ast.unparse(getattr(statement.target, "value", statement.target))
+    return (
+        f" {base}",
+        f"make {base} a traced array first, as in np.zeros_like(x) for an argument x.",
+    )

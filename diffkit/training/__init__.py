@@ -1,0 +1,1 @@
+"""Learning, watched: the training loop, the learning signal, and runs on disk."""

@@ -1,0 +1,98 @@
+"""Which examples take part in which update.
+
+Full batch, mini-batch and single example differ in one number, the batch size.  The order is
+drawn from NumPy's generator, one permutation per epoch (sampling without replacement, as in
+practice; Bottou 2012, *Stochastic gradient descent tricks*), or given by the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit.errors import InputError
+
+__all__ = ["Batches", "take"]
+
+
+class Batches:
+    """The batches of a training: per epoch a list of index arrays.
+
+    The last batch of an epoch is smaller when the batch size does not divide the data.
+
+    Raises
+    ------
+    InputError
+        For a batch larger than the data, empty data, or an order that names missing rows.
+
+    >>> batches = Batches(5, batch_size=2, epochs=1, seed=0)
+    >>> [len(batch) for batch in batches.epoch(0)]
+    [2, 2, 1]
+    """
+
+    def __init__(
+        self,
+        n: int,
+        batch_size: int | None,
+        epochs: int,
+        seed: int,
+        order: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        if n < 1:
+            raise InputError("there is no data to train on", hint="pass at least one example.")
+        size = n if batch_size is None else batch_size
+        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+            raise InputError(
+                f"batch_size must be a whole number of at least 1, not {batch_size!r}",
+                hint="use None for all examples at once.",
+            )
+        if size > n:
+            raise InputError(
+                f"batch_size {size} is larger than the data ({n} examples)",
+                hint=f"use a size up to {n}, or None for all examples at once.",
+            )
+        if not isinstance(epochs, (int, np.integer)) or isinstance(epochs, bool) or epochs < 1:
+            raise InputError(f"epochs must be a whole number of at least 1, not {epochs!r}")
+        self.n, self.size, self.epochs, self.seed = n, int(size), int(epochs), seed
+        self.given = None if order is None else [_indices(batch, n) for batch in order]
+
+    @property
+    def per_epoch(self) -> int:
+        """The number of updates per epoch."""
+        return len(self.given) if self.given is not None else -(-self.n // self.size)
+
+    @property
+    def total(self) -> int:
+        """The number of updates of the whole training."""
+        return self.per_epoch * self.epochs
+
+    def epoch(self, number: int) -> Iterator[np.ndarray]:
+        """The index arrays of one epoch; the same seed and number give the same order."""
+        if self.given is not None:
+            yield from self.given
+            return
+        if self.size == self.n:
+            yield np.arange(self.n)
+            return
+        order = np.random.default_rng([self.seed, number]).permutation(self.n)
+        for start in range(0, self.n, self.size):
+            yield order[start : start + self.size]
+
+
+def _indices(batch: Sequence[int], n: int) -> np.ndarray:
+    found = np.asarray(batch)
+    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
+        raise InputError(
+            "order must be a list of batches, each a list of row numbers",
+            hint="for example order=[[0, 1], [2, 3]].",
+        )
+    if found.min() < 0 or found.max() >= n:
+        raise InputError(f"order names row {int(found.max())}, but the data has {n} rows")
+    return found
+
+
+def take(data: Sequence[Any], rows: np.ndarray) -> list[Any]:
+    """The chosen rows of every array."""
+    return [array[rows] for array in data]

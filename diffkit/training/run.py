@@ -1,0 +1,171 @@
+"""A finished (or stopped) training: parameters, history, learning signal, and its files.
+
+A run folder holds ``config.json``, ``history.json``, ``signal.json`` and ``weights.npz``; nothing
+in it is code, and weights are read back with ``allow_pickle=False``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optree
+
+from diffkit.errors import InputError
+from diffkit.optim.optimizers import Optimizer
+from diffkit.training.batches import Batches
+from diffkit.training.signal import Signal, parameter_names
+
+__all__ = ["Divergence", "Run", "load_weights"]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where a training went out of bounds; ``layer`` is a probe or a parameter."""
+
+    epoch: int
+    step: int
+    layer: str | None
+    loss: float
+
+    def __str__(self) -> str:
+        return (
+            f"the training diverged in epoch {self.epoch + 1} (update {self.step + 1}) "
+            f"at {self.layer}, with loss {self.loss:.4g}; try a smaller learning rate"
+        )
+
+
+def _empty_history() -> dict[str, list[float]]:
+    return {"loss": [], "rate": [], "epoch_loss": []}
+
+
+@dataclass
+class Run:
+    """What a training leaves behind.
+
+    ``history`` has ``loss`` and ``rate`` per update, and per epoch ``epoch_loss`` (the mean over
+    the epoch's batches) and, where the loss can tell, ``accuracy``, ``validation_loss`` and
+    ``validation_accuracy``.
+    """
+
+    params: Any
+    optimizer: Optimizer
+    batches: Batches
+    loss: Callable[..., Any]
+    history: dict[str, list[float]] = field(default_factory=_empty_history)
+    signal: Signal = field(default_factory=Signal)
+    diverged: Divergence | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def end_of_epoch(
+        self, weighted: float, data: Sequence[Any], validation: Sequence[Any] | None
+    ) -> None:
+        """Measure what is measured once per epoch."""
+        rows = sum(len(batch) for batch in self.batches.epoch(0))
+        self.history["epoch_loss"].append(weighted / rows)
+        accuracy = getattr(self.loss, "accuracy", None)
+        if accuracy is not None and len(data) > 1:
+            self._note("accuracy", accuracy(self.params, *data))
+            if validation is not None:
+                self._note("validation_accuracy", accuracy(self.params, *validation))
+        if validation is not None:
+            self._note("validation_loss", self.loss(self.params, *validation))
+
+    def _note(self, name: str, value: Any) -> None:
+        if value is not None:
+            self.history.setdefault(name, []).append(float(value))
+
+    def describe(self) -> dict[str, Any]:
+        """The settings of the run, as they are saved."""
+        return {
+            "schema": 1,
+            "optimizer": repr(self.optimizer),
+            "batch_size": self.batches.size,
+            "epochs": self.batches.epochs,
+            "updates": self.batches.total,
+            "seed": self.batches.seed,
+            "diverged": str(self.diverged) if self.diverged else None,
+            **self.config,
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """The training curves (and, if recorded, the learning signal)."""
+        from diffkit.plots.training import plot_run
+
+        return plot_run(self, ax)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the run into a folder, which is made if it is not there.
+
+        Raises
+        ------
+        InputError
+            When the folder cannot be written.
+        """
+        folder = Path(path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(folder / "config.json", self.describe())
+            _write(folder / "history.json", {"schema": 1, **self.history})
+            _write(folder / "signal.json", self.signal.to_dict())
+            names, leaves = parameter_names(self.params), optree.tree_leaves(self.params)
+            np.savez(folder / "weights.npz", **dict(zip(names, leaves, strict=True)))
+        except OSError as error:
+            raise InputError(
+                f"cannot write the run to {folder}: {error.strerror}",
+                hint="choose a folder you may write to.",
+            ) from None
+        return folder
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(_plain(content), indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinities: they become null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def load_weights(path: str | Path, like: Any) -> Any:
+    """The weights of a saved run, in the tree of ``like`` (for example ``net.init(0)``).
+
+    Raises
+    ------
+    InputError
+        When the file is missing, is no NPZ file, holds objects, or does not fit the tree.
+    """
+    file = Path(path)
+    file = file / "weights.npz" if file.is_dir() else file
+    try:
+        with np.load(file, allow_pickle=False) as saved:
+            arrays = {name: saved[name] for name in saved.files}
+    except FileNotFoundError:
+        raise InputError(f"there are no weights at {file}", hint="name a run's folder.") from None
+    except Exception as error:  # a hostile or damaged archive can fail in many ways
+        raise InputError(
+            f"{file} is not a readable NPZ file of plain arrays: {error}",
+            hint="save it again with run.save(path).",
+        ) from None
+    leaves, structure = optree.tree_flatten(like)
+    names = parameter_names(like)
+    fitted = []
+    for name, leaf in zip(names, leaves, strict=True):
+        found = arrays.get(name)
+        if found is None or found.shape != np.shape(leaf):
+            shape = "missing" if found is None else f"{list(found.shape)}"
+            raise InputError(
+                f"the weights do not fit: {name} is {shape}, not {list(np.shape(leaf))}",
+                hint="build the same net that was trained.",
+            )
+        fitted.append(found)
+    return optree.tree_unflatten(structure, fitted)

@@ -1,0 +1,117 @@
+"""The learning signal: how large the gradient is at every layer, at every step.
+
+    ‖h‖, ‖∂L/∂h‖ at every probe,      ‖∂L/∂W‖, ‖ΔW‖, ‖W‖ of every parameter.
+
+The cotangent of an activation shows what reaches a layer; the gradient of its weights can hide
+it, since shrinking activations and growing cotangents cancel there (Glorot & Bengio 2010,
+*Understanding the difficulty of training deep feedforward neural networks*, section 4.2).
+Norms are Euclidean, over all examples of the batch; the loss is a mean over the batch, so
+cotangents are those of the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optree
+
+__all__ = ["Signal", "norm", "parameter_names"]
+
+
+def norm(value: Any) -> float:
+    """The Euclidean norm of all elements."""
+    return float(np.linalg.norm(np.ravel(np.asarray(value, dtype=float))))
+
+
+def parameter_names(params: Any) -> list[str]:
+    """A dotted name for every array of a parameter tree, e.g. ``dense1.w``."""
+    paths = optree.tree_paths(params, none_is_leaf=True)
+    return [".".join(map(str, path)) or "params" for path in paths]
+
+
+class Signal:
+    """Norms recorded during training, one row per recorded step.
+
+    ``layers`` are the probes in the order of the forward pass, ``parameters`` the arrays of the
+    parameter tree.  :meth:`table` gives one quantity as an array ``(steps, layers)`` or
+    ``(steps, parameters)``.
+    """
+
+    LAYER_QUANTITIES = ("activation", "cotangent")
+    PARAMETER_QUANTITIES = ("gradient", "update", "weight")
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.layers: list[str] = []
+        self.parameters: list[str] = []
+        self.rows: dict[str, list[list[float]]] = {
+            name: [] for name in (*self.LAYER_QUANTITIES, *self.PARAMETER_QUANTITIES)
+        }
+
+    def record(
+        self,
+        step: int,
+        probes: Mapping[str, Any],
+        gradients: Any,
+        before: Any,
+        after: Any,
+    ) -> None:
+        """Add a row: what this step saw and what it changed."""
+        self.layers = self.layers or list(probes)
+        self.parameters = self.parameters or parameter_names(before)
+        self.steps.append(step)
+        self.rows["activation"].append([norm(probes[name].value) for name in self.layers])
+        self.rows["cotangent"].append([norm(probes[name].cotangent) for name in self.layers])
+        bars, old, new = map(optree.tree_leaves, (gradients, before, after))
+        self.rows["gradient"].append([norm(g) for g in bars])
+        self.rows["update"].append([norm(b - a) for a, b in zip(old, new, strict=True)])
+        self.rows["weight"].append([norm(w) for w in old])
+
+    def table(self, quantity: str = "cotangent") -> np.ndarray:
+        """One quantity over the recorded steps.
+
+        Raises
+        ------
+        KeyError
+            For a quantity that is not recorded.
+        """
+        columns = self.layers if quantity in self.LAYER_QUANTITIES else self.parameters
+        return np.array(self.rows[quantity], dtype=float).reshape(len(self.steps), len(columns))
+
+    def slope(self, quantity: str = "cotangent", step: int = 0) -> float:
+        """The factor per layer from the output towards the input, at one recorded step.
+
+        It is the exponential of the slope of a straight line through the logarithms of the
+        norms; below 1 the signal vanishes on its way back, above 1 it explodes.
+        """
+        norms = self.table(quantity)[step][::-1]
+        return float(np.exp(np.polyfit(np.arange(len(norms)), np.log(norms), 1)[0]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything recorded, as plain lists."""
+        return {
+            "schema": 1,
+            "steps": self.steps,
+            "layers": self.layers,
+            "parameters": self.parameters,
+            **self.rows,
+        }
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Signal:
+        """The signal of a saved run."""
+        signal = cls()
+        signal.steps = list(saved["steps"])
+        signal.layers, signal.parameters = list(saved["layers"]), list(saved["parameters"])
+        signal.rows = {name: [list(row) for row in saved[name]] for name in signal.rows}
+        return signal
+
+
+def first_bad(names: Sequence[str], values: Sequence[Any]) -> str | None:
+    """The first name whose value holds a NaN or an infinity."""
+    for name, value in zip(names, values, strict=True):
+        if not np.all(np.isfinite(np.asarray(value))):
+            return name
+    return None
