@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diffkit import nets, optim
+    from diffkit import errors, nets, optim
     from diffkit.capture.capturing import trace
     from diffkit.capture.from_sympy import from_sympy
     from diffkit.capture.parsing import parse

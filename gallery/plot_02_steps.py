@@ -11,10 +11,11 @@ last digit, and there it stays, down to h = 1e-100.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from diffkit.differentiate.complex_step import complex_step_errors
 from diffkit.differentiate.finite import derivative_errors
@@ -30,7 +31,7 @@ PAGE = Page(
     title="Smaller steps help, until they don't",
     concepts=("derivative", "finite differences", "complex step", "rounding"),
     question="Which step would you take if you did not know the answer?",
-    try_this='diffkit compare --case logistic-map',
+    try_this="diffkit compare --case logistic-map",
     source=SOURCE,
 )
 
@@ -53,7 +54,7 @@ def l4(x):
     return 64 * x * (1 - x) * (1 - 2 * x) ** 2 * (1 - 8 * x + 8 * x * x) ** 2
 
 
-@lru_cache(maxsize=None)
+@cache
 def errors(accuracy: int) -> np.ndarray:
     """The absolute error at every step, for the stencil of this accuracy."""
     return derivative_errors(l4, AT, STEPS, stencil(accuracy), TRUE_SLOPE)
@@ -76,13 +77,14 @@ def numbers() -> list[Claim]:
         )  # fmt: skip
     for accuracy, (error, step) in BEST.items():
         found_step, found = best_step(STEPS, errors(accuracy), window=1)
+        name = NAMES[accuracy]
         claims += [
-            Claim("steps", f"best {NAMES[accuracy]} error", error, found, error * ABOUT, SOURCE),
-            Claim("steps", f"at the step h for {NAMES[accuracy]}", step, found_step, step * ABOUT,
+            Claim("steps", f"best error of the {name} difference", error, found, error * ABOUT,
                   SOURCE),
+            Claim("steps", f"its step h ({name})", step, found_step, step * ABOUT, SOURCE),
         ]  # fmt: skip
     claims.append(
-        Claim("steps", "ulps of the complex step at h = 1e-100, beyond the rounding of the truth",
+        Claim("steps", "doubles between the complex step at h = 1e-100 and the derivative",
               1.0, complex_ulps(), 0.0, "Squire & Trapp 1998", at_most=True)
     )  # fmt: skip
     return claims
@@ -111,7 +113,7 @@ LABELS = (
 )
 
 
-def draw(dark: bool = False) -> plt.Figure:
+def draw(dark: bool = False) -> Figure:
     """Errors against the step, with the best steps of theory marked."""
     complex_errors = complex_step_errors(l4, AT, list(STEPS), TRUE_SLOPE)
     curves = [Curve("complex step", "complex", STEPS, complex_errors)]

@@ -4,8 +4,8 @@
 Differentiate the n-th iterate of the logistic map lₙ₊₁ = 4lₙ(1 − lₙ) as a formula, and its
 size grows about threefold with every step.  Eliminating common subexpressions brings it back to
 a few operations more for each step, which is what automatic differentiation has from the start:
-forward mode needs exactly 8(n − 1) operations and reverse mode two fewer, because an
-intermediate result has a name and is never written out twice.
+forward mode needs exactly 8(n − 1) operations for value and derivative together and reverse
+mode two fewer, because an intermediate result has a name and is never written out twice.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import lru_cache
 import matplotlib.pyplot as plt
 import numpy as np
 import sympy
+from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.differentiate.forward import pushforward_graph
@@ -87,7 +88,7 @@ def numbers() -> list[Claim]:
     ]  # fmt: skip
 
 
-def draw(dark: bool = False) -> plt.Figure:
+def draw(dark: bool = False) -> Figure:
     """Operations against n on a logarithmic axis."""
     n = np.array(SIZES)
     tree, eliminated = formula_operations()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.pages import Claim, Page
@@ -24,7 +25,7 @@ PAGE = Page(
     title="Forward mode needs one sweep for each input",
     concepts=("forward propagation", "automatic differentiation", "chain rule"),
     question="How many sweeps would a function with a thousand inputs need?",
-    try_this='dk.jvp(f, (2.0, 5.0), (1.0, 0.0))',
+    try_this="dk.jvp(f, (2.0, 5.0), (1.0, 0.0))",
     source=SOURCE,
 )
 
@@ -57,7 +58,7 @@ def numbers() -> list[Claim]:
     ]  # fmt: skip
 
 
-def draw(dark: bool = False) -> plt.Figure:
+def draw(dark: bool = False) -> Figure:
     """The table of lines, values and tangents."""
     graph = dk.trace(f, *POINT)
     with use_style(dark):

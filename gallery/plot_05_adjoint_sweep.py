@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.graphs import plot_graph
@@ -61,7 +62,7 @@ def numbers() -> list[Claim]:
     ]  # fmt: skip
 
 
-def draw(dark: bool = False) -> plt.Figure:
+def draw(dark: bool = False) -> Figure:
     """The graph with values and adjoints; edges carry what flows back."""
     colour = METHODS_STYLE["reverse"].text_colour(dark)
     with use_style(dark):
@@ -70,10 +71,12 @@ def draw(dark: bool = False) -> plt.Figure:
         bottom, top = axes.get_ylim()
         left, right = axes.get_xlim()
         axes.set_ylim(bottom + ROOM, top)
-        axes.annotate("", (left + ROOM, bottom + ROOM / 2), (right - ROOM, bottom + ROOM / 2),
-                      arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.6})  # fmt: skip
-        axes.text((left + right) / 2, bottom + ROOM / 2 - 4, ha="center", va="bottom",
-                  s="the sweep runs from y back to the inputs", color=colour, fontsize=9)  # fmt: skip
+        height = bottom + ROOM / 2
+        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.6}
+        axes.annotate("", (left + ROOM, height), (right - ROOM, height), arrowprops=arrow)
+        words = {"ha": "center", "va": "bottom", "color": colour, "fontsize": 9}
+        middle = (left + right) / 2
+        axes.text(middle, height - 4, "the sweep runs from y back to the inputs", **words)
         axes.set_title(PAGE.title)
     return figure
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.comparison.cases import CASES
@@ -64,7 +65,7 @@ def numbers() -> list[Claim]:
     ]  # fmt: skip
 
 
-def draw(dark: bool = False) -> plt.Figure:
+def draw(dark: bool = False) -> Figure:
     """Error against operations for all methods."""
     with use_style(dark):
         figure, axes = plt.subplots()
@@ -73,8 +74,9 @@ def draw(dark: bool = False) -> plt.Figure:
         reverse, forward = found["reverse"].operations, found["forward"].operations
         arrow = {"arrowstyle": "<|-|>", "color": muted(dark), "linewidth": 1.2}
         axes.annotate("", (reverse, ARROW_AT), (forward, ARROW_AT), arrowprops=arrow)
-        axes.text((reverse * forward) ** 0.5, ARROW_AT * 2, f"{forward / reverse:.0f} times the "
-                  "operations", ha="center", va="bottom", fontsize=9, color=muted(dark))  # fmt: skip
+        words = f"{forward / reverse:.0f} times the operations"
+        middle = (reverse * forward) ** 0.5
+        axes.text(middle, ARROW_AT * 2, words, ha="center", fontsize=9, color=muted(dark))
         axes.axvline(found.f_operations, ymax=0.9, color=muted(dark), linewidth=1.2)
         axes.set_xlim(left=found.f_operations / 1.6)
         axes.annotate("the loss itself", (found.f_operations, 0.62), rotation=90, fontsize=9,

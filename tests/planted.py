@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pytest
 
 from diffkit.comparison.rules import RuleReport
-from diffkit.graph.primitive import REGISTRY, Elementwise, Kink, Linear, Other, Selected, primitive
+from diffkit.graph.primitive import (
+    REGISTRY,
+    Elementwise,
+    Kink,
+    Linear,
+    Other,
+    Primitive,
+    Selected,
+    primitive,
+)
 from diffkit.lazy import sp
 from diffkit.primitives.arithmetic import greater, mul, sub
 from diffkit.primitives.domains import reals
 
-__all__ = ["Doubled", "Relu", "SumOfSquares", "Tanh", "added_halves", "only_failures", "plant"]
+__all__ = ["Doubled", "Planter", "Relu", "SumOfSquares", "Tanh", "added_halves", "only_failures", "plant"]
+
+
+P = TypeVar("P", bound=Primitive)
+
+
+class Planter(Protocol):
+    """Registers a primitive for the length of one test."""
+
+    def __call__(self, cls: type[P]) -> P:
+        """The instance of the class."""
+        ...
 
 
 def only_failures(report: RuleReport, *beginnings: str) -> None:

@@ -134,9 +134,7 @@ def programs(
     given, made = tuple(values), []
     for _ in range(draw(st.integers(1, steps))):
         name = draw(st.sampled_from(list(operations)))
-        operands = tuple(
-            draw(st.integers(0, len(values) - 1)) for _ in range(OPERATIONS[name][0])
-        )
+        operands = tuple(draw(st.integers(0, len(values) - 1)) for _ in range(OPERATIONS[name][0]))
         with np.errstate(all="ignore"):
             value = OPERATIONS[name][1](*[values[i] for i in operands])
         if numbers is None and np.max(np.abs(value)) > LARGEST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,14 @@ from derivatives import agree_with_differences
 
 from diffkit.capture.capturing import trace
 from diffkit.engines.interpret import run
-from diffkit.errors import DataDependentError, DtypeError, MutationError, ShapeError
+from diffkit.errors import (
+    CaptureError,
+    DataDependentError,
+    DtypeError,
+    MutationError,
+    ShapeError,
+    UnsupportedError,
+)
 from diffkit.graph.ir import Literal
 from diffkit.primitives.indexing import getitem, scatter_add
 
@@ -165,6 +173,23 @@ def test_views_write_through():
     agree(through_views, A)
 
 
+def test_reshaping_copies_where_numpy_does():
+    """A transposed array has no flat view: NumPy copies, so writing must not reach it."""
+
+    def f(x):
+        y, z, u = x.copy(), x.copy(), x.copy()
+        y.T.reshape(-1)[0] = 9.0
+        z[:, ::2].reshape(-1)[0] = 9.0
+        u.ravel(order="F")[1] = 9.0
+        w, v = x.copy(), x.copy()
+        w[1:].reshape(-1)[0] = 9.0
+        np.rot90(v)[0] = 9.0
+        v[np.int64(2)][0] = 8.0
+        return y, z, u, w, v
+
+    agree(f, A)
+
+
 def test_copies_do_not():
     def f(x):
         y, z, u = x.copy(), x.flatten(), x[[0, 1]]
@@ -224,6 +249,34 @@ def test_fill_copyto_and_fill_diagonal():
         return y, z
 
     agree(f, A)
+
+
+def test_numpys_own_complaints_are_explained():
+    def store(x):
+        y = np.zeros(3)
+        y[0] = x[0]
+        return y
+
+    with pytest.raises(MutationError, match="plain array y") as caught:
+        trace(store, V)
+    assert "np.zeros_like" in str(caught.value.hint)
+    assert "y[0] = x[0]" in str(caught.value.where)
+
+    def call(x):
+        y = np.zeros(3)
+        y[0] = math.sin(x[0])
+        return y
+
+    with pytest.raises(DataDependentError, match=r"plain float"):
+        trace(call, V)
+    with pytest.raises(CaptureError, match="mixes traced and plain") as caught:
+        trace(lambda x: np.sin(np.array([x[0], 2.0])), V)
+    assert "test_capture_indexing.py" in str(caught.value.where)
+    with pytest.raises(CaptureError, match="indexed by a traced array") as caught:
+        trace(lambda x: V[x > 0], V)
+    assert "np.take" in str(caught.value.hint)
+    with pytest.raises(UnsupportedError, match="argsort"):
+        trace(lambda x: x.argsort(), V)
 
 
 def test_adding_at_repeated_places():

@@ -324,6 +324,13 @@ def test_nan_becomes_null_with_a_note():
     assert "null stands for NaN" in entry["note"] and "derivative" in entry["note"]
 
 
+def test_warnings_of_a_method_become_its_notes():
+    report = compare(np.sqrt, 0.0, methods=["finite", "forward"])
+    assert "left the domain" in "; ".join(report["finite"].notes)
+    assert report.true_derivative == np.inf == report["forward"].derivative
+    assert report["forward"].max_ulp == 0.0 and report["finite"].max_ulp == np.inf
+
+
 def test_two_methods_of_one_name_are_told_apart():
     report = compare(logistic_map, 0.2, methods=[Finite(2), Finite(4), Finite(4)])
     assert len(report.methods) == 3

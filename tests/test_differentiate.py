@@ -46,11 +46,13 @@ def test_grad_of_baydin(method: str) -> None:
 def test_grad_of_one_argument_has_its_shape(method: str) -> None:
     x = np.array([0.5, -0.25, 1.5])
     found = dk.grad(rosenbrock, method=method)(x)
-    expected = np.array([
-        -400 * x[0] * (x[1] - x[0] ** 2) - 2 * (1 - x[0]),
-        200 * (x[1] - x[0] ** 2) - 400 * x[1] * (x[2] - x[1] ** 2) - 2 * (1 - x[1]),
-        200 * (x[2] - x[1] ** 2),
-    ])
+    expected = np.array(
+        [
+            -400 * x[0] * (x[1] - x[0] ** 2) - 2 * (1 - x[0]),
+            200 * (x[1] - x[0] ** 2) - 400 * x[1] * (x[2] - x[1] ** 2) - 2 * (1 - x[1]),
+            200 * (x[2] - x[1] ** 2),
+        ]
+    )
     assert found.shape == x.shape
     assert np.allclose(found, expected, rtol=1e-6 if method == "finite" else 1e-14)
 

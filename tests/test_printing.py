@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import types
 from collections.abc import Callable
@@ -243,7 +244,7 @@ def test_boxes_of_a_layer_do_not_overlap():
     for layer_number in set(layout.layers):
         row = [n for n in range(count) if layout.layers[n] == layer_number]
         row.sort(key=lambda n: layout.centres[n][0])
-        for left, right in zip(row, row[1:], strict=False):
+        for left, right in itertools.pairwise(row):
             distance = layout.centres[right][0] - layout.centres[left][0]
             assert distance >= (sizes[left][0] + sizes[right][0]) / 2
     assert all(layout.layers[start] < layout.layers[end] for start, end in edges)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted import Doubled, Relu, SumOfSquares, Tanh, only_failures, plant
+from planted import Doubled, Planter, Relu, SumOfSquares, Tanh, only_failures, plant
 
 from diffkit.comparison.rules import check_registry, check_rule
 from diffkit.comparison.rules_checks import mismatch
@@ -14,6 +14,7 @@ from diffkit.graph.primitive import REGISTRY, Elementwise, Kink, Linear, Other
 from diffkit.lazy import mp, sp
 from diffkit.primitives.arithmetic import mul, sub
 from diffkit.primitives.domains import reals
+from diffkit.primitives.piecewise import abs_, maximum
 
 __all__ = ["plant"]  # a fixture, used by name
 
@@ -22,7 +23,7 @@ __all__ = ["plant"]  # a fixture, used by name
 
 
 @pytest.mark.parametrize("base", [Tanh, Relu, Doubled, SumOfSquares])
-def test_right_rules_pass(plant, base) -> None:
+def test_right_rules_pass(plant: Planter, base) -> None:
     good = plant(type(f"good_{base.__name__}", (base,), {"__doc__": base.__doc__}))
     report = check_rule(good, [0.25, -1.5, 0.75])
     assert report.ok, str(report)
@@ -33,7 +34,20 @@ def test_right_rules_pass(plant, base) -> None:
 # Elementwise rules ---------------------------------------------------------------------------
 
 
-def test_wrong_sign(plant) -> None:
+def test_wrong_sign_at_a_whole_number(plant: Planter) -> None:
+    """An integer has no derivative; checking nothing would look like success."""
+
+    @plant
+    class wrong_sign(Tanh):
+        """tanh with a slip."""
+
+        def partials(self, y, x):
+            return (lambda: sub(mul(y, y), 1.0),)
+
+    only_failures(check_rule(wrong_sign, 1), "partials:", "forward:", "second order:")
+
+
+def test_wrong_sign(plant: Planter) -> None:
     @plant
     class wrong_sign(Tanh):
         """tanh with a slip."""
@@ -46,7 +60,7 @@ def test_wrong_sign(plant) -> None:
     assert "the sign is wrong" in report.failures[0]
 
 
-def test_factor(plant) -> None:
+def test_factor(plant: Planter) -> None:
     @plant
     class wrong_factor(Tanh):
         """tanh with a slip."""
@@ -59,7 +73,7 @@ def test_factor(plant) -> None:
     assert "a constant factor of 1.001" in report.failures[0]
 
 
-def test_derivative_of_the_wrong_operand(plant) -> None:
+def test_derivative_of_the_wrong_operand(plant: Planter) -> None:
     @plant
     class wrong_operand(Elementwise):
         """Product with its partials exchanged."""
@@ -77,7 +91,7 @@ def test_derivative_of_the_wrong_operand(plant) -> None:
     assert "the derivative by operand 0" in report.failures[0]
 
 
-def test_derivative_always_zero(plant) -> None:
+def test_derivative_always_zero(plant: Planter) -> None:
     @plant
     class forgotten(Tanh):
         """tanh whose derivative was forgotten."""
@@ -89,7 +103,7 @@ def test_derivative_always_zero(plant) -> None:
     assert "it is always 0" in report.failures[0]
 
 
-def test_wrong_only_at_second_order(plant) -> None:
+def test_wrong_only_at_second_order(plant: Planter) -> None:
     @plant
     class careless_square(Elementwise):
         """x², whose own derivative lacks the 2."""
@@ -125,7 +139,7 @@ def test_wrong_only_at_second_order(plant) -> None:
     assert "a constant factor of 0.5" in report.failures[0]
 
 
-def test_value_is_not_the_sympy_form(plant) -> None:
+def test_value_is_not_the_sympy_form(plant: Planter) -> None:
     @plant
     class wrong_value(Tanh):
         """Says tanh, computes sinh."""
@@ -137,7 +151,7 @@ def test_value_is_not_the_sympy_form(plant) -> None:
     assert report.failures[0].startswith("value: the value and the SymPy form differ: got 1.86")
 
 
-def test_high_precision_form_is_not_the_value(plant) -> None:
+def test_high_precision_form_is_not_the_value(plant: Planter) -> None:
     @plant
     class wrong_mpmath(Tanh):
         """tanh whose own high-precision form is another function."""
@@ -149,7 +163,7 @@ def test_high_precision_form_is_not_the_value(plant) -> None:
     assert report.failures[0].startswith("value: the value and its form over high-precision")
 
 
-def test_wrong_dtype(plant) -> None:
+def test_wrong_dtype(plant: Planter) -> None:
     @plant
     class wrong_dtype(Tanh):
         """tanh that forgets its precision."""
@@ -161,7 +175,7 @@ def test_wrong_dtype(plant) -> None:
     only_failures(report, "shape: the dtype rule says f32[3], but the value is f64[3]")
 
 
-def test_input_mutated(plant) -> None:
+def test_input_mutated(plant: Planter) -> None:
     @plant
     class spoils_its_operand(Tanh):
         """tanh written into its operand."""
@@ -176,7 +190,7 @@ def test_input_mutated(plant) -> None:
     ), str(report)
 
 
-def test_form_that_is_not_analytic(plant) -> None:
+def test_form_that_is_not_analytic(plant: Planter) -> None:
     @plant
     class modulus(Elementwise):
         """|x|, whose NumPy value is not analytic although it is declared so."""
@@ -193,7 +207,7 @@ def test_form_that_is_not_analytic(plant) -> None:
     only_failures(check_rule(modulus), "complex step:")
 
 
-def test_domain_does_not_hold_the_sample(plant) -> None:
+def test_domain_does_not_hold_the_sample(plant: Planter) -> None:
     from diffkit.primitives.domains import Domain
 
     @plant
@@ -206,7 +220,7 @@ def test_domain_does_not_hold_the_sample(plant) -> None:
     only_failures(report, "declarations: the operands lie outside the declared domain x > 10")
 
 
-def test_no_emission(plant) -> None:
+def test_no_emission(plant: Planter) -> None:
     @plant
     class unwritable(Tanh):
         """tanh that cannot be written as code."""
@@ -216,16 +230,29 @@ def test_no_emission(plant) -> None:
     only_failures(check_rule(unwritable), "declarations: emit is missing")
 
 
-def test_rule_that_raises_is_a_failure_not_a_crash(plant) -> None:
+def test_rule_that_raises_is_a_failure_not_a_crash(plant: Planter) -> None:
     @plant
     class raising(Tanh):
         """tanh whose rule is broken."""
 
         def partials(self, y, x):
-            return (lambda: undefined_name,)  # noqa: F821
+            return (lambda: undefined_name,)  # noqa: F821  # pyright: ignore
 
     report = check_rule(raising)
     assert "it raised NameError" in report.failures[0]
+
+
+def test_compiled_code_is_checked_when_asked_for(plant: Planter) -> None:
+    @plant
+    class miswritten(Tanh):
+        """tanh that is written as another function in compiled code."""
+
+        emit = "sinh({0})"
+
+    assert check_rule(miswritten).ok
+    report = check_rule(miswritten, compiled=True)
+    only_failures(report, "compiled: compiled code and the interpreter differ")
+    assert "compiled" in report.checks
 
 
 # Kinks --------------------------------------------------------------------------------------
@@ -240,7 +267,7 @@ def test_rule_that_raises_is_a_failure_not_a_crash(plant) -> None:
         (Kink((0.0,), (0.0, 1.0), 1.5), "1.5 is not between the one-sided slopes 0.0 and 1.0"),
     ],
 )
-def test_wrong_kink_declaration(plant, kink: Kink, sentence: str) -> None:
+def test_wrong_kink_declaration(plant: Planter, kink: Kink, sentence: str) -> None:
     cls = type("wrong_kink", (Relu,), {"__doc__": "A rectifier.", "kinks": (kink,)})
     report = check_rule(plant(cls))
     only_failures(report, "kinks: at (0), moving operand 0:")
@@ -248,14 +275,14 @@ def test_wrong_kink_declaration(plant, kink: Kink, sentence: str) -> None:
 
 
 def test_slopes_are_measured() -> None:
-    assert one_sided_slopes(REGISTRY["abs"], REGISTRY["abs"].kinks[0]) == (-1.0, 1.0)
-    assert one_sided_slopes(REGISTRY["maximum"], REGISTRY["maximum"].kinks[0]) == (0.0, 1.0)
+    assert one_sided_slopes(abs_, abs_.kinks[0]) == (-1.0, 1.0)
+    assert one_sided_slopes(maximum, maximum.kinks[0]) == (0.0, 1.0)
 
 
 # Classes, names and samples ---------------------------------------------------------------------
 
 
-def test_incomplete_class_is_refused_with_the_list(plant) -> None:
+def test_incomplete_class_is_refused_with_the_list(plant: Planter) -> None:
     with pytest.raises(RuleError, match="lacks sympy, partials, flops, kinks") as caught:
 
         @plant
@@ -272,22 +299,22 @@ def test_incomplete_class_is_refused_with_the_list(plant) -> None:
     ("base", "missing"),
     [(Linear, "shape, transpose, linear_in, joint"), (Other, "shape, jvp, vjp, generic, flops")],
 )
-def test_incomplete_class_of_every_kind(plant, base, missing: str) -> None:
+def test_incomplete_class_of_every_kind(plant: Planter, base, missing: str) -> None:
     with pytest.raises(RuleError, match=missing):
         plant(type("incomplete", (base,), {"__doc__": "A value.", "value": np.tanh}))
 
 
-def test_class_without_docstring_is_refused(plant) -> None:
+def test_class_without_docstring_is_refused(plant: Planter) -> None:
     with pytest.raises(RuleError, match="no docstring"):
         plant(type("undocumented", (Tanh,), {"__doc__": None}))
 
 
-def test_name_that_is_taken(plant) -> None:
+def test_name_that_is_taken(plant: Planter) -> None:
     with pytest.raises(UnsupportedError, match="'mul' is registered already"):
         plant(type("mul", (Tanh,), {"__doc__": "A second product."}))
 
 
-def test_primitive_without_samples_is_asked_for_them(plant) -> None:
+def test_primitive_without_samples_is_asked_for_them(plant: Planter) -> None:
     @plant
     class unsampled(Doubled):
         """Two copies of something nobody told the checker about."""
@@ -297,7 +324,7 @@ def test_primitive_without_samples_is_asked_for_them(plant) -> None:
     assert "add samples for unsampled" in str(caught.value)
 
 
-def test_registry_report_names_the_primitive_without_samples(plant, monkeypatch) -> None:
+def test_registry_report_names_the_primitive_without_samples(plant: Planter, monkeypatch) -> None:
     @plant
     class unsampled(Doubled):
         """Two copies of something nobody told the checker about."""

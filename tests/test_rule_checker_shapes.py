@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from planted import Doubled, SumOfSquares, added_halves, only_failures, plant
+from planted import Doubled, Planter, SumOfSquares, added_halves, only_failures, plant
 
 from diffkit.comparison.rules import check_rule
 from diffkit.graph.primitive import REGISTRY
@@ -12,7 +12,7 @@ from diffkit.primitives.arithmetic import mul
 __all__ = ["plant"]  # a fixture, used by name
 
 
-def test_transpose_of_the_wrong_shape(plant) -> None:
+def test_transpose_of_the_wrong_shape(plant: Planter) -> None:
     """A dropped unbroadcast: the cotangent keeps the shape of the result."""
 
     @plant
@@ -26,7 +26,7 @@ def test_transpose_of_the_wrong_shape(plant) -> None:
     only_failures(report, "cotangent shape:")
 
 
-def test_transpose_of_the_wrong_value(plant) -> None:
+def test_transpose_of_the_wrong_value(plant: Planter) -> None:
     @plant
     class half_transpose(Doubled):
         """Two copies, with a transpose that counts one of them."""
@@ -38,7 +38,7 @@ def test_transpose_of_the_wrong_value(plant) -> None:
     only_failures(report, "reverse: forward and reverse mode disagree on operand 0")
 
 
-def test_wrong_shape_rule(plant) -> None:
+def test_wrong_shape_rule(plant: Planter) -> None:
     @plant
     class wrong_shape(Doubled):
         """Two copies, declared as two columns."""
@@ -51,7 +51,7 @@ def test_wrong_shape_rule(plant) -> None:
                   "shape: the shape rule says f32[3,2]")  # fmt: skip
 
 
-def test_not_linear(plant) -> None:
+def test_not_linear(plant: Planter) -> None:
     @plant
     class affine(Doubled):
         """Two copies and a constant: affine, not linear."""
@@ -63,7 +63,7 @@ def test_not_linear(plant) -> None:
     assert any(f.startswith("linearity: it is not linear in operand 0") for f in report.failures)
 
 
-def test_vjp_differs_from_jvp(plant) -> None:
+def test_vjp_differs_from_jvp(plant: Planter) -> None:
     @plant
     class half_vjp(SumOfSquares):
         """Σ x² whose reverse rule lacks the 2."""
@@ -75,7 +75,7 @@ def test_vjp_differs_from_jvp(plant) -> None:
     only_failures(report, "reverse:")
 
 
-def test_jvp_wrong(plant) -> None:
+def test_jvp_wrong(plant: Planter) -> None:
     @plant
     class half_jvp(SumOfSquares):
         """Σ x² whose forward rule lacks the 2."""
@@ -88,7 +88,7 @@ def test_jvp_wrong(plant) -> None:
     assert "a constant factor of 0.5" in report.failures[0]
 
 
-def test_generic_differs_from_value(plant) -> None:
+def test_generic_differs_from_value(plant: Planter) -> None:
     @plant
     class wrong_generic(SumOfSquares):
         """Σ x² whose object form is Σ x⁴."""

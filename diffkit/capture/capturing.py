@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.complaints import explained
 from diffkit.capture.tracing import Tracer, lift
 from diffkit.capture.trees import flatten, leaf_names, structure_of, unflatten
 from diffkit.errors import CaptureError, DiffkitError, DtypeError, InputError
@@ -101,10 +102,11 @@ def _capturing(arena: Arena) -> Any:
         yield
     except DiffkitError:
         raise
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IndexError) as error:
         inner = error.__cause__ or error.__context__
-        if isinstance(inner, DiffkitError):
-            raise inner from None
+        ours = inner if isinstance(inner, DiffkitError) else explained(error)
+        if ours is not None:
+            raise ours from None
         raise
     finally:
         stack.pop()
@@ -138,12 +140,12 @@ def as_leaf(leaf: Any, name: str = "an argument") -> Any:
             f"{name} is a {type(leaf).__name__}, whose own rules a graph would lose",
             hint="pass np.asarray(x), with any mask as a separate argument.",
         )
-    if not isinstance(leaf, (np.ndarray, np.generic, int, float)):
-        if not hasattr(leaf, "__array__"):
-            raise DtypeError(
-                f"{name} is a {type(leaf).__name__} ({leaf!r:.40}), not a number or an array",
-                hint="pass numbers, NumPy arrays, or dicts, lists and tuples of them.",
-            )
+    known = isinstance(leaf, (np.ndarray, np.generic, int, float))
+    if not known and not hasattr(leaf, "__array__"):
+        raise DtypeError(
+            f"{name} is a {type(leaf).__name__} ({leaf!r:.40}), not a number or an array",
+            hint="pass numbers, NumPy arrays, or dicts, lists and tuples of them.",
+        )
     try:
         array = np.asarray(leaf)
     except (ValueError, TypeError, OverflowError) as error:

@@ -29,6 +29,7 @@ from diffkit.graph.ir import Graph
 from diffkit.lazy import sp
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives.piecewise import where
+from diffkit.primitives.rounding import remainder
 
 __all__ = ["SympyReader", "from_sympy", "post_order"]
 
@@ -291,7 +292,7 @@ def _words() -> dict[str, Callable[..., Any]]:
     words = vocabulary()
     named = {**{name: name for name in SAME}, **RENAMED}
     found = {theirs: words[ours].build for theirs, ours in named.items() if ours in words}
-    return {**found, **RELATIONS, "Not": ops.logical_not}
+    return {**found, **RELATIONS, "Not": ops.logical_not, "Mod": remainder}
 
 
 def _number(expr: Any) -> float:

@@ -24,7 +24,7 @@ from diffkit.graph.ir import Operation
 from diffkit.primitives.indexing import getitem
 from diffkit.primitives.shaping import reshape
 
-__all__ = ["Rearranged", "as_index", "concrete", "gather", "read", "remember_view"]
+__all__ = ["Rearranged", "as_index", "concrete", "gather", "layout_of", "read", "remember_view"]
 
 _getframe = sys._getframe
 _FRAMES_ABOVE = 3  # from _read_row through read and __getitem__ to the user
@@ -32,15 +32,34 @@ _ROWS: dict[Aval, Aval] = {}
 
 
 class Rearranged:
-    """A view that is not an index (a transpose, a reshape): how to read it and write it back."""
+    """A view that is not an index (a transpose, a reshape).
 
-    __slots__ = ("backward", "forward")
+    ``forward`` reads it, ``backward`` writes it back, ``plain`` is NumPy's own view.
+    """
+
+    __slots__ = ("backward", "forward", "plain")
 
     def __init__(
-        self, forward: Callable[[Tracer], Tracer], backward: Callable[[Tracer], Tracer]
+        self,
+        forward: Callable[[Tracer], Tracer],
+        backward: Callable[[Tracer], Tracer],
+        plain: Callable[[np.ndarray], np.ndarray],
     ) -> None:
         self.forward = forward
         self.backward = backward
+        self.plain = plain
+
+
+def layout_of(tracer: Tracer) -> np.ndarray:
+    """An array without contents that lies in memory as NumPy's would, strides and all."""
+    steps = []
+    while (view := getattr(tracer, "view", None)) is not None:
+        tracer, step = view
+        steps.append(step)
+    layout = np.empty(tracer.shape, np.int8)
+    for step in reversed(steps):
+        layout = step.plain(layout) if isinstance(step, Rearranged) else layout[step]
+    return layout
 
 
 def remember_view(base: Tracer, index: Any, found: Tracer) -> Tracer:

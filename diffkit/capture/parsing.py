@@ -1,7 +1,7 @@
 """Text to graph: ``dk.parse("sin(x*y) + exp(x)")``.
 
 Text is never evaluated.  Python's own parser turns it into a syntax tree, and this module
-walks the tree with an allow-list: numbers, names, + − * / **, comparisons, ``a if c else b``
+walks the tree with an allow-list: numbers, names, + − * / // % **, comparisons, ``a if c else b``
 and the functions of ``capture/vocabulary.py``.  Everything else is an error with a caret.  The
 walk is iterative and adds one equation per operation, so the cost is bounded by the limits in
 ``capture/parsing_text.py``, which are checked first; constant powers such as 9**9**9 stay
@@ -32,6 +32,7 @@ from diffkit.graph.avals import aval
 from diffkit.graph.ir import Graph
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives.piecewise import where
+from diffkit.primitives.rounding import floor_divide, remainder
 
 __all__ = ["MAX_EXPONENT", "parse"]
 
@@ -44,6 +45,8 @@ OPERATORS: dict[type[ast.operator], Callable[..., Any]] = {
     ast.Mult: ops.mul,
     ast.Div: ops.div,
     ast.Pow: ops.power,
+    ast.FloorDiv: floor_divide,
+    ast.Mod: remainder,
 }
 COMPARISONS: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Lt: ops.less,
@@ -52,10 +55,6 @@ COMPARISONS: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.GtE: ops.greater_equal,
     ast.Eq: ops.equal,
     ast.NotEq: ops.not_equal,
-}
-REFUSED_OPERATORS: dict[type[ast.operator], str] = {
-    ast.FloorDiv: "write floor(a/b) for a//b.",
-    ast.Mod: "write a - b*floor(a/b) for a % b.",
 }
 REFUSED_NODES: dict[type[ast.AST], tuple[str, str]] = {
     ast.Attribute: ("attributes are not accepted", "write sin(x) instead of np.sin(x)."),
@@ -247,7 +246,7 @@ class _Builder:
         """A binary operator; x**3 and e**x have primitives of their own."""
         build = OPERATORS.get(type(node.op))
         if build is None:
-            hint = REFUSED_OPERATORS.get(type(node.op), "use + - * / and **.")
+            hint = "use + - * / // % and **."
             raise self.error("this operator is not accepted in an expression", node.right, hint)
         if isinstance(node.op, ast.Pow):
             exponent = _integer(node.right)

@@ -170,10 +170,15 @@ class Tracer(Operators):
         return self.guarded(int, "an index")
 
     def _no_float(self) -> Any:
+        from diffkit.capture.complaints import stored_into
+
+        stored = stored_into(user_source())
+        if stored is not None:
+            raise stored
         raise DataDependentError(
             f"a traced {self.aval} was needed as a plain float "
             "(by float(), math.* or a store into a plain array)",
-            where=place_of(user_source()),
+            where=here(),
             hint="use np.sin instead of math.sin, and build arrays with np.stack or "
             "np.array([...]) instead of filling np.zeros.",
         )
@@ -218,10 +223,13 @@ class Tracer(Operators):
         if function is None:
             if name.startswith("__") or name in Tracer.__slots__:  # a slot not filled yet
                 raise AttributeError(name)
-            known = hasattr(np.ndarray, name)
-            raise (UnsupportedError if known else AttributeError)(
-                f"a traced array has no attribute {name!r}"
-            )
+            if hasattr(np.ndarray, name):
+                raise UnsupportedError(
+                    f"x.{name} is not supported on a traced array",
+                    where=here(),
+                    hint="write it with arithmetic, NumPy's functions of whole arrays, or x[i].",
+                )
+            raise AttributeError(f"a traced array has no attribute {name!r}")
         return function(self)
 
     def __iter__(self) -> Iterator[Tracer]:
@@ -283,7 +291,7 @@ class Tracer(Operators):
 
 def _remember_view(base: Tracer, index: Any, found: Tracer) -> None:
     """Basic indexing gives a view: later in-place operations must reach both."""
-    basic = (int, slice, type(None), type(Ellipsis))
+    basic = (int, np.integer, slice, type(None), type(Ellipsis))
     parts = index if isinstance(index, tuple) else (index,)
     if all(isinstance(part, basic) and not isinstance(part, bool) for part in parts):
         found.view = (base, index)
@@ -343,10 +351,10 @@ def lift_all(arena: Arena, operands: Sequence[Any], inert: Sequence[int] = ()) -
     for place, value in enumerate(operands):
         if weak[place]:
             dtype = np.result_type(*strong, value) if strong else np.dtype(type(value))
-            lifted[place] = lift(arena, value, dtype)
+            lifted[place] = literal = lift(arena, value, dtype)
             if value and strong:
                 # the hot path finds this literal again by the Python number itself
-                arena.scalars[(value.__class__, value, strong[0])] = lifted[place].node
+                arena.scalars[(value.__class__, value, strong[0])] = literal.node
     return lifted  # type: ignore[return-value]
 
 

@@ -21,7 +21,7 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
     >>> leaves
     [2.0, 3.0, 1.0]
     >>> unflatten(structure, [0, 0, 1])
-    {'b': (0, 0), 'w': 1}
+    {'w': 1, 'b': (0, 0)}
     """
     leaves, structure = optree.tree_flatten(tree, none_is_leaf=True)
     return list(leaves), structure

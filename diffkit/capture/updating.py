@@ -20,7 +20,7 @@ import numpy as np
 
 from diffkit.capture.indexing import Rearranged, as_index, concrete, gather, read
 from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all, user_source
-from diffkit.errors import DataDependentError, ShapeError
+from diffkit.errors import DataDependentError, DiffkitError, ShapeError
 from diffkit.graph.avals import Aval
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise
@@ -53,6 +53,9 @@ def updated(tracer: Tracer, index: Any, value: Any) -> Tracer:
     arena.source = outer or user_source()
     try:
         return _updated(tracer, index, value)
+    except DiffkitError as error:
+        error.where = error.where or here()
+        raise
     finally:
         arena.source = outer
 

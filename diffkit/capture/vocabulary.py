@@ -14,8 +14,8 @@ from functools import lru_cache, reduce
 from typing import Any
 
 from diffkit.graph.primitive import REGISTRY
-from diffkit.primitives.arithmetic import div, equal, greater, integer_power, neg
-from diffkit.primitives.piecewise import clip, floor, where
+from diffkit.primitives.arithmetic import div, equal, greater, integer_power
+from diffkit.primitives.piecewise import clip, where
 from diffkit.primitives.transcendental import cos, log, sin, tan
 
 __all__ = ["CONSTANTS", "Word", "vocabulary"]
@@ -26,7 +26,8 @@ CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "e": math.e, "inf": 
 UNARY = [
     "abs", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin",
     "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh",
-    "arctanh", "logistic", "softplus", "relu", "sign", "floor", "erf", "erfc",
+    "arctanh", "logistic", "softplus", "relu", "sign", "floor", "ceil", "trunc", "rint",
+    "erf", "erfc",
 ]  # fmt: skip
 BINARY = ["maximum", "minimum", "hypot", "arctan2", "power", "xlogy"]
 ALIASES = {
@@ -92,7 +93,6 @@ def _compositions() -> list[Word]:
         Word("sec", lambda x: div(1.0, cos(x))),
         Word("csc", lambda x: div(1.0, sin(x))),
         Word("cot", lambda x: div(1.0, tan(x))),
-        Word("ceil", lambda x: neg(floor(neg(x)))),
         Word("heaviside", _heaviside, 1, 2),
         Word("clip", clip, 3, 3),
         Word("where", where, 3, 3, (0,)),

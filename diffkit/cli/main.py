@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": ("diffkit.cli.compare:compare", "Differentiate one function by every method."),
     "derive": ("diffkit.cli.derive:derive", "Print the derivative of an expression."),
     "gallery": ("diffkit.cli.gallery:gallery", "Render the gallery of pictures and check it."),
+    "train": ("diffkit.cli.train:train", "Train a small net and keep its learning signal."),
 }
 
 EXAMPLES = """\b

@@ -28,6 +28,7 @@ WIDTH = 80
 # More components than this are summarised by a bar.
 MOST_PRINTED = 4
 BAR_DIGITS = 16
+DIGITS_PER_BLOCK = 2
 WRONG_STYLE = "red underline"
 
 # Method → (name, marker, colour on dark, colour on white): the palette of the pictures, where
@@ -236,11 +237,12 @@ def _pairs(comparison: Comparison, report: MethodReport) -> list[tuple[float, An
 
 
 def _bar(pairs: list[tuple[float, Any]]) -> str:
-    """The median as a bar of full blocks, the worst as the darker part of it."""
+    """The worst as a bar of full blocks, continued to the median by lighter ones."""
     digits = [min(correct_digits(value, truth), BAR_DIGITS) for value, truth in pairs]
-    worst, middle = int(min(digits)), round(float(np.median(digits)))
-    bar = "█" * worst + "▒" * max(middle - worst, 0)
-    return f"{bar:·<{BAR_DIGITS}} {min(digits):4.1f} {np.median(digits):4.1f}"
+    worst, middle = min(digits), float(np.median(digits))
+    full = int(worst / DIGITS_PER_BLOCK)
+    bar = "█" * full + "▒" * max(round(middle / DIGITS_PER_BLOCK) - full, 0)
+    return f"{bar:·<{BAR_DIGITS // DIGITS_PER_BLOCK}} {worst:4.1f} {middle:4.1f}"
 
 
 def _remarks(comparison: Comparison) -> list[str]:

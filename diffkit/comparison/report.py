@@ -11,6 +11,7 @@ The truth is made in ``engines/precise.py``, the measures in ``comparison/accura
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import nan
@@ -28,7 +29,7 @@ from diffkit.comparison.accuracy import (
 from diffkit.comparison.arguments import Arguments, arguments_of
 from diffkit.comparison.cost import measure, peak_memory
 from diffkit.engines.precise import DIGITS, NO_TRUTH, Truth, true_derivatives
-from diffkit.errors import BudgetError, DiffkitError, DtypeError, ShapeError
+from diffkit.errors import BudgetError, DiffkitError, DiffkitWarning, DtypeError, ShapeError
 from diffkit.graph.ir import Graph
 
 __all__ = ["Comparison", "MethodReport", "compare"]
@@ -282,9 +283,13 @@ def _report(
     bound, leaves, wrt = arguments.bound, arguments.leaves, arguments.wrt
     try:
         _refuse_endless(method.name, arguments, f_time)
-        timing = measure(lambda: method.jacobian(bound, leaves, wrt, engine), TIME_BUDGET)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", DiffkitWarning)
+            timing = measure(lambda: method.jacobian(bound, leaves, wrt, engine), TIME_BUDGET)
     except DiffkitError as error:
         return MethodReport(key, method.name, refused=error.one_line)
+    # The ratio is taken against f measured right now: the machine's speed drifts.
+    f_now = measure(lambda: bound.values(leaves, engine), TIME_BUDGET).seconds
     result = timing.result
     blocks = [np.asarray(block) for block in result.blocks[0]]
     memory = 0
@@ -300,9 +305,9 @@ def _report(
         operations=int(result.flops),
         evaluations=int(result.evaluations),
         time=timing.seconds,
-        time_over_f=timing.seconds / f_time if f_time > 0 else nan,
+        time_over_f=timing.seconds / f_now if f_now > 0 else nan,
         compile_time=timing.first_extra,
         memory=memory,
         formula=result.extra.get("formula"),
-        notes=list(result.notes),
+        notes=list(dict.fromkeys([*result.notes, *(str(w.message) for w in caught)])),
     )

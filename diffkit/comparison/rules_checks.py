@@ -98,9 +98,7 @@ def check_declarations(trial: Trial) -> Failures:
     if analytic not in (None, True) and not callable(analytic):
         yield f"analytic is {analytic!r}; it must be None, True or a function"
     try:
-        cost = primitive.cost(
-            aval_of(trial.y), [aval_of(x) for x in trial.originals], trial.params
-        )
+        cost = primitive.cost(aval_of(trial.y), [aval_of(x) for x in trial.originals], trial.params)
     except TypeError as error:
         yield f"the cost cannot be computed: {error}"
     else:
@@ -239,9 +237,7 @@ def check_linearity(trial: Trial) -> Failures:
     primitive = trial.primitive
     if not isinstance(primitive, Linear):
         return
-    linear = [
-        i for i in primitive.linear_operands(len(trial.originals)) if i in trial.active
-    ]
+    linear = [i for i in primitive.linear_operands(len(trial.originals)) if i in trial.active]
     groups = [linear] if primitive.joint else [[i] for i in linear]
     a, b = 3.0, -0.25  # exact in binary, so that only the operation rounds
     for group in groups:

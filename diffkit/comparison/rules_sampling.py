@@ -184,9 +184,7 @@ def _grid(interval: tuple[float, float]) -> np.ndarray:
     return steps[steps % SKIPPED != 0] / GRID
 
 
-def draw_sample(
-    primitive: Primitive, sample: Sample, rng: np.random.Generator
-) -> list[np.ndarray]:
+def draw_sample(primitive: Primitive, sample: Sample, rng: np.random.Generator) -> list[np.ndarray]:
     """Arrays for one sample: fixed ones as they are, shapes filled from the domain."""
     domain = getattr(primitive, "domain", None)
     interval = sample.interval or (domain.sample if domain is not None else REALS)

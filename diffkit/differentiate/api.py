@@ -29,7 +29,9 @@ __all__ = ["Probe", "grad", "jacobian", "value_and_grad"]
 Differentiable = Callable[..., Any] | Graph
 
 
-def _transformed(f: Differentiable, verb: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _transformed(
+    f: Differentiable, verb: str
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a transformed function the name and documentation of its origin."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,9 +100,7 @@ class Probe(NamedTuple):
     cotangent: Any
 
 
-def _probed(
-    f: Differentiable, argnums: Argnums, method: Method, engine: str
-) -> Callable[..., Any]:
+def _probed(f: Differentiable, argnums: Argnums, method: Method, engine: str) -> Callable[..., Any]:
     if method.name != "reverse":
         raise UnsupportedError(
             f"probes need the backward sweep, which method {method.name!r} does not make",
@@ -223,5 +223,3 @@ def differentiate_flat(
     """The flat answer of a method at one call, for the comparison."""
     call = Call(function_of(f), args, kwargs, argnums)
     return call, get_method(method).jacobian(call.bound, call.leaves, call.wrt, engine)
-
-

@@ -1,19 +1,24 @@
 """A budget of operations and seconds, so that symbolic work gives up and never hangs.
 
 Operations are estimated before the work starts.  Time is harder: a single call into SymPy may
-take minutes, and SymPy has no hook to stop it.  So the clock is watched by a second thread,
-which at the deadline raises an exception inside the working thread (CPython's
-``PyThreadState_SetAsyncExc``; it is delivered at the next bytecode, and SymPy is bytecode).
-The exception derives from BaseException, so that no ``except Exception`` on the way holds it.
+take minutes, and SymPy has no hook to stop it.  So a second thread watches the clock, and at
+the deadline it raises an exception inside the working thread (CPython's
+``PyThreadState_SetAsyncExc``; it is delivered between bytecodes, and SymPy is bytecode).
+
+Note [Deadlines].  The exception derives from BaseException, so that no ``except Exception`` on
+the way holds it; Python still swallows exceptions inside finalizers, so it is raised again and
+again until the worker has stopped, and what a finalizer swallowed is not reported.  The worker
+may be interrupted anywhere, also while it stops the clock, so stopping can be repeated and
+holds no lock that an interruption could leave locked.
 """
 
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
-import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from diffkit.errors import BudgetError, InputError
 
@@ -24,6 +29,9 @@ OPERATIONS = 50_000
 
 SECONDS = 10.0
 """Seconds that one symbolic derivative may take."""
+
+INTERRUPT_AGAIN = 0.05
+"""Seconds between interruptions; one of them may fall into a finalizer."""
 
 Result = TypeVar("Result")
 
@@ -70,29 +78,17 @@ class Budget:
         BudgetError
             When time runs out, or the formulas are too deep or too large for memory.
         """
-        finished, lock = threading.Event(), threading.Lock()
-        worker = threading.get_ident()
-
-        def watch() -> None:
-            if finished.wait(self.seconds):
-                return
-            with lock:
-                if not finished.is_set():
-                    _raise_in(worker, _DeadlinePassed)
-
-        watcher = threading.Thread(target=watch, name="diffkit-deadline", daemon=True)
-        started = time.monotonic()
+        alarm = _Alarm(self.seconds)
         try:
             try:
-                watcher.start()
+                alarm.watcher.start()
                 return work()
             finally:
-                with lock:  # after this, the watcher can raise no more
-                    finished.set()
+                alarm.stop()
         except _DeadlinePassed:
-            spent = time.monotonic() - started
+            alarm.stop()  # the first attempt may have been interrupted
             raise BudgetError(
-                f"symbolic gave up after {spent:.1f} s (budget {self.seconds:g} s)",
+                f"symbolic gave up after {self.seconds:g} s (the budget of seconds)",
                 hint='raise budget_seconds, or use method="reverse".',
             ) from None
         except (RecursionError, MemoryError):
@@ -102,8 +98,50 @@ class Budget:
             ) from None
 
 
-def _raise_in(thread: int, exception: type[BaseException]) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))
+class _Alarm:
+    """Raises in the thread that made it once its seconds are over; see Note [Deadlines]."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = min(seconds, threading.TIMEOUT_MAX)
+        self.worker = threading.get_ident()
+        self.watcher = threading.Thread(target=self.watch, name="diffkit-deadline", daemon=True)
+        self.bell = threading.Lock()
+        self.bell.acquire()  # released to wake the watcher
+        self.fired = self.stopped = False
+        self.report = sys.unraisablehook
+
+    def watch(self) -> None:
+        """Wait for the bell; when it does not ring in time, interrupt the worker until it does."""
+        if self.bell.acquire(timeout=self.seconds):
+            return
+        self.fired = True
+        self.report, sys.unraisablehook = sys.unraisablehook, self.unraisable
+        while not self.stopped:
+            _raise_in(self.worker, _DeadlinePassed)
+            if self.bell.acquire(timeout=INTERRUPT_AGAIN):
+                break
+        if sys.unraisablehook == self.unraisable:
+            sys.unraisablehook = self.report
+
+    def unraisable(self, swallowed: Any) -> None:
+        """Report what a finalizer swallowed, unless it is our own interruption."""
+        if swallowed.exc_type is not _DeadlinePassed:
+            self.report(swallowed)
+
+    def stop(self) -> None:
+        """End the watch; afterwards no exception is on its way.  May be repeated."""
+        self.stopped = True
+        if self.bell.locked():
+            self.bell.release()
+        if self.fired:
+            self.watcher.join()
+            _raise_in(self.worker, None)
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    """Raise in another thread, or (None) take back what was not yet delivered."""
+    raised = None if exception is None else ctypes.py_object(exception)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
 
 
 def _shown(count: int) -> str:

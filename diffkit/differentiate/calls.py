@@ -30,9 +30,7 @@ Argnums = int | Sequence[int] | None
 Result = TypeVar("Result")
 
 
-def dispatch(
-    args: Any, traced: Callable[[], Result], concrete: Callable[[], Result]
-) -> Result:
+def dispatch(args: Any, traced: Callable[[], Result], concrete: Callable[[], Result]) -> Result:
     """Choose between growing a capture under way and answering with numbers.
 
     A function without traced arguments may still reach a traced value through its closure, as in
@@ -82,8 +80,7 @@ class Call:
             here = list(range(starts[argument], starts[argument + 1]))
             if not here:
                 raise DtypeError(
-                    f"argument {argument} has nothing to differentiate by "
-                    f"({args[argument]!r:.40})",
+                    f"argument {argument} has nothing to differentiate by ({args[argument]!r:.40})",
                     hint="choose another argument with argnums=…",
                 )
             self.wrt += here
@@ -106,7 +103,6 @@ class Call:
         for structure, statics in self.trees:
             trees.append(unflatten(structure, [None if s else next(rest) for s in statics]))
         return trees[0] if self.single else tuple(trees)
-
 
     def rebuilt_rows(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Blocks indexed twice by the differentiated leaves, nested like the arguments twice."""
@@ -256,5 +252,3 @@ def _basis(shape: tuple[int, ...], dtype: Any) -> list[Any]:
     """The unit arrays of a shape, one per element."""
     size = int(np.prod(shape))
     return [row.reshape(shape)[()] for row in np.eye(size, dtype=dtype)]
-
-

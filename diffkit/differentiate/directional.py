@@ -25,6 +25,7 @@ from diffkit.differentiate.sweeps import pull_back, push_forward
 from diffkit.engines.calling import runner_of, warn_of_nan
 from diffkit.errors import InputError, ShapeError
 from diffkit.graph.ir import Graph
+from diffkit.primitives.arithmetic import add
 
 __all__ = ["jvp", "linearize", "vjp"]
 
@@ -261,7 +262,7 @@ def _traced_vjp(f: Differentiable, primals: Sequence[Any], argnums: tuple[int, .
         seeds: dict[int, int] = {}
         for node, bar in zip(call.outputs, bars, strict=True):
             lifted = lift(arena, bar)
-            seeds[node] = (call.tracer(seeds[node]) + lifted).node if node in seeds else lifted.node
+            seeds[node] = add(call.tracer(seeds[node]), lifted).node if node in seeds else lifted.node
         found = pull_back(arena, seeds, [call.leaves[j].node for j in call.wrt])
         cotangents = []
         for j, node in zip(call.wrt, found, strict=True):

@@ -204,6 +204,10 @@ class Finite(Method):
             first = self._step_at(x, eps) if self.step != "auto" else _first_step(x, self.scale)
             return _extrapolate(self.stencil, at, run, first / speed)
         slope = _difference(self.stencil, at, run, self._step_at(x, eps) / speed)
+        if self.step == "auto" and 0 < abs(x) < self.scale and _left_the_domain(run.base, slope):
+            # the step is longer than x itself: measure again on the scale of x
+            near = automatic_step(x, self.stencil.accuracy, eps, abs(x))
+            slope = _difference(self.stencil, at, run, near / speed)
         return slope, [np.zeros(np.shape(y)) for y in slope]
 
     def _step_at(self, x: float, eps: float) -> float:
@@ -213,6 +217,11 @@ class Finite(Method):
         h = float(self.step) * (max(abs(x), self.scale) if self.relative else 1.0)
         exact = (x + h) - x
         return exact if exact != 0.0 else h
+
+
+def _left_the_domain(base: Sequence[Any], slope: Sequence[Any]) -> bool:
+    """Whether a difference is NaN although the value is not."""
+    return any(np.isfinite(y).all() and np.isnan(s).any() for y, s in zip(base, slope, strict=True))
 
 
 class _Runs:

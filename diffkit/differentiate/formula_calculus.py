@@ -23,6 +23,7 @@ from diffkit.lazy import sp
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives.piecewise import where
 from diffkit.primitives.roots import hypot
+from diffkit.primitives.rounding import floor_divide
 from diffkit.primitives.transcendental import log
 
 __all__ = ["FORMS", "differentiated", "formulas", "in_form"]
@@ -37,9 +38,10 @@ def formulas(graph: Graph) -> tuple[list[Any], list[Any]]:
     return symbols, [mapped(_real_forms, y) for y in outputs_over(_selecting(graph), symbols)]
 
 
-# Operations whose declared derivative SymPy's own form would miss, as selections.
+# Operations whose declared derivative SymPy's own form would miss, written with others.
 SELECTING: dict[str, Callable[..., Any]] = {
     "relu": lambda x: where(ops.greater(x, 0.0), x, 0.0),
+    "remainder": lambda a, b: a - b * floor_divide(a, b),
     "hypot": lambda a, b: where(ops.not_equal(hypot(a, b), 0.0), hypot(a, b), 0.0),
     "xlogy": lambda a, b: where(
         ops.greater(b, 0.0), a * log(b), where(ops.equal(a, 0.0), 0.0, a * log(b))

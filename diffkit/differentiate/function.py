@@ -79,6 +79,7 @@ class Bound:
 
     def __init__(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function = function
+        self.captured: list[tuple[Any, Graph]] = []
         graph = function.graph
         if graph is not None:
             self.leaves = leaves_of(graph, args, kwargs)
@@ -100,13 +101,21 @@ class Bound:
             check_guards(self.function.graph, leaves)
             return self.function.graph
         key = self.key(leaves)
-        graph = self.function.find(key, leaves)
+        graph = self._of_this_call(key, leaves) or self.function.find(key, leaves)
         if graph is None:
             snapshot = watch(self.function.f)
             args, kwargs = self.call_arguments(leaves)
             graph = capture(self.function.f, args, kwargs)
             self.function.keep(key, graph, snapshot)
+            self.captured.append((key, graph))
         return graph
+
+    def _of_this_call(self, key: Any, leaves: Sequence[Any]) -> Graph | None:
+        """A graph captured during this call: nothing it depends on can have changed since."""
+        for kept, graph in self.captured:
+            if kept == key and guards_hold(graph, leaves):
+                return graph
+        return None
 
     def call_arguments(self, leaves: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of the function, rebuilt from leaves and settings."""

@@ -113,17 +113,31 @@ def _direct(f: Differentiable, order: int, method: Method, engine: str) -> Calla
             )
         if method.name == "symbolic":
             return _symbolic_slope(call, order, engine)
-        from diffkit.differentiate.finite import nth_derivative
-
-        place = call.wrt[0]
-
-        def along(value: float) -> Any:
-            moved = [*call.leaves[:place], np.float64(value), *call.leaves[place + 1 :]]
-            return call.bound.values(moved, engine)[0]
-
-        return nth_derivative(along, float(call.leaves[place]), order, method)
+        return _stencil_slope(call, order, method, engine)
 
     return slope
+
+
+def _stencil_slope(call: Call, order: int, method: Any, engine: str) -> Any:
+    """h⁻ⁿ Σ wᵢ f(x + kᵢh) with Fornberg's weights for the n-th derivative.
+
+    Truncation grows like hᵖ and rounding like ε/hⁿ, so their sum is least near
+    h = ε^(1/(n+p)) (Press et al., *Numerical Recipes*, §5.7, for n = 1).
+    """
+    from diffkit.differentiate.finite import automatic_step
+    from diffkit.differentiate.stencils import stencil
+
+    place, accuracy = call.wrt[0], method.stencil.accuracy
+    x, row = call.leaves[place], stencil(accuracy, order)
+    step = method.step
+    if step == "auto":
+        eps = float(np.finfo(np.asarray(x).dtype).eps)
+        step = automatic_step(float(x), order + accuracy - 1, eps, method.scale)
+    total = 0.0
+    for offset, weight in row.active:
+        moved = [*call.leaves[:place], x + type(x)(offset * step), *call.leaves[place + 1 :]]
+        total = total + weight * call.bound.values(moved, engine)[0]
+    return total / step**order
 
 
 def _symbolic_slope(call: Call, order: int, engine: str) -> Any:

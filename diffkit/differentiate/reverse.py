@@ -43,9 +43,7 @@ def probe_nodes(graph: Graph) -> dict[str, int]:
     return found
 
 
-def gradient_graph(
-    graph: Graph, wrt: Sequence[int] | None = None, probes: bool = False
-) -> Graph:
+def gradient_graph(graph: Graph, wrt: Sequence[int] | None = None, probes: bool = False) -> Graph:
     """The graph of the value and the gradient of a scalar function.
 
     ``wrt`` are positions of inputs (all float inputs by default).  The outputs are the value,

@@ -148,7 +148,9 @@ class _Sweep:
         shape = self.arena.avals[operand].shape
         if len(index) != len(shape) or not all(type(i) is int for i in index):
             return False
-        place = int(np.ravel_multi_index(tuple(i % n for i, n in zip(index, shape, strict=True)), shape))
+        place = int(
+            np.ravel_multi_index(tuple(i % n for i, n in zip(index, shape, strict=True)), shape)
+        )
         self.reads.setdefault(operand, []).append((place, y_bar))
         return True
 
@@ -176,5 +178,3 @@ class _Sweep:
         if arena.avals[joined].shape == aval.shape:
             return joined
         return arena.emit(reshape.operation({"shape": aval.shape}), (joined,), source)
-
-

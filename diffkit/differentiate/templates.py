@@ -39,6 +39,7 @@ LIFTED: dict[str, tuple[int, ...]] = {
     "reshape": (0,), "transpose": (0,), "spread": (0,), "getitem": (0,),
 }  # fmt: skip
 _ELEMENTWISE_LIFTS = ("mul", "div", "neg")
+_MOVES = ("reshape", "transpose", "spread")
 _PLAIN, _CHECKED, _MASK = 0, 1, 2
 
 
@@ -112,7 +113,7 @@ def _emit_lifted(
     name = operation.name
     if name == "mul":
         for one, other in (operands, operands[::-1]):
-            if one in arena.units and arena.avals[one].dtype == arena.avals[other].dtype:
+            if one in arena.units and _absorbs(arena.avals[other], arena.avals[one]):
                 return other
     for place in LIFTED.get(name, ()):
         inner = operands[place]
@@ -129,7 +130,15 @@ def _emit_lifted(
         if arena.avals[product].shape != _joint_shape(arena, condition, product):
             continue
         return arena.emit(mask.bare, (condition, product), source)
-    return arena.emit(operation, operands, source)
+    node = arena.emit(operation, operands, source)
+    if name in _MOVES and operands[0] in arena.units:
+        arena.units.add(node)  # ones that are moved or spread are still ones
+    return node
+
+
+def _absorbs(other: Aval, one: Aval) -> bool:
+    """Whether a product with ones of this shape and dtype is the other factor itself."""
+    return other.dtype == one.dtype and np.broadcast_shapes(other.shape, one.shape) == other.shape
 
 
 def _joint_shape(arena: Arena, *nodes: int) -> tuple[int, ...]:
@@ -285,7 +294,9 @@ def jvp_template(
         arena = Arena()
         x = [_fresh(arena, a) for a in avals]
         y = _fresh(arena, out)
-        x_dot = [_fresh(arena, a) if moves else None for a, moves in zip(avals, active, strict=True)]
+        x_dot = [
+            _fresh(arena, a) if moves else None for a, moves in zip(avals, active, strict=True)
+        ]
         y_dot = _pushforward(operation, y, x, x_dot)
         if y_dot is not None:
             y_dot = broadcast(y_dot, out.shape)

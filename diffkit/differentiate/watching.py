@@ -145,13 +145,14 @@ class _Walk:
         self.parts.append((lambda: f.__code__, lambda now: now is code))
 
     def opaque(self, f: Any) -> None:
+        wrapped: Any = f
         if dataclasses.is_dataclass(f) and f.__dataclass_params__.frozen:  # type: ignore[attr-defined]
             for field in dataclasses.fields(f):
                 self.add(lambda n=field.name: getattr(f, n), getattr(f, field.name))
         elif isinstance(f, (Graph, Primitive, Method)):
             return
         elif hasattr(type(f), "watched"):  # a cached function: follow what it wraps
-            self.function(f.watched)
+            self.function(wrapped.watched)
         else:
             raise _Unwatchable
 

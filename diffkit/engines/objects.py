@@ -89,8 +89,9 @@ def object_implementation(columns: Columns, node: int, domain: str) -> Callable[
 def _scalar_function(
     columns: Columns, node: int, operation: Operation, domain: str
 ) -> Callable[..., Any]:
+    primitive: Any = operation.primitive
     if domain == "sympy":
-        form = operation.primitive.sympy
+        form = primitive.sympy
         return partial(form, **operation.kwargs) if operation.kwargs else form
     try:
         return mpmath_function(operation, len(columns.operands[node]))
@@ -109,12 +110,13 @@ def mpmath_function(operation: Operation, arity: int) -> Callable[..., Any]:
     """The mpmath form of an elementwise operation: its own, or its SymPy form lambdified."""
     key = (operation, arity)
     if key not in _MPMATH:
-        own = getattr(operation.primitive, "mpmath", None)
+        primitive: Any = operation.primitive
+        own = getattr(primitive, "mpmath", None)
         if own is not None:
             function = partial(own, **operation.kwargs) if operation.kwargs else own
         else:
             symbols = sp.symbols(f"x0:{arity}", real=True)
-            form = operation.primitive.sympy(*symbols, **operation.kwargs)
+            form = primitive.sympy(*symbols, **operation.kwargs)
             function = sp.lambdify(symbols, form, modules="mpmath")
         _MPMATH[key] = partial(_ieee, function)
     return _MPMATH[key]

@@ -16,6 +16,7 @@ How one elementwise operation is written stands in ``engines/emitting.py``.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -208,6 +209,9 @@ def _imports(text: str) -> list[str]:
         lines.append("from scipy import special")
     if "REGISTRY[" in text:
         lines += ["", "import diffkit", "from diffkit.graph.primitive import REGISTRY"]
+    images = [name for name in IMAGE_OPERATIONS if re.search(rf"\b{name}\(", text)]
+    if images:
+        lines += ["", f"from diffkit.primitives.convolution import {', '.join(images)}"]
     return lines
 
 
@@ -346,7 +350,21 @@ def _scatter_add(target: str, operation: Operation, texts: Sequence[str], out: A
     return [zeros, f"{target}[{inside}] = {texts[0]}"]
 
 
+IMAGE_OPERATIONS = ("conv2d", "conv2d_filter", "conv2d_image", "fold", "windows")
+
+
+def _image(name: str) -> Callable[..., str]:
+    """NumPy has no convolution of images: the text calls diffkit's own."""
+
+    def call(texts: Sequence[str], avals: Sequence[Aval], **params: Any) -> str:
+        options = [f"{key}={value!r}" for key, value in params.items()]
+        return f"{name}({', '.join([*texts, *options])})"
+
+    return call
+
+
 _WRITERS: dict[str, Callable[..., str]] = {
+    **{name: _image(name) for name in IMAGE_OPERATIONS},
     "argmax": _along("np.argmax"),
     "argmin": _along("np.argmin"),
     "concatenate": _concatenate,

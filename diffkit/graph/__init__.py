@@ -1,1 +1,1 @@
-"""What a computation is: variables, literals, equations and graphs, and the primitives' base classes."""
+"""What a computation is: variables, equations and graphs, and the base classes of primitives."""

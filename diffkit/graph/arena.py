@@ -155,6 +155,8 @@ class Arena(Columns):
         self.table[key] = node
         if operation.name == "mask":
             self.has_masks = True
+        elif operation.name == "alias":
+            self.has_alias = True
         return node
 
     def emit_fresh(self, operation: Operation, operands: tuple[int, ...], aval: Aval) -> int:

@@ -8,7 +8,7 @@ algorithms in an extended Lisp).
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -51,7 +51,7 @@ class Aval:
         return aval, (self.shape, self.dtype.str)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _intern(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Aval:
     return Aval(shape, dtype)
 

@@ -9,6 +9,7 @@ reader's light or dark setting (``prefers-color-scheme``).  The layout is in
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -105,6 +106,8 @@ def formula_text(graph: Graph, node: int) -> str:
         return f"−{atoms[0]}"
     if operation.name == "integer_power":
         return f"{atoms[0]}{str(operation.kwargs['n']).translate(_SUPERSCRIPTS)}"
+    if operation.name == "transpose" and operation.kwargs["axes"] == (1, 0):
+        return f"{atoms[0]}ᵀ"
     return _short(f"{operation_text(operation)}({', '.join(atoms)})")
 
 
@@ -121,9 +124,7 @@ def _box(graph: Graph, node: int) -> Box:
     return Box(name, formula, repr(aval) if aval.shape else "", tooltip, role, node)
 
 
-def boxes_of(
-    graph: Graph, limit: int = MOST_NODES
-) -> tuple[list[Box], list[tuple[int, int]]]:
+def boxes_of(graph: Graph, limit: int = MOST_NODES) -> tuple[list[Box], list[tuple[int, int]]]:
     """The boxes of a picture, in topological order, and its edges as pairs of box numbers.
 
     Beyond ``limit`` the equations in the middle become one box that says how many they are.
@@ -196,7 +197,7 @@ def _edge_svg(layout: Layout, boxes: list[Box], edge: tuple[int, int]) -> str:
     points[0] = (points[0][0], points[0][1] + start.size[1] / 2)
     points[-1] = (lane, points[-1][1] - end.size[1] / 2 - 6)
     path = f"M{points[0][0]:.1f},{points[0][1]:.1f}"
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         middle = (y0 + y1) / 2
         path += f" C{x0:.1f},{middle:.1f} {x1:.1f},{middle:.1f} {x1:.1f},{y1:.1f}"
     x, y = points[-1]
@@ -225,9 +226,8 @@ def _box_svg(box: Box, x: float, y: float) -> str:
         text = f'<tspan class="{"name" if box.name else "kind"}">{escape(box.title)}</tspan>'
     lines = [f'<text x="{x:.1f}" y="{baseline:.1f}">{text}</text>']
     if box.kind:
-        lines.append(
-            f'<text class="kind" x="{x:.1f}" y="{baseline + LINE - 2:.1f}">{escape(box.kind)}</text>'
-        )
+        below = baseline + LINE - 2
+        lines.append(f'<text class="kind" x="{x:.1f}" y="{below:.1f}">{escape(box.kind)}</text>')
     radius = height / 2 if box.role == "input" else 6
     return (
         f'<g class="{box.role}"><title>{escape(box.tooltip)}</title>'

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -29,14 +29,24 @@ from diffkit.graph.sources import Source, line_of
 if TYPE_CHECKING:
     from diffkit.graph.primitive import Primitive
 
-__all__ = ["INPUT", "LITERAL", "Columns", "Equation", "Graph", "Guard", "Literal", "Operation", "Var"]
+__all__ = [
+    "INPUT",
+    "LITERAL",
+    "Columns",
+    "Equation",
+    "Graph",
+    "Guard",
+    "Literal",
+    "Operation",
+    "Var",
+]
 
 
 class Operation:
     """A primitive with its parameters, interned: equal operations are one object."""
 
     __slots__ = ("kwargs", "memo", "name", "params", "primitive", "templates")
-    _interned: dict[tuple[Any, ...], Operation] = {}
+    _interned: ClassVar[dict[tuple[Any, ...], Operation]] = {}
 
     def __init__(self, primitive: Any, name: str, params: tuple[tuple[str, Any], ...]) -> None:
         self.primitive: Primitive = primitive
@@ -149,7 +159,7 @@ class Graph:
     >>> graph = dk.trace(lambda x: np.sin(x) * x, 2.0)
     >>> graph.operations()
     {'mul': 1, 'sin': 1, 'total': 2}
-    >>> float(graph(2.0)) == np.sin(2.0) * 2.0
+    >>> bool(graph(2.0) == np.sin(2.0) * 2.0)
     True
     """
 
@@ -306,7 +316,8 @@ class Graph:
 
     def __repr__(self) -> str:
         title = f" of {self.title}" if self.title else ""
-        return f"<Graph{title}: {len(self.input_nodes)} inputs, {sum(1 for _ in self.equation_nodes())} equations>"
+        equations = sum(1 for _ in self.equation_nodes())
+        return f"<Graph{title}: {len(self.input_nodes)} inputs, {equations} equations>"
 
     def _repr_html_(self) -> str:
         return forwarded(self, "to_html")()

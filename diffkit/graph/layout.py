@@ -9,6 +9,7 @@ their neighbours.  Pictures (``graph/drawing.py``, ``plots/graphs.py``) share th
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,17 +72,22 @@ def layered(
 
 
 def _longest_paths(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    layers = [0] * count
+    """The layer of each node; a node with at most one operand stands just above its first use.
+
+    Moving such a node down makes no edge longer in all, and keeps together what is used
+    together: an input with its user, the backward sweep below the forward one.
+    """
+    layers, arriving = [0] * count, [0] * count
     consumers: list[list[int]] = [[] for _ in range(count)]
-    fed = [False] * count
     for start, end in sorted(edges, key=lambda edge: edge[1]):
         layers[end] = max(layers[end], layers[start] + 1)
         consumers[start].append(end)
-        fed[end] = True
-    for node in range(count):  # an input stands just above its first use
-        if not fed[node] and consumers[node]:
+        arriving[end] += 1
+    for node in reversed(range(count)):
+        if arriving[node] <= 1 and consumers[node]:
             layers[node] = min(layers[end] for end in consumers[node]) - 1
-    return layers
+    top = min(layers, default=0)
+    return [layer - top for layer in layers]
 
 
 def _with_points(
@@ -99,7 +105,7 @@ def _with_points(
             widths.append(POINT_WIDTH)
         chain.append(end)
         chains[start, end] = chain
-        segments += zip(chain, chain[1:], strict=False)
+        segments += itertools.pairwise(chain)
     return chains, segments, levels
 
 
@@ -146,9 +152,7 @@ def _fewer_crossings(
     return best
 
 
-def _barycentre(
-    near: Sequence[Sequence[int]], place: Sequence[float]
-) -> Callable[[int], float]:
+def _barycentre(near: Sequence[Sequence[int]], place: Sequence[float]) -> Callable[[int], float]:
     def key(node: int) -> float:
         around = near[node]
         return sum(place[n] for n in around) / len(around) if around else place[node]
@@ -242,7 +246,7 @@ def _spaced(
     adjacent violators solves (isotonic regression; Ayer et al. 1955).
     """
     offsets = [0.0]
-    for left, right in zip(row, row[1:], strict=False):
+    for left, right in itertools.pairwise(row):
         offsets.append(offsets[-1] + (widths[left] + widths[right]) / 2 + gap)
     pools: list[tuple[float, float, int]] = []  # mean, weight, count
     for (place, weight), offset in zip(wishes, offsets, strict=True):

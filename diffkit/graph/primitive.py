@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ __all__ = [
 ]
 
 REGISTRY: dict[str, Primitive] = {}
+
+P = TypeVar("P", bound="Primitive")
 
 _MISSING: Any = object()
 
@@ -258,7 +260,7 @@ class Other(Primitive):
         return self.flops(out, avals, **params)
 
 
-def primitive(cls: type[Primitive]) -> Any:
+def primitive(cls: type[P]) -> P:
     """Register a primitive class and replace it with its one instance.
 
     Raises

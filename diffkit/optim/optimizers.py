@@ -19,7 +19,7 @@ import optree
 from diffkit.errors import InputError
 from diffkit.optim.schedules import Schedule, as_schedule
 
-__all__ = ["ALL_OPTIMIZERS", "Adam", "Optimizer", "SGD", "adam", "gradient_descent", "sgd"]
+__all__ = ["ALL_OPTIMIZERS", "SGD", "Adam", "Optimizer", "adam", "gradient_descent", "sgd"]
 
 
 def tree_map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:

@@ -65,7 +65,9 @@ class Schedule:
         check_rate(self.rate)
 
     def __call__(self, step: Any) -> Any:
-        """The rate at a step, or at an array of steps."""
+        """The rate at a step, or at an array of steps; a traced step gives a traced rate."""
+        if hasattr(step, "bind_primitive"):
+            return self.formula(step * 1.0)
         steps = np.asarray(step)
         found = self.formula(steps.astype(float))
         return float(found) if steps.ndim == 0 else np.asarray(found) + np.zeros(steps.shape)
@@ -84,7 +86,7 @@ class Constant(Schedule):
     """η(t) = η₀."""
 
     def formula(self, t: Any) -> Any:
-        return np.full(np.shape(t), self.rate)[()]
+        return self.rate + 0.0 * t
 
 
 @dataclass(frozen=True)
@@ -160,15 +162,18 @@ class Cosine(_OfLength):
 
 @dataclass(frozen=True)
 class OneCycle(_OfLength):
-    """Cosine rise from η/25 to the peak η over the first 30 %, then cosine fall to η/(25·10⁴)."""
+    """Cosine rise from η/25 to the peak η over the first 30 %, then cosine fall to η/(25·10⁴).
+
+    As in PyTorch the peak is at t = 0.3 T − 1, between two updates where that is no whole
+    number, and the last of the T updates, t = T − 1, has the final rate.
+    """
 
     def formula(self, t: Any) -> Any:
         start, end = self.rate / ONE_CYCLE_START, self.rate / ONE_CYCLE_START / ONE_CYCLE_END
-        last = max(self.length - 1, 1)
-        top = max(ONE_CYCLE_RISE * self.length - 1, np.finfo(float).tiny)
+        last, top = self.length - 1.0, ONE_CYCLE_RISE * self.length - 1.0
         t = np.minimum(t, last)
-        rising = _cosine_between(start, self.rate, np.clip(t / top, 0, 1))
-        falling = _cosine_between(self.rate, end, np.clip((t - top) / max(last - top, 1e-300), 0, 1))
+        rising = _cosine_between(start, self.rate, t / top)
+        falling = _cosine_between(self.rate, end, (t - top) / (last - top))
         return np.where(t <= top, rising, falling)[()]
 
 

@@ -42,9 +42,7 @@ def running_median(values: Sequence[float] | np.ndarray, window: int = WINDOW) -
     [5.0, 2.0, 3.0, 3.0, 3.5]
     """
     array, half = np.asarray(values, dtype=float), window // 2
-    return np.array(
-        [np.median(array[max(0, i - half) : i + half + 1]) for i in range(array.size)]
-    )
+    return np.array([np.median(array[max(0, i - half) : i + half + 1]) for i in range(array.size)])
 
 
 def best_step(steps: np.ndarray, errors: np.ndarray, window: int = WINDOW) -> tuple[float, float]:

@@ -9,8 +9,9 @@ section 3.2).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from diffkit.plots.traces import BAR, TraceRow, number_text, pretty, trace_rows,
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["edge_width", "plot_graph"]
 
@@ -157,7 +159,7 @@ class _Painter:
 
     def _scale(self) -> float:
         """How much smaller than natural the graph is drawn, so that texts still fit."""
-        figure = self.axes.figure
+        figure = cast("Figure", self.axes.get_figure(root=True))
         inches = figure.get_size_inches() * POINTS_PER_INCH * 0.94  # margins and the title's room
         low, high = sorted(self.axes.get_xlim()), sorted(self.axes.get_ylim())
         return float(min(inches[0] / (low[1] - low[0]), inches[1] * 0.9 / (high[1] - high[0]), 1.0))
@@ -235,7 +237,7 @@ def _curve(
     from matplotlib.path import Path
 
     vertices, codes = [points[0]], [int(Path.MOVETO)]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         if across:
             middle = (x0 + x1) / 2
             vertices += [(middle, y0), (middle, y1), (x1, y1)]

@@ -8,6 +8,7 @@ look up.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def label_lines(
 def _apart(wanted: Sequence[float], rooms: Sequence[float]) -> list[float]:
     """The heights nearest to the wanted ones that leave each label its room (pooling)."""
     offsets = [0.0]
-    for lower, upper in zip(rooms, rooms[1:], strict=False):
+    for lower, upper in itertools.pairwise(rooms):
         offsets.append(offsets[-1] + (lower + upper) / 2)
     pools: list[tuple[float, int]] = []
     for place, offset in zip(wanted, offsets, strict=True):

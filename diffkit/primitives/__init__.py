@@ -11,6 +11,7 @@ capture, the engines, the rule checker and the table of operations in the docume
 * ``shaping`` and ``indexing``: data movement, all of it linear;
 * ``reductions``: sums, products, extrema and log-sum-exp over axes;
 * ``contraction``: matrix products and Einstein sums;
+* ``convolution``: filters over images, and the windows that pooling reduces;
 * ``probing``: named identities, through which the learning signal is watched.
 
 A new operation is a class with the decorator ``@primitive``; ``graph/primitive.py`` says what
@@ -20,6 +21,7 @@ it must declare.
 from diffkit.primitives import (
     arithmetic,
     contraction,
+    convolution,
     hyperbolic,
     indexing,
     piecewise,
@@ -35,6 +37,7 @@ from diffkit.primitives import (
 __all__ = [
     "arithmetic",
     "contraction",
+    "convolution",
     "hyperbolic",
     "indexing",
     "piecewise",

@@ -17,14 +17,14 @@ operations of their own: pooling is a reduction over windows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from diffkit.errors import ShapeError
-from diffkit.graph.avals import Aval
+from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Linear, primitive
 from diffkit.primitives.shaping import common_dtypes
 
@@ -51,7 +51,7 @@ def out_size(name: str, size: int, window: int, stride: int, pad: Pair) -> int:
     return room // stride + 1
 
 
-def _image(name: str, x: Aval) -> None:
+def check_image(name: str, x: Aval) -> None:
     if x.ndim != 4:
         raise ShapeError(
             f"{name}: the image is {x}, not (batch, height, width, channels)",
@@ -62,6 +62,19 @@ def _image(name: str, x: Aval) -> None:
 def _grid(name: str, x: Aval, window: Pair, stride: Pair, padding: Padding) -> Pair:
     rows = out_size(name, x.shape[1], window[0], stride[0], padding[0])
     return rows, out_size(name, x.shape[2], window[1], stride[1], padding[1])
+
+
+def _check_windows(
+    name: str, c: Aval, image: Aval, cell: Sequence[int], stride: Pair, padding: Padding
+) -> None:
+    """Refuse windows (or cotangents on their grid) that do not belong to this image."""
+    grid = _grid(name, image, (cell[0], cell[1]), stride, padding)
+    if c.shape[:3] != (image.shape[0], *grid) or cell[2] != image.shape[3]:
+        raise ShapeError(
+            f"{name}: {c} does not lie on the {grid[0]} × {grid[1]} windows of {tuple(cell)} "
+            f"in the image {image}",
+            hint="the stride, padding and shapes must be those of the convolution.",
+        )
 
 
 def _padded(x: np.ndarray, padding: Padding) -> np.ndarray:
@@ -82,18 +95,28 @@ def _lay_out(x: np.ndarray, window: Pair, stride: Pair, padding: Padding) -> np.
     return view[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
 
 
-def _fold(
-    cells: np.ndarray, shape: Sequence[int], stride: Pair, padding: Padding
+def _add_windows(
+    cell: Callable[[int, int], np.ndarray],
+    window: Sequence[int],
+    grid: Sequence[int],
+    shape: Sequence[int],
+    dtype: Any,
+    stride: Pair,
+    padding: Padding,
 ) -> np.ndarray:
-    """Add windows back into an image, the transpose of laying them out."""
+    """An image into which every place (a, b) of all windows is added: windows transposed.
+
+    ``cell(a, b)`` has shape (batch, rows, columns, channels).  Pixels that no window covers, for
+    instance the last ones under a stride, stay 0.
+    """
     batch, height, width, channels = shape
     (top, bottom), (left, right) = padding
-    rows, columns, high, wide = cells.shape[1:5]
-    y = np.zeros((batch, height + top + bottom, width + left + right, channels), cells.dtype)
-    for a in range(high):
-        for b in range(wide):
+    rows, columns = grid
+    y = np.zeros((batch, height + top + bottom, width + left + right, channels), dtype)
+    for a in range(window[0]):
+        for b in range(window[1]):
             last_row, last_column = a + stride[0] * rows, b + stride[1] * columns
-            y[:, a : last_row : stride[0], b : last_column : stride[1]] += cells[:, :, :, a, b]
+            y[:, a : last_row : stride[0], b : last_column : stride[1]] += cell(a, b)
     return y[:, top : top + height, left : left + width]
 
 
@@ -107,7 +130,7 @@ class windows(Linear):
         return np.ascontiguousarray(_lay_out(x, window, stride, padding))
 
     def shape(self, x: Aval, window: Pair, stride: Pair, padding: Padding) -> Any:
-        _image("windows", x)
+        check_image("windows", x)
         rows, columns = _grid("windows", x, window, stride, padding)
         return (x.shape[0], rows, columns, *window, x.shape[3])
 
@@ -122,9 +145,22 @@ class fold(Linear):
     linear_in, joint = (0,), True
 
     def value(self, c: Any, shape: tuple[int, ...], stride: Pair, padding: Padding) -> Any:
-        return _fold(np.asarray(c), shape, stride, padding)
+        c = np.asarray(c)
+        return _add_windows(
+            lambda a, b: c[:, :, :, a, b],
+            c.shape[3:5], c.shape[1:3], shape, c.dtype, stride, padding,
+        )  # fmt: skip
 
     def shape(self, c: Aval, shape: tuple[int, ...], stride: Pair, padding: Padding) -> Any:
+        if c.ndim != 6:
+            raise ShapeError(
+                f"fold: {c} are no windows (batch, rows, columns, height, width, channels)",
+                hint="fold takes what windows gives.",
+            )
+        image = aval(shape, c.dtype)
+        check_image("fold", image)
+        window = (c.shape[3], c.shape[4])
+        _check_windows("fold", c, image, (*window, c.shape[5]), stride, padding)
         return shape
 
     def transpose(
@@ -135,11 +171,6 @@ class fold(Linear):
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         return avals[0].size
-
-
-def _products(out: Aval, avals: Sequence[Aval], filter_shape: Sequence[int], image: Aval) -> int:
-    """Two operations per product: each output pixel meets every weight of its filter once."""
-    return 2 * image.shape[0] * image.shape[1] * image.shape[2] * prod(filter_shape)
 
 
 @primitive
@@ -158,7 +189,7 @@ class conv2d(Linear):
         return (rows @ k.reshape(rows.shape[1], -1)).reshape(*cells.shape[:3], k.shape[3])
 
     def shape(self, x: Aval, k: Aval, stride: Pair, padding: Padding) -> Any:
-        _image("conv2d", x)
+        check_image("conv2d", x)
         if k.ndim != 4 or k.shape[2] != x.shape[3]:
             raise ShapeError(
                 f"conv2d: the filter {k} does not fit the image {x}",
@@ -176,7 +207,7 @@ class conv2d(Linear):
         )
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
-        return _products(out, avals, avals[1].shape, out)
+        return out.size * max(2 * prod(avals[1].shape[:3]) - 1, 0)
 
 
 @primitive
@@ -188,16 +219,27 @@ class conv2d_image(Linear):
     def dtypes(self, avals: Sequence[Aval]) -> Any:
         return common_dtypes(avals)
 
-    def value(
-        self, c: Any, k: Any, shape: tuple[int, ...], stride: Pair, padding: Padding
-    ) -> Any:
+    def value(self, c: Any, k: Any, shape: tuple[int, ...], stride: Pair, padding: Padding) -> Any:
         c, k = np.asarray(c), np.asarray(k)
-        cells = c.reshape(-1, c.shape[3]) @ k.reshape(-1, k.shape[3]).T
-        return _fold(cells.reshape(*c.shape[:3], *k.shape[:3]), shape, stride, padding)
+        rows = c.reshape(-1, c.shape[3])
+
+        def cell(a: int, b: int) -> np.ndarray:
+            return (rows @ k[a, b].T).reshape(*c.shape[:3], k.shape[2])
+
+        dtype = np.result_type(c, k)
+        return _add_windows(cell, k.shape[:2], c.shape[1:3], shape, dtype, stride, padding)
 
     def shape(
         self, c: Aval, k: Aval, shape: tuple[int, ...], stride: Pair, padding: Padding
     ) -> Any:
+        image = aval(shape, c.dtype)
+        check_image("conv2d_image", image)
+        if k.ndim != 4 or c.ndim != 4 or c.shape[3] != k.shape[3]:
+            raise ShapeError(
+                f"conv2d_image: the cotangent {c} does not fit the filter {k}",
+                hint="both end in the channels that the convolution gives.",
+            )
+        _check_windows("conv2d_image", c, image, k.shape[:3], stride, padding)
         return shape
 
     def transpose(
@@ -210,7 +252,8 @@ class conv2d_image(Linear):
         )
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
-        return _products(out, avals, avals[1].shape, avals[0])
+        # a product and an addition for each cotangent and each weight of its filter
+        return 2 * avals[0].size * prod(avals[1].shape[:3])
 
 
 @primitive
@@ -225,12 +268,17 @@ class conv2d_filter(Linear):
     def value(self, x: Any, c: Any, window: Pair, stride: Pair, padding: Padding) -> Any:
         c = np.asarray(c)
         cells = _lay_out(x, window, stride, padding)
-        # a larger image than the cotangents cover: the last rows and columns take no part
-        cells = cells[:, : c.shape[1], : c.shape[2]]
         rows = cells.reshape(-1, window[0] * window[1] * cells.shape[5])
         return (rows.T @ c.reshape(-1, c.shape[3])).reshape(*window, cells.shape[5], c.shape[3])
 
     def shape(self, x: Aval, c: Aval, window: Pair, stride: Pair, padding: Padding) -> Any:
+        check_image("conv2d_filter", x)
+        if c.ndim != 4:
+            raise ShapeError(
+                f"conv2d_filter: the cotangent is {c}, not (batch, rows, columns, channels)",
+                hint="it has the shape of the convolution's result.",
+            )
+        _check_windows("conv2d_filter", c, x, (*window, x.shape[3]), stride, padding)
         return (*window, x.shape[3], c.shape[3])
 
     def transpose(
@@ -243,4 +291,4 @@ class conv2d_filter(Linear):
         )
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
-        return _products(out, avals, out.shape, avals[1])
+        return out.size * max(2 * prod(avals[1].shape[:3]) - 1, 0)

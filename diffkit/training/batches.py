@@ -54,9 +54,16 @@ class Batches:
                 hint=f"use a size up to {n}, or None for all examples at once.",
             )
         if not isinstance(epochs, (int, np.integer)) or isinstance(epochs, bool) or epochs < 1:
-            raise InputError(f"epochs must be a whole number of at least 1, not {epochs!r}")
-        self.n, self.size, self.epochs, self.seed = n, int(size), int(epochs), seed
-        self.given = None if order is None else [_indices(batch, n) for batch in order]
+            raise InputError(
+                f"epochs must be a whole number of at least 1, not {epochs!r}",
+                hint="an epoch shows every example once.",
+            )
+        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+            raise InputError(
+                f"seed must be a whole number of at least 0, not {seed!r}", hint="try 0."
+            )
+        self.n, self.size, self.epochs, self.seed = n, int(size), int(epochs), int(seed)
+        self.given = None if order is None else _given_order(order, n)
 
     @property
     def per_epoch(self) -> int:
@@ -81,6 +88,15 @@ class Batches:
             yield order[start : start + self.size]
 
 
+def _given_order(order: Sequence[Sequence[int]], n: int) -> list[np.ndarray]:
+    if isinstance(order, str) or not isinstance(order, Sequence | np.ndarray) or not len(order):
+        raise InputError(
+            "order must be a list of batches, each a list of row numbers",
+            hint="for example order=[[0, 1], [2, 3]].",
+        )
+    return [_indices(batch, n) for batch in order]
+
+
 def _indices(batch: Sequence[int], n: int) -> np.ndarray:
     found = np.asarray(batch)
     if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
@@ -88,8 +104,12 @@ def _indices(batch: Sequence[int], n: int) -> np.ndarray:
             "order must be a list of batches, each a list of row numbers",
             hint="for example order=[[0, 1], [2, 3]].",
         )
-    if found.min() < 0 or found.max() >= n:
-        raise InputError(f"order names row {int(found.max())}, but the data has {n} rows")
+    missing = found[(found < 0) | (found >= n)]
+    if missing.size:
+        raise InputError(
+            f"order names row {int(missing[0])}, but the data has {n} rows",
+            hint=f"rows count from 0 to {n - 1}.",
+        )
     return found
 
 

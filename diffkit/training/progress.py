@@ -1,4 +1,8 @@
-"""A progress bar for trainings, and nothing at all when it is not wanted."""
+"""A progress bar for trainings, and nothing at all when it is not wanted.
+
+It shows updates done and to come, the loss of the last one and the time left, on a terminal or
+in a notebook; into a file or a pipe nothing is written.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +33,16 @@ class Progress:
                 Progress as Bar,
             )
 
+            console = Console(stderr=True)
             self._bar = Bar(
                 TextColumn("training"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("loss {task.fields[loss]:.4g}"),
                 TimeRemainingColumn(),
-                console=Console(stderr=True),
+                console=console,
                 transient=True,
+                disable=not (console.is_terminal or console.is_jupyter),
             )
             self._task = self._bar.add_task("training", total=self.total, loss=float("nan"))
             self._bar.start()

@@ -1,7 +1,7 @@
 """A finished (or stopped) training: parameters, history, learning signal, and its files.
 
 A run folder holds ``config.json``, ``history.json``, ``signal.json`` and ``weights.npz``; nothing
-in it is code, and weights are read back with ``allow_pickle=False``.
+in it is code, and ``load_weights`` of :mod:`diffkit.training.weights` reads no pickles.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optree
 
 from diffkit.errors import InputError
 from diffkit.optim.optimizers import Optimizer
 from diffkit.training.batches import Batches
-from diffkit.training.signal import Signal, parameter_names
+from diffkit.training.signal import Signal
+from diffkit.training.weights import save_weights
 
-__all__ = ["Divergence", "Run", "load_weights"]
+__all__ = ["Divergence", "Run"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ class Run:
         self, weighted: float, data: Sequence[Any], validation: Sequence[Any] | None
     ) -> None:
         """Measure what is measured once per epoch."""
+        with np.errstate(all="ignore"):  # validation data may lie far outside the training data
+            self._measure(weighted, data, validation)
+
+    def _measure(
+        self, weighted: float, data: Sequence[Any], validation: Sequence[Any] | None
+    ) -> None:
         rows = sum(len(batch) for batch in self.batches.epoch(0))
         self.history["epoch_loss"].append(weighted / rows)
         accuracy = getattr(self.loss, "accuracy", None)
@@ -112,8 +118,7 @@ class Run:
             _write(folder / "config.json", self.describe())
             _write(folder / "history.json", {"schema": 1, **self.history})
             _write(folder / "signal.json", self.signal.to_dict())
-            names, leaves = parameter_names(self.params), optree.tree_leaves(self.params)
-            np.savez(folder / "weights.npz", **dict(zip(names, leaves, strict=True)))
+            save_weights(folder / "weights.npz", self.params)
         except OSError as error:
             raise InputError(
                 f"cannot write the run to {folder}: {error.strerror}",
@@ -134,38 +139,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def load_weights(path: str | Path, like: Any) -> Any:
-    """The weights of a saved run, in the tree of ``like`` (for example ``net.init(0)``).
-
-    Raises
-    ------
-    InputError
-        When the file is missing, is no NPZ file, holds objects, or does not fit the tree.
-    """
-    file = Path(path)
-    file = file / "weights.npz" if file.is_dir() else file
-    try:
-        with np.load(file, allow_pickle=False) as saved:
-            arrays = {name: saved[name] for name in saved.files}
-    except FileNotFoundError:
-        raise InputError(f"there are no weights at {file}", hint="name a run's folder.") from None
-    except Exception as error:  # a hostile or damaged archive can fail in many ways
-        raise InputError(
-            f"{file} is not a readable NPZ file of plain arrays: {error}",
-            hint="save it again with run.save(path).",
-        ) from None
-    leaves, structure = optree.tree_flatten(like)
-    names = parameter_names(like)
-    fitted = []
-    for name, leaf in zip(names, leaves, strict=True):
-        found = arrays.get(name)
-        if found is None or found.shape != np.shape(leaf):
-            shape = "missing" if found is None else f"{list(found.shape)}"
-            raise InputError(
-                f"the weights do not fit: {name} is {shape}, not {list(np.shape(leaf))}",
-                hint="build the same net that was trained.",
-            )
-        fitted.append(found)
-    return optree.tree_unflatten(structure, fitted)

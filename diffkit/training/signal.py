@@ -17,17 +17,21 @@ from typing import Any
 import numpy as np
 import optree
 
+from diffkit.capture.trees import flatten, structure_of
+from diffkit.errors import InputError
+
 __all__ = ["Signal", "norm", "parameter_names"]
 
 
 def norm(value: Any) -> float:
     """The Euclidean norm of all elements."""
-    return float(np.linalg.norm(np.ravel(np.asarray(value, dtype=float))))
+    with np.errstate(over="ignore"):  # a training that diverges may pass 1e154
+        return float(np.linalg.norm(np.ravel(np.asarray(value, dtype=float))))
 
 
 def parameter_names(params: Any) -> list[str]:
     """A dotted name for every array of a parameter tree, e.g. ``dense1.w``."""
-    paths = optree.tree_paths(params, none_is_leaf=True)
+    paths = optree.treespec_paths(structure_of(params))
     return [".".join(map(str, path)) or "params" for path in paths]
 
 
@@ -64,7 +68,7 @@ class Signal:
         self.steps.append(step)
         self.rows["activation"].append([norm(probes[name].value) for name in self.layers])
         self.rows["cotangent"].append([norm(probes[name].cotangent) for name in self.layers])
-        bars, old, new = map(optree.tree_leaves, (gradients, before, after))
+        bars, old, new = (flatten(tree)[0] for tree in (gradients, before, after))
         self.rows["gradient"].append([norm(g) for g in bars])
         self.rows["update"].append([norm(b - a) for a, b in zip(old, new, strict=True)])
         self.rows["weight"].append([norm(w) for w in old])
@@ -74,9 +78,13 @@ class Signal:
 
         Raises
         ------
-        KeyError
+        InputError
             For a quantity that is not recorded.
         """
+        if quantity not in self.rows:
+            raise InputError(
+                f"the signal has no {quantity!r}", hint=f"choose among {', '.join(self.rows)}."
+            )
         columns = self.layers if quantity in self.LAYER_QUANTITIES else self.parameters
         return np.array(self.rows[quantity], dtype=float).reshape(len(self.steps), len(columns))
 
@@ -85,8 +93,18 @@ class Signal:
 
         It is the exponential of the slope of a straight line through the logarithms of the
         norms; below 1 the signal vanishes on its way back, above 1 it explodes.
+
+        Raises
+        ------
+        InputError
+            When there are fewer than two layers, or the signal is exactly zero at one.
         """
         norms = self.table(quantity)[step][::-1]
+        if len(norms) < 2 or not (norms > 0).all():
+            raise InputError(
+                "a factor per layer needs a positive norm at two layers or more",
+                hint=f"the norms are {norms.tolist()}.",
+            )
         return float(np.exp(np.polyfit(np.arange(len(norms)), np.log(norms), 1)[0]))
 
     def to_dict(self) -> dict[str, Any]:

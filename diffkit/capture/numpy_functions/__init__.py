@@ -212,7 +212,7 @@ def _check_options(composition: Callable[..., Any], func: Any, args: Any, kwargs
     try:
         inspect.signature(composition).bind(*args, **kwargs)
     except TypeError as error:
-        raise refused_option(name_of(func), f"({error})") from None
+        raise refused_option(name_of(func), f"the call ({error})", "use the plain form.") from None
 
 
 def name_of(func: Any) -> str:

@@ -207,7 +207,11 @@ def explicit(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
     terms = left.split(",")
 
     def wrong(reason: str) -> InputError:
-        return InputError(f"np.einsum: {subscripts!r}: {reason}", where=here())
+        return InputError(
+            f"np.einsum: {subscripts!r}: {reason}",
+            where=here(),
+            hint='one letter per axis and one term per operand, as in "ij,jk->ik".',
+        )
 
     if len(terms) != len(ndims):
         raise wrong(f"{len(terms)} terms for {len(ndims)} operands")

@@ -21,7 +21,7 @@ from diffkit.capture.numpy_functions.tables import (
     traced,
 )
 from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all
-from diffkit.errors import ShapeError
+from diffkit.errors import ShapeError, UnsupportedError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, shaping
 
@@ -186,7 +186,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     (a,) = traced(array)
     if mode != "constant":
         if mode not in ("edge", "reflect", "symmetric", "wrap"):
-            raise ShapeError(
+            raise UnsupportedError(
                 f"np.pad: mode={mode!r} is not supported while tracing",
                 where=here(),
                 hint='use "constant", "edge", "reflect", "symmetric" or "wrap".',

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.indexing import Rearranged, gather, remember_view
+from diffkit.capture.indexing import Rearranged, gather, layout_of, remember_view
 from diffkit.capture.numpy_functions.tables import (
     axes_of,
     axis_of,
@@ -31,12 +31,10 @@ from diffkit.primitives import shaping
 __all__ = ["broadcast_to", "moved", "reshape", "transpose"]
 
 
-def _view(base: Tracer, forward: Callable[[Tracer], Tracer], backward: Any) -> Tracer:
+def _view(base: Tracer, forward: Any, backward: Any, plain: Any) -> Tracer:
     """A view of the base made by ``forward`` and written back by ``backward``."""
     found = forward(base)
-    if found.node == base.node:
-        found = same(base)
-    return remember_view(base, Rearranged(forward, backward), found)
+    return remember_view(base, Rearranged(forward, backward, plain), found)
 
 
 def shape_of(newshape: Any, size: int, what: str = "np.reshape") -> tuple[int, ...]:
@@ -76,18 +74,24 @@ def reshape(
         raise UnsupportedError(
             f"np.reshape: there is no order {order!r}", where=here(), hint='use order="C".'
         )
-    return _reshaped(a, target)
+    view = _reshaped(a, target)
+    return same(view) if copy else view
 
 
 def _reshaped(a: Tracer, target: tuple[int, ...]) -> Tracer:
+    """A view in another shape, or a copy where NumPy has to make one."""
     shape = a.shape
-    if target == shape:
-        return _view(a, same, same)
-    return _view(
-        a,
-        lambda x: shaping.reshape(x, shape=target),
-        lambda y: shaping.reshape(y, shape=shape),
-    )
+
+    def forward(x: Tracer) -> Tracer:
+        return same(x) if target == shape else shaping.reshape(x, shape=target)
+
+    def backward(y: Tracer) -> Tracer:
+        return same(y) if target == shape else shaping.reshape(y, shape=shape)
+
+    layout = layout_of(a)
+    if not np.may_share_memory(layout, layout.reshape(target)):
+        return forward(a)
+    return _view(a, forward, backward, lambda plain: plain.reshape(target))
 
 
 @implements(np.ravel)
@@ -108,13 +112,14 @@ def transpose(a: Any, axes: Any = None) -> Any:
             where=here(),
             hint=f"give {a.ndim} different axes.",
         )
-    if wanted == tuple(range(a.ndim)):
-        return _view(a, same, same)
     back = tuple(int(place) for place in np.argsort(wanted))
+    if wanted == back == tuple(range(a.ndim)):
+        return _view(a, same, same, lambda plain: plain[...])
     return _view(
         a,
         lambda x: shaping.transpose(x, axes=wanted),
         lambda y: shaping.transpose(y, axes=back),
+        lambda plain: plain.transpose(wanted),
     )
 
 
@@ -284,7 +289,7 @@ def moved(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _MOVEMENTS: tuple[Any, ...] = (
-    np.roll, np.rot90, np.repeat, np.tile, np.delete, np.resize, np.diagonal, np.compress,
+    np.roll, np.repeat, np.tile, np.delete, np.resize, np.diagonal, np.compress,
     np.lib.stride_tricks.sliding_window_view,
 )  # fmt: skip
 for _function in _MOVEMENTS:
@@ -297,6 +302,23 @@ def flip(m: Any, axis: Any = None) -> Any:
     (m,) = traced(m)
     axes = axes_of(axis, m.ndim, "np.flip")
     return m[tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(m.ndim))]
+
+
+@implements(np.rot90)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """A quarter turn in the plane of two axes, k times."""
+    (m,) = traced(m)
+    first, second = axes_of(tuple(axes), m.ndim, "np.rot90")
+    if axis_of(axes[0], m.ndim, "np.rot90") == second:
+        k = -k  # the other way round
+    turns = k % 4
+    if turns == 0:
+        return m[...]
+    if turns == 2:
+        return flip(m, (first, second))
+    if turns == 1:
+        return swapaxes(flip(m, second), first, second)
+    return flip(swapaxes(m, first, second), second)
 
 
 @implements(np.fliplr)

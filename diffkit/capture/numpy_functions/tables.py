@@ -11,7 +11,6 @@ NumPy's high level array functions*.
 
 from __future__ import annotations
 
-import ast
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from diffkit.capture.complaints import without_storing
 from diffkit.capture.tracing import Tracer, here, lift, user_source
 from diffkit.errors import DataDependentError, MutationError, ShapeError, UnsupportedError
 from diffkit.graph.arena import Arena
@@ -171,7 +171,7 @@ def plain_integers(value: Any, what: str) -> Any:
 
 def refused_option(what: str, option: str, remedy: str = "leave it out.") -> UnsupportedError:
     """The error for an option of a NumPy function that capture does not offer."""
-    message = f"{what}: the option {option} is not supported while tracing"
+    message = f"{what}: {option} is not supported while tracing"
     return UnsupportedError(message, where=here(), hint=remedy)
 
 
@@ -190,33 +190,6 @@ def delivered(result: Tracer, out: Any) -> Tracer:
     if isinstance(out, Tracer):
         out.replace(result)
         return out
-    name, rewrite = _rewrite()
-    raise MutationError(
-        f"a traced value would be stored into the plain array{name}", where=here(), hint=rewrite
-    )
-
-
-_SIGNS = {
-    "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**",
-    "MatMult": "@", "BitAnd": "&", "BitOr": "|", "BitXor": "^",
-    "LShift": "<<", "RShift": ">>",
-}  # fmt: skip
-
-
-def _rewrite() -> tuple[str, str]:
-    """The plain array's name on the user's line, and how to write the line without storing."""
-    try:
-        statement = ast.parse(text_of(user_source())).body[0]
-    except (SyntaxError, IndexError):
-        statement = None
-    if not isinstance(statement, ast.AugAssign):
-        return "", "leave out= away and use the result; in-place operations need a traced array."
-    target, value = ast.unparse(statement.target), ast.unparse(statement.value)
-    if isinstance(statement.target, ast.Name):
-        sign = _SIGNS[type(statement.op).__name__]
-        return f" {target}", f"write {target} = {target} {sign} {value}."
-    base = ast.unparse(getattr(statement.target, "value", statement.target))
-    return (
-        f" {base}",
-        f"make {base} a traced array first, as in np.zeros_like(x) for an argument x.",
-    )
+    name, rewrite = without_storing(text_of(user_source()))
+    message = f"a traced value would be stored into the plain array {name}".rstrip()
+    raise MutationError(message, where=here(), hint=rewrite)

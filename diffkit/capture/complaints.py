@@ -1,0 +1,128 @@
+"""What a failure inside NumPy means while tracing, and how to write the line instead.
+
+Some of NumPy's doors can't be opened from outside: storing into a plain array calls
+``float(t)``, a plain array refuses a traced index, and ``np.sin`` of an object array asks every
+cell for a method ``sin``.  The user's line is read (``ast``, never run) to say which it was and
+to propose the line that works.
+
+Reading on: NumPy's documentation, *Interoperability with NumPy*.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import traceback
+from typing import Any
+
+from diffkit.errors import CaptureError, DiffkitError, MutationError
+from diffkit.graph.sources import Source, place_of, text_of
+
+__all__ = ["explained", "stored_into", "without_storing"]
+
+_SIGNS: dict[type[ast.operator], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
+    ast.Pow: "**", ast.MatMult: "@", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
+    ast.LShift: "<<", ast.RShift: ">>",
+}  # fmt: skip
+
+# Instructions of y[i] = v; the second since Python 3.12.
+_STORES = ("STORE_SUBSCR", "STORE_SLICE")
+
+
+def _statements(line: str) -> list[ast.stmt]:
+    """The statements on a line of source, or nothing if it is only a part of one."""
+    try:
+        return ast.parse(line.strip()).body
+    except SyntaxError:
+        return []
+
+
+def without_storing(line: str) -> tuple[str, str]:
+    """The plain array that a line changes in place, and how to write the line without that.
+
+    >>> without_storing("total += t * 2")
+    ('total', 'write total = total + t * 2.')
+    """
+    for statement in _statements(line):
+        if not isinstance(statement, ast.AugAssign):
+            continue
+        if isinstance(statement.target, ast.Name):
+            name, sign = statement.target.id, _SIGNS[type(statement.op)]
+            return name, f"write {name} = {name} {sign} {ast.unparse(statement.value)}."
+        base = ast.unparse(getattr(statement.target, "value", statement.target))
+        return base, _traced_from_the_start(base)
+    return "", "leave out= away and use the result; in-place operations need a traced array."
+
+
+def _traced_from_the_start(name: str) -> str:
+    return (
+        f"make {name} a traced array from the start, with {name} = np.zeros_like(x) for a traced "
+        f"x of its shape, or collect the parts and join them with np.stack."
+    )
+
+
+def stored_into(source: Source) -> MutationError | None:
+    """The error for a line such as ``y[i] = t`` with a plain array y; None for other lines.
+
+    Whether it is the store that failed, and not a call on the same line, is told by the
+    instruction that was running.
+    """
+    if source is None or isinstance(source[0], str):
+        return None
+    code, offset = source
+    if dis.opname[code.co_code[offset]] not in _STORES:
+        return None
+    name = _subscripted(text_of(source))
+    message = f"a traced value would be stored into the plain array {name}".rstrip()
+    return MutationError(message, where=place_of(source), hint=_traced_from_the_start(name or "it"))
+
+
+def _subscripted(line: str) -> str:
+    """The y of ``y[i] = t``.
+
+    >>> _subscripted("state.y[0] = np.sin(x)")
+    'state.y'
+    """
+    for statement in _statements(line):
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        for target in targets:
+            if isinstance(target, ast.Subscript):
+                return ast.unparse(target.value)
+    return ""
+
+
+_MEANINGS = (
+    (
+        "no callable",
+        "NumPy cannot apply this function to an array that mixes traced and plain numbers",
+        "build the array with np.stack([...]), which gives a traced array, instead of np.array.",
+    ),
+    (
+        "valid indices",
+        "a plain array cannot be indexed by a traced array",
+        "use np.take(a, i) for traced integers i, or np.where for a condition.",
+    ),
+)
+
+
+def explained(error: BaseException) -> DiffkitError | None:
+    """Our error for one of NumPy's own that a traced value caused, or None.
+
+    >>> explained(TypeError("loop of ufunc does not support argument 0 of type float which "
+    ...                     "has no callable sin method")).hint[:27]
+    'build the array with np.sta'
+    """
+    for fragment, message, hint in _MEANINGS:
+        if fragment in str(error):
+            return CaptureError(message, where=_place(error), hint=hint)
+    return None
+
+
+def _place(error: BaseException) -> str | None:
+    """The innermost line of the traceback, as ``file.py:14    y = f(x)``."""
+    frames: Any = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return None
+    last = frames[-1]
+    return f"{last.filename.replace(chr(92), '/').rsplit('/', 1)[-1]}:{last.lineno}    {last.line}"

@@ -1,0 +1,367 @@
+"""Nets: layers one after another, as one plain function of parameters and inputs.
+
+    a₀ = x,    aᵢ = layerᵢ(paramsᵢ, aᵢ₋₁),    net(params, x) = aₙ
+
+A net is a value: it holds no numbers that training changes.  ``net.init(seed)`` makes the first
+parameters, a dict of layers of arrays, and ``net(params, x)`` is plain NumPy, so that every method
+of differentiation applies.  Each layer's output passes a probe under the layer's name, through
+which the learning signal ∂L/∂aᵢ can be watched (``dk.value_and_grad(..., probes=True)``).
+
+Shapes are checked when a net is made, layer by layer, and again when it is called.
+Reading on: Goodfellow, Bengio & Courville 2016, *Deep Learning*, chapter 6.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.tracing import Tracer
+from diffkit.errors import InputError, ShapeError
+from diffkit.nets.activations import get_activation
+from diffkit.nets.image_layers import Conv2d, MaxPool
+from diffkit.nets.initializers import Initializer
+from diffkit.nets.layers import Dense, Flatten, Layer, Params, Shape, check_count
+from diffkit.nets.lines import users_line
+from diffkit.nets.losses import Loss
+from diffkit.nets.objective import Objective
+from diffkit.nets.summary import Summary, summarise
+from diffkit.primitives.probing import probe
+
+__all__ = ["Net", "cnn", "mlp", "sequential", "softmax_classifier"]
+
+
+@dataclass(frozen=True, repr=False)
+class Net:
+    """Layers in a row, with the shape of one input; made by ``sequential``, ``mlp`` or ``cnn``.
+
+    Raises
+    ------
+    ShapeError
+        When two layers do not fit; the message names both and their shapes.
+    InputError
+        When there is no layer, or two have one name.
+
+    >>> net = mlp([64, 32, 10])
+    >>> net
+    Net([64] → dense1: 32 tanh → dense2: 10)
+    >>> params = net.init(0)
+    >>> params["dense1"]["w"].shape, net(params, np.zeros((5, 64))).shape
+    ((64, 32), (5, 10))
+    """
+
+    layers: tuple[Layer, ...]
+    input_shape: Shape
+
+    def __post_init__(self) -> None:
+        if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise InputError(
+                "a net needs one layer or more",
+                hint="for instance sequential([dense(10)], input_shape=(64,)).",
+            )
+        if not self.input_shape:
+            raise InputError("the input shape is empty", hint="write (64,) for 64 features.")
+        for size in self.input_shape:
+            check_count("a size of the input", size)
+        repeated = [name for name, count in Counter(self.names).items() if count > 1]
+        if repeated:
+            raise InputError(f"two layers are called {repeated[0]!r}", hint="names must differ.")
+        _ = self.shapes  # which checks that the layers fit
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The layers' names: their own, or kind and number (``dense1``, ``conv2``)."""
+        count: Counter[str] = Counter()
+        names = []
+        for layer in self.layers:
+            count[layer.kind] += 1
+            names.append(layer.name or f"{layer.kind}{count[layer.kind]}")
+        return tuple(names)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shape of one input, then of each layer's output."""
+        shapes, before = [self.input_shape], "the input"
+        for name, layer in zip(self.names, self.layers, strict=True):
+            layer.require(shapes[-1], name, before)
+            shapes.append(layer.out_shape(shapes[-1]))
+            before = name
+        return tuple(shapes)
+
+    @cached_property
+    def param_shapes(self) -> dict[str, dict[str, Shape]]:
+        """The shape of every parameter, by layer; layers without parameters are left out."""
+        parts = zip(self.names, self.layers, self.shapes[:-1], strict=True)
+        shapes = {name: layer.param_shapes(shape) for name, layer, shape in parts}
+        return {name: found for name, found in shapes.items() if found}
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the net learns."""
+        return sum(prod(s) for shapes in self.param_shapes.values() for s in shapes.values())
+
+    def init(self, seed: int | np.random.Generator = 0) -> Params:
+        """First parameters, ``{layer: {"w": …, "b": …}}`` in float64; same seed, same bits.
+
+        Raises
+        ------
+        InputError
+            When the seed is no whole number ≥ 0 (or a generator).
+
+        >>> sorted(softmax_classifier(4, 3).init(0)["dense1"])
+        ['b', 'w']
+        """
+        rng = generator_of(seed)
+        parts = zip(self.names, self.layers, self.shapes[:-1], strict=True)
+        made = {name: layer.init(rng, shape)[0] for name, layer, shape in parts}
+        return {name: params for name, params in made.items() if params}
+
+    def __call__(self, params: Params, x: Any) -> Any:
+        with users_line():
+            x = self._input(x)
+            self._check_params(params)
+            for name, layer in zip(self.names, self.layers, strict=True):
+                x = probe(name, layer(params.get(name, {}), x))
+            return x
+
+    def _input(self, x: Any) -> Any:
+        """A batch of inputs; rows of numbers are taken as images of as many pixels."""
+        x = x if isinstance(x, Tracer) else np.asarray(x)
+        shape = tuple(x.shape)
+        if shape[1:] == self.input_shape and shape:
+            return x
+        if len(shape) == 2 and shape[1] == prod(self.input_shape):
+            return np.reshape(x, (shape[0], *self.input_shape))
+        raise ShapeError(
+            f"{self.names[0]} expects {_batch(self.input_shape)}, but the input is "
+            f"[{', '.join(map(str, shape))}]",
+            hint="one example x alone is the batch x[None].",
+        )
+
+    def _check_params(self, params: Params) -> None:
+        for name, shapes in self.param_shapes.items():
+            for key, shape in shapes.items():
+                try:
+                    found = np.shape(params[name][key])
+                except (KeyError, TypeError, IndexError):
+                    raise InputError(
+                        f"the parameters lack {key!r} of {name}",
+                        hint="make them with net.init(seed).",
+                    ) from None
+                if found != shape:
+                    raise ShapeError(
+                        f"{name}: the parameter {key!r} is {list(found)}, but {name} needs "
+                        f"{list(shape)}",
+                        hint="these parameters belong to another net; make them with init.",
+                    )
+
+    def predict(self, params: Params, x: Any) -> np.ndarray:
+        """The class of each input: the largest score, or a single score's sign (1 if positive).
+
+        Raises ShapeError when the input does not fit.
+
+        >>> net = softmax_classifier(2, 3)
+        >>> net.predict(net.init(0), np.zeros((4, 2))).tolist()
+        [0, 0, 0, 0]
+        """
+        scores = np.asarray(self(params, x))
+        if scores.shape[-1] == 1:
+            return (scores[..., 0] > 0).astype(np.intp)
+        return np.argmax(scores, axis=-1)
+
+    def accuracy(self, params: Params, x: Any, labels: Any) -> float:
+        """The share of inputs whose class is predicted rightly, from 0 to 1.
+
+        Raises ShapeError when labels and inputs differ in number.
+        """
+        found, labels = self.predict(params, x), np.asarray(labels)
+        if found.shape != labels.shape:
+            raise ShapeError(
+                f"accuracy: {len(found)} predictions, but labels of shape {labels.shape}",
+                hint="give one integer label per example.",
+            )
+        return float(np.mean(found == labels))
+
+    def with_loss(self, loss: Loss | Any, l2: float = 0.0) -> Objective:
+        """The function ``loss(params, x, y)`` to train: a mean loss plus (l2/2) Σ w².
+
+        ``loss`` is one of ``dk.losses`` or any function of (prediction, target); the penalty is on
+        weights, not on biases.
+
+        Raises
+        ------
+        InputError
+            When l2 is negative or no number, or the loss no function.
+
+        Source: weight decay, Krogh & Hertz 1992.
+
+        >>> from diffkit.nets.losses import cross_entropy
+        >>> net = softmax_classifier(4, 3)
+        >>> loss = net.with_loss(cross_entropy)
+        >>> round(float(loss(net.init(0), np.ones((2, 4)), np.array([0, 2]))), 4)  # ln 3
+        1.0986
+        """
+        return Objective(self, loss, l2)
+
+    def summary(self) -> Summary:
+        """A table of the layers: output shape, parameters and operations per example.
+
+        >>> mlp([64, 32, 10]).summary().parameters  # 64·32 + 32 + 32·10 + 10
+        2410
+        """
+        return summarise(self)
+
+    def __repr__(self) -> str:
+        parts = zip(self.names, self.layers, strict=True)
+        words = [": ".join(filter(None, (name, layer.describe()))) for name, layer in parts]
+        return f"Net({' → '.join([str(list(self.input_shape)), *words])})"
+
+
+def _batch(shape: Shape) -> str:
+    if len(shape) == 1:
+        return f"{shape[0]} features [batch, {shape[0]}]"
+    return f"inputs of shape [batch, {', '.join(map(str, shape))}]"
+
+
+def generator_of(seed: Any) -> np.random.Generator:
+    """A random generator from a whole number, or the generator itself.
+
+    Raises
+    ------
+    InputError
+        For anything else, None included: a result must be repeatable.
+
+    >>> generator_of(0).integers(10)
+    np.int64(8)
+    """
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(
+            f"the seed is {seed!r}, not a whole number ≥ 0", hint="write seed=0, for instance."
+        )
+    return np.random.default_rng(int(seed))
+
+
+# Ready-made nets --------------------------------------------------------------------------------
+
+
+def sequential(layers: Any, input_shape: Any) -> Net:
+    """A net of these layers for inputs of this shape (without the batch; a number for features).
+
+    Raises
+    ------
+    ShapeError
+        When two layers do not fit; the message names both and their shapes.
+    InputError
+        When there is no layer, or two have one name.
+
+    >>> from diffkit.nets.layers import dense
+    >>> sequential([dense(16, "relu"), dense(3)], input_shape=4)
+    Net([4] → dense1: 16 relu → dense2: 3)
+    """
+    sizes = (input_shape,) if isinstance(input_shape, (int, np.integer)) else tuple(input_shape)
+    return Net(tuple(layers), sizes)
+
+
+def softmax_classifier(n_in: int, n_classes: int) -> Net:
+    """One linear layer of scores, for softmax and cross-entropy: multinomial logistic regression.
+
+    It starts at zero (its loss is convex), where the cross-entropy is ln C.
+
+    Raises
+    ------
+    InputError
+        When a size is no positive whole number.
+
+    Source: Cox 1958; Bishop 2006, *Pattern Recognition and Machine Learning*, section 4.3.4.
+
+    >>> softmax_classifier(64, 10).parameter_count
+    650
+    """
+    return sequential([Dense(n_classes, initializer="zeros")], n_in)
+
+
+def mlp(
+    sizes: Any, activation: Any = "tanh", initializer: str | Initializer | None = None
+) -> Net:
+    """A multilayer perceptron with these sizes, inputs first; the last layer is linear.
+
+    Parameters
+    ----------
+    sizes
+        Two or more whole numbers: inputs, hidden units, outputs.
+    activation, initializer
+        Of the hidden layers, by name or as functions; the initializer suits the activation (He
+        for rectifiers, Xavier otherwise) unless given, and then is used for the last layer too.
+
+    Raises
+    ------
+    InputError
+        For sizes that are no positive whole numbers, unknown activations or initializers.
+
+    Source: Rumelhart, Hinton & Williams 1986, *Learning representations by back-propagating
+    errors*.
+
+    >>> mlp([2, 4, 1]).parameter_count  # 2·4 + 4 + 4·1 + 1
+    17
+    """
+    sizes = list(sizes) if np.ndim(sizes) == 1 else []
+    if len(sizes) < 2:
+        raise InputError(
+            "mlp needs two sizes or more: inputs, hidden units, outputs",
+            hint="for instance mlp([64, 32, 10]).",
+        )
+    get_activation(activation)
+    hidden = [Dense(units, activation, initializer=initializer) for units in sizes[1:-1]]
+    return sequential([*hidden, Dense(sizes[-1], initializer=initializer)], sizes[0])
+
+
+def cnn(
+    input_shape: Any = (8, 8, 1),
+    channels: Any = (8, 16),
+    classes: int = 10,
+    hidden: Any = (),
+    window: Any = 3,
+    pool: Any = 2,
+    activation: Any = "relu",
+    initializer: str | Initializer | None = None,
+) -> Net:
+    """A convolutional net: (convolution, max pooling) per entry of ``channels``, then dense layers.
+
+    Parameters
+    ----------
+    input_shape, channels, classes, hidden
+        Height, width and channels of the images; filters per convolution; outputs; units of dense
+        layers between.
+    window, pool
+        Sizes of the filters (with padding that keeps the size) and of the pooling.
+    activation, initializer
+        As in ``mlp``.
+
+    Raises
+    ------
+    ShapeError
+        When the images become too small to pool.
+    InputError
+        For sizes that are no positive whole numbers, unknown activations or initializers.
+
+    Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*.
+
+    >>> cnn(channels=(8,))
+    Net([8, 8, 1] → conv1: 8 of 3×3 relu → pool1: max 2×2 → flatten1 → dense1: 10)
+    """
+    layers: list[Layer] = []
+    for count in channels:
+        layers += [
+            Conv2d(count, window, activation=activation, initializer=initializer),
+            MaxPool(pool),
+        ]
+    layers.append(Flatten())
+    layers += [Dense(units, activation, initializer=initializer) for units in hidden]
+    return sequential([*layers, Dense(classes, initializer=initializer)], input_shape)

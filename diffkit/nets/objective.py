@@ -1,0 +1,171 @@
+"""The objective: a net and a loss as one function of parameters and data.
+
+    L(params, x, y) = (1/n) Σᵢ loss(net(params, xᵢ), yᵢ) + (l2/2) Σ w²
+
+It is what training minimises.  Data are checked once, with :meth:`Objective.check`, before the
+first step: a NaN among the inputs would otherwise only be seen as a loss that is no number.
+Reading on: Krogh & Hertz 1992, *A simple weight decay can improve generalization*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diffkit.errors import DtypeError, InputError, ShapeError
+from diffkit.nets.lines import users_line
+from diffkit.nets.losses import Loss
+
+if TYPE_CHECKING:
+    from diffkit.nets.models import Net
+
+__all__ = ["Objective"]
+
+
+@dataclass(frozen=True, repr=False)
+class Objective:
+    """A loss of a net, ``objective(params, x, y)``; made by ``net.with_loss``.
+
+    Raises
+    ------
+    InputError
+        When l2 is negative or no number, or the loss no function.
+
+    >>> from diffkit.nets.losses import mse
+    >>> from diffkit.nets.models import mlp
+    >>> mlp([1, 3, 1]).with_loss(mse, l2=0.01)
+    Objective(mse + 0.01/2 Σ w² of Net([1] → dense1: 3 tanh → dense2: 1))
+    """
+
+    net: Net
+    loss: Any
+    l2: float = 0.0
+
+    __name__ = "loss"
+
+    def __post_init__(self) -> None:
+        if not callable(self.loss):
+            raise InputError(
+                f"the loss is {self.loss!r}, not a function of (prediction, target)",
+                hint="use one of dk.losses, such as dk.losses.cross_entropy.",
+            )
+        number = isinstance(self.l2, (int, float, np.number)) and np.isfinite(self.l2)
+        if not number or self.l2 < 0:
+            raise InputError(f"l2 is {self.l2!r}, not a number ≥ 0", hint="1e-4 is usual.")
+
+    def __call__(self, params: Any, x: Any, y: Any) -> Any:
+        with users_line():
+            value = self.loss(self.net(params, x), y)
+            if self.l2 == 0:
+                return value
+            return value + 0.5 * self.l2 * self.weights(params)
+
+    def weights(self, params: Any) -> Any:
+        """Σ w² over all weights, biases left out."""
+        squares = (np.sum(params[name]["w"] ** 2) for name in self.net.param_shapes)
+        return reduce(add, squares)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the targets are classes, so that there is an accuracy."""
+        return getattr(self.loss, "classifies", False)
+
+    def accuracy(self, params: Any, x: Any, y: Any) -> float | None:
+        """The share of examples classified rightly, from 0 to 1; None for a regression.
+
+        Raises ShapeError when inputs or targets do not fit.
+        """
+        if not self.classifies:
+            return None
+        return self.net.accuracy(params, x, self.loss.classes_of(np.reshape(y, _rows(y))))
+
+    def check(self, x: Any, y: Any) -> None:
+        """Refuse a data set this objective cannot be trained on, in one sentence.
+
+        Raises
+        ------
+        InputError
+            No examples, NaN or infinities, labels out of range, or one class only.
+        ShapeError
+            Inputs that do not fit the net, or another number of targets.
+        DtypeError
+            Values that are not numbers, labels that are not integers.
+        """
+        x, y = _numbers("x", x), _numbers("y", y)
+        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+            raise ShapeError(
+                f"x has shape {x.shape} and y has shape {y.shape}: their lengths differ",
+                hint="there is one target for each example.",
+            )
+        if len(x) == 0:
+            raise InputError("there are no examples", hint="give at least one row.")
+        refuse_nonfinite("x", x)
+        refuse_nonfinite("y", y)
+        outputs = np.shape(self.net(self.net.init(0), x[:1]))[1:]
+        if isinstance(self.loss, Loss):
+            shape = (len(x), *outputs)
+            prediction, target = self.loss.fitted(np.broadcast_to(0.0, shape), y)
+            self.loss.check_values(prediction.shape, np.asarray(target))
+            self._check_classes(y)
+
+    def _check_classes(self, y: np.ndarray) -> None:
+        if self.classifies and y.dtype.kind in "iu" and len(y) > 1 and np.all(y == y[0]):
+            what = y[0] if y.ndim == 1 else "the same class"
+            raise InputError(
+                f"all {len(y)} labels are {what}: there is one class only, so nothing to learn",
+                hint="check that the data are not sorted or filtered by class.",
+            )
+
+    def __repr__(self) -> str:
+        penalty = f" + {self.l2:g}/2 Σ w²" if self.l2 else ""
+        name = getattr(self.loss, "__name__", "loss")
+        words = repr(self.loss) if isinstance(self.loss, Loss) else name
+        return f"Objective({words}{penalty} of {self.net!r})"
+
+
+def _rows(y: Any) -> tuple[int, ...]:
+    """The shape of targets, a column taken as a vector."""
+    shape = np.shape(y)
+    return shape[:1] if len(shape) == 2 and shape[1] == 1 else shape
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(
+            f"{name} is ragged: its rows have different lengths",
+            hint="every example needs the same number of features.",
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(
+            f"{name} has dtype {array.dtype}, not numbers",
+            hint="convert it with np.asarray(value, dtype=float).",
+        )
+    return array
+
+
+def refuse_nonfinite(name: str, array: np.ndarray) -> None:
+    """Refuse NaN and infinities, naming the first one's place.
+
+    Raises
+    ------
+    InputError
+        "x holds nan at row 3, column 7".
+
+    >>> refuse_nonfinite("x", np.ones(3))
+    """
+    if array.dtype.kind != "f" or np.all(np.isfinite(array)):
+        return
+    row, *rest = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    column = f", column {rest[0] if len(rest) == 1 else tuple(rest)}" if rest else ""
+    count = int(np.sum(~np.isfinite(array)))
+    others = f" ({count} such values)" if count > 1 else ""
+    raise InputError(
+        f"{name} holds {array[(row, *rest)]} at row {row}{column}{others}",
+        hint="leave such examples out, or fill the gaps first.",
+    )

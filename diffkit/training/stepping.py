@@ -1,0 +1,103 @@
+"""One step of a training: value, gradient and, when someone looks, the probes of a batch.
+
+    L, ∇L = value_and_grad(loss)(params, *batch)
+
+The graph of each batch shape is captured and swept once and then only run, so that a training
+costs what its arithmetic costs.  A training never changes its graphs under way: the loss is a
+function of its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.trees import flatten, structure_of, unflatten
+from diffkit.differentiate.api import Probe
+from diffkit.differentiate.calls import Call
+from diffkit.differentiate.function import Function
+from diffkit.differentiate.methods import get_method
+from diffkit.differentiate.reverse import gradient_graph, probe_nodes, scalar_output
+from diffkit.engines.calling import runner_of
+from diffkit.errors import InputError, ShapeError
+from diffkit.graph.ir import Graph
+
+__all__ = ["Probes", "Stepper"]
+
+Probes = dict[str, Probe]
+
+
+class Stepper:
+    """Value, gradient and probes of a batch, with the graph of each batch shape prepared once.
+
+    ``watch`` says that probes will be asked for.
+
+    Raises
+    ------
+    InputError
+        For an unknown method, or one without the backward sweep that probes need.
+    """
+
+    def __init__(
+        self, loss: Callable[..., Any], method: str, watch: bool, engine: str = "auto"
+    ) -> None:
+        self.function = Function(loss)
+        self.method = get_method(method)
+        self.engine = engine
+        self._prepared: dict[Any, Callable[[list[Any]], tuple[Any, list[Any], Probes]]] = {}
+        if watch and not self.sweeps:
+            raise InputError(
+                f"the signal at the layers needs the backward sweep, not {method!r}",
+                hint='use signal="reverse", or record=("loss",).',
+            )
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether the gradient comes from a backward sweep, which probes can watch."""
+        return self.method.name == "reverse"
+
+    def __call__(
+        self, params: Any, batch: Sequence[np.ndarray], watch: bool = False
+    ) -> tuple[Any, Any, Probes]:
+        """The loss, its gradient in the tree of the parameters, and the probes if watched."""
+        if not self.sweeps:
+            return (*self._by_method(params, batch), {})
+        leaves, structure = flatten(params)
+        key = (watch, *[array.shape for array in batch])
+        if key not in self._prepared:
+            self._prepared[key] = self._prepare(params, batch, watch)
+        value, bars, probes = self._prepared[key]([*leaves, *batch])
+        return value, unflatten(structure, bars), probes
+
+    def _graph(self, params: Any, batch: Sequence[np.ndarray]) -> tuple[Graph, list[int]]:
+        call = Call(self.function, (params, *batch), {}, 0)
+        graph = call.bound.graph_for(call.leaves)
+        scalar_output(graph)
+        if graph.guards:
+            raise ShapeError(
+                "the loss branches on traced values, so one graph does not serve all batches",
+                hint="use np.where instead of if in the loss.",
+            )
+        return graph, list(call.wrt)
+
+    def _prepare(self, params: Any, batch: Sequence[np.ndarray], watch: bool) -> Any:
+        graph, wrt = self._graph(params, batch)
+        names = list(probe_nodes(graph)) if watch else []
+        runner = runner_of(gradient_graph(graph, tuple(wrt), probes=watch), self.engine)
+        count, seen = len(wrt), len(names)
+
+        def step(leaves: list[Any]) -> tuple[Any, list[Any], Probes]:
+            value, *rest = runner(leaves)
+            values, cotangents = rest[count : count + seen], rest[count + seen :]
+            pairs = map(Probe, values, cotangents)
+            return value, rest[:count], dict(zip(names, pairs, strict=True))
+
+        return step
+
+    def _by_method(self, params: Any, batch: Sequence[np.ndarray]) -> tuple[Any, Any]:
+        call = Call(self.function, (params, *batch), {}, 0)
+        scalar_output(call.bound.graph_for(call.leaves))
+        result = self.method.jacobian(call.bound, call.leaves, call.wrt, self.engine)
+        return result.values[0], unflatten(structure_of(params), result.blocks[0])

@@ -1,0 +1,341 @@
+"""Data sets: the built-in ones, files of every kind of damage, splitting and scaling."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffkit.errors import DtypeError, InputError, ShapeError, UnsupportedError
+from diffkit.nets.datasets import (
+    ALL_DATASETS,
+    Dataset,
+    digits,
+    from_csv,
+    from_npz,
+    iris,
+    load,
+    spirals,
+    standardise,
+    train_test_split,
+    two_moons,
+    xor,
+)
+
+# Built-in data --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ALL_DATASETS)
+def test_built_in_data_are_sound(name: str) -> None:
+    data = load(name)
+    assert data.x.dtype == np.float64
+    assert data.y.dtype.kind == "i"
+    assert len(data) == len(data.x) == len(data.y)
+    assert set(data.y.tolist()) == set(range(len(data.classes)))
+    assert np.all(np.isfinite(data.x))
+    assert data.source
+
+
+def test_digits_and_iris_are_the_real_ones() -> None:
+    assert digits().x.shape == (1797, 64)
+    assert (digits().x.min(), digits().x.max()) == (0.0, 1.0)
+    assert np.bincount(digits().y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert iris().x.shape == (150, 4)
+    assert iris().x[0].tolist() == [5.1, 3.5, 1.4, 0.2]
+
+
+def test_without_scikit_learn_the_error_says_how_to_get_it(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(UnsupportedError, match=r"diffkit\[gallery\]"):
+        digits()
+
+
+@pytest.mark.parametrize("make", [two_moons, spirals, xor])
+def test_drawn_data_come_from_the_seed(make) -> None:
+    first, again, other = (make(40, noise=0.1, seed=s) for s in (3, 3, 4))
+    assert np.array_equal(first.x, again.x)
+    assert np.array_equal(first.y, again.y)
+    assert not np.array_equal(first.x, other.x)
+    assert np.bincount(first.y).tolist() == [20, 20]
+
+
+def test_xor_is_not_linear() -> None:
+    """No straight line gets more than three of the four corners right."""
+    data = xor()
+    rng = np.random.default_rng(0)
+    lines = rng.normal(size=(2000, 3))
+    sides = (data.x @ lines[:, :2].T + lines[:, 2]) > 0
+    assert np.max(np.mean(sides == data.y[:, None], axis=0)) == 0.75
+
+
+def test_moons_lie_on_their_circles() -> None:
+    data = two_moons(50, noise=0.0)
+    upper, lower = data.x[data.y == 0], data.x[data.y == 1]
+    np.testing.assert_allclose(np.hypot(*upper.T), 1.0)
+    np.testing.assert_allclose(np.hypot(lower[:, 0] - 1, lower[:, 1] - 0.5), 1.0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: two_moons(1),
+        lambda: two_moons(2.5),  # type: ignore[arg-type]
+        lambda: two_moons(10, noise=-1.0),
+        lambda: two_moons(10, seed=-1),
+        lambda: spirals(10, classes=1),
+        lambda: xor(3),
+        lambda: load("mnist"),
+    ],
+)
+def test_bad_requests(call) -> None:
+    with pytest.raises(InputError):
+        call()
+
+
+def test_a_data_set_checks_itself() -> None:
+    x, y = np.zeros((2, 3)), np.array([0, 1])
+    with pytest.raises(ShapeError):
+        Dataset("bad", x, y[:1], ("a", "b"), "")
+    with pytest.raises(InputError, match="label 1 .example 1. is out of range"):
+        Dataset("bad", x, y, ("a",), "")
+    with pytest.raises(DtypeError):
+        Dataset("bad", x, y * 1.0, ("a", "b"), "")
+    with pytest.raises(InputError, match="nan at row 0, column 0"):
+        Dataset("bad", x * np.nan, y, ("a", "b"), "")
+    with pytest.raises(InputError, match="no examples"):
+        Dataset("bad", x[:0], y[:0], (), "")
+    assert repr(Dataset("plain", x, y * 1.5, (), "")) == "Dataset(plain: 2 × 3, regression)"
+
+
+# Splitting and scaling ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 42])
+@pytest.mark.parametrize("share", [0.2, 0.33])
+@pytest.mark.parametrize("stratified", [True, False])
+def test_the_split_is_scikit_learns(seed: int, share: float, stratified: bool) -> None:
+    theirs = pytest.importorskip("sklearn.model_selection").train_test_split
+    for data in (iris(), digits(), spirals(101, classes=3)):
+        options = {
+            "test_size": share,
+            "random_state": seed,
+            "stratify": data.y if stratified else None,
+        }
+        expected = theirs(data.x, data.y, **options)
+        for mine, other in zip(train_test_split(data.x, data.y, **options), expected, strict=True):
+            assert np.array_equal(mine, other)
+
+
+def test_the_fixed_split_keeps_the_classes_shares() -> None:
+    x_train, x_test, y_train, y_test = digits().split()
+    assert (len(x_train), len(x_test)) == (1437, 360)
+    assert np.abs(np.bincount(y_test) / 360 - np.bincount(y_train) / 1437).max() < 0.005
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda x, y: train_test_split(x, y[:-1]), ShapeError),
+        (lambda x, y: train_test_split(x, y, test_size=1.5), InputError),
+        (lambda x, y: train_test_split(x, y, test_size=0), InputError),
+        (lambda x, y: train_test_split(x[:1], y[:1]), InputError),
+        (lambda x, y: train_test_split(x, y, random_state=None), InputError),
+        (lambda x, y: train_test_split(x, y, stratify=np.arange(10)), InputError),
+        (lambda x, y: train_test_split(x, y, stratify=y, test_size=0.1), InputError),
+        (lambda x, y: train_test_split(x, y, stratify=x), ShapeError),
+    ],
+)
+def test_bad_splits(call, error) -> None:
+    with pytest.raises(error, match="train_test_split"):
+        call(np.ones((10, 2)), np.arange(10) % 2)
+
+
+def test_standardise_uses_the_training_part_only() -> None:
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(3, 2, (50, 3)), rng.normal(5, 1, (20, 3))
+    scaled, scaled_test, scaling = standardise(train, test)
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-15)
+    np.testing.assert_allclose(scaled.std(axis=0), 1)
+    assert np.array_equal(scaled_test, (test - train.mean(axis=0)) / train.std(axis=0))
+    assert np.array_equal(scaling(test), scaled_test)
+    with pytest.raises(InputError, match="nan at row 0"):
+        standardise(train * np.nan)
+    with pytest.raises(InputError, match="no examples"):
+        standardise(train[:0])
+
+
+# CSV --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path: Path):
+    """Writes a table and returns its path."""
+
+    def write(text: str | bytes, name: str = "table.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+GOOD = "a,b,kind\n1,2.5,cat\n3,4,dog\n\n5,6,cat\n"
+
+
+def test_a_table_with_a_header(table) -> None:
+    data = from_csv(table(GOOD))
+    assert data.x.tolist() == [[1, 2.5], [3, 4], [5, 6]]
+    assert (data.y.tolist(), data.classes) == ([0, 1, 0], ("cat", "dog"))
+    assert data.name == "table"
+
+
+def test_forms_of_tables(table) -> None:
+    bare = from_csv(table("10;1.0\n9;2.0\n10;3.0\n"), target=0, delimiter=";")
+    assert (bare.y.tolist(), bare.classes) == ([1, 0, 1], ("9", "10"))
+    by_name = from_csv(table("y,x\n1,0.5\n2,1.5\n"), target="y", regression=True)
+    assert (by_name.y.tolist(), by_name.x.tolist()) == ([1.0, 2.0], [[0.5], [1.5]])
+    marked = from_csv(table("﻿x,y\n1,0\n2,1\n"))  # a byte-order mark, as spreadsheets write it
+    assert len(marked) == 2
+    quoted = from_csv(table('1,"a, b"\r\n2,c\r\n'))
+    assert quoted.classes == ("a, b", "c")
+    assert len(load(str(table(GOOD)))) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("a,b\n1,cat\n2,dog,3\n", ShapeError, "ragged: line 3 has 3 cells, line 1 has 2"),
+        ("1,2,cat\n\n3,dog\n", ShapeError, "ragged: line 3"),
+        ("1,2,cat\n3,nan,dog\n", InputError, "line 2, column 1: the value is nan"),
+        ("1,2,cat\n3,inf,dog\n", InputError, "line 2, column 1: the value is inf"),
+        ("1,2,cat\n3,,dog\n", InputError, "line 2, column 1: the cell is empty"),
+        ("1,2,cat\n3,four,dog\n", InputError, "line 2, column 1: 'four' is no number"),
+        ("1,2,cat\n3,4,cat\n", InputError, "one class only"),
+        ("1,2,0.5\n3,4,1\n", InputError, "line 1: '0.5' is no class"),
+        ("1,2,cat\n3,4,\n", InputError, "line 2: the label is empty"),
+        ("1,2,nan\n3,4,1\n", InputError, "line 1: 'nan' is no class"),
+        ("", InputError, "is empty"),
+        ("\n \n", InputError, "is empty"),
+        ("a,b\n", InputError, "no examples"),
+        ("cat\ndog\n", ShapeError, "one column only"),
+        (b"\xff\xfe\x00a", InputError, "no UTF-8 text"),
+        ('1,"cat\n', InputError, "no table"),
+        (b"1,cat\n2,d\x00g\n", InputError, None),
+    ],
+)
+def test_bad_tables(table, text, error, words) -> None:
+    header = None if b"a,b" not in (text if isinstance(text, bytes) else text.encode()) else True
+    if words is None:  # a NUL is data to Python's reader; it must not crash
+        assert from_csv(table(text)).classes == ("cat", "d\x00g")
+        return
+    with pytest.raises(error, match=words):
+        from_csv(table(text), header=header)
+
+
+def test_bad_columns_and_files(table, tmp_path: Path) -> None:
+    path = table(GOOD)
+    for target in (7, -4, "size", 1.5, True):
+        with pytest.raises(InputError, match="no column"):
+            from_csv(path, target=target)
+    with pytest.raises(InputError, match="delimiter"):
+        from_csv(path, delimiter=", ")
+    with pytest.raises(InputError, match="no file"):
+        from_csv(tmp_path / "absent.csv")
+    with pytest.raises(InputError, match="no file"):
+        from_csv(tmp_path)
+    many = "".join(f"{i},w{i}\n" for i in range(1001))
+    with pytest.raises(InputError, match="1001 different labels"):
+        from_csv(table(many))
+
+
+# NPZ --------------------------------------------------------------------------------------------------
+
+
+def test_an_archive(tmp_path: Path) -> None:
+    path = tmp_path / "good.npz"
+    x, y = np.arange(6.0).reshape(3, 2), np.array([0, 2, 1])
+    np.savez(path, x=x, y=y, extra=np.ones(1))
+    data = from_npz(path)
+    assert np.array_equal(data.x, x)
+    assert data.classes == ("0", "1", "2")
+    np.savez_compressed(path, inputs=x.astype(np.float32), targets=y * 0.5)
+    assert from_npz(path, "inputs", "targets", regression=True).y.tolist() == [0.0, 1.0, 0.5]
+    np.savez(path, x=np.arange(3), y=y)
+    assert load(str(path)).x.shape == (3, 1)
+
+
+class Hostile:
+    """An object whose unpickling would write a file."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("unpickled"),)
+
+
+def test_a_hostile_archive_runs_nothing(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("bad.npz", x=np.array([Hostile()], dtype=object), y=np.array([0]))
+    with pytest.raises(DtypeError, match="could run code"):
+        from_npz("bad.npz")
+    assert not Path("unpickled").exists()
+
+
+X, Y = np.ones((2, 2)), np.array([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "error", "words"),
+    [
+        ({"x": X}, InputError, "no array 'y'"),
+        ({"x": X, "y": Y[:1]}, ShapeError, "shape"),
+        ({"x": X * np.nan, "y": Y}, InputError, "nan at row 0"),
+        ({"x": X, "y": Y * 1.0}, DtypeError, "not one integer each"),
+        ({"x": X, "y": Y - 1}, InputError, "labels run from -1 to 0"),
+        ({"x": X, "y": Y * 0}, InputError, "one class only"),
+        ({"x": X, "y": Y * 5000}, InputError, "labels run from 0 to 5000"),
+        ({"x": X[:0], "y": Y[:0]}, InputError, "no examples"),
+        ({"x": np.array(["a", "b"]), "y": Y}, DtypeError, "not numbers"),
+        ({"x": np.float64(1.0), "y": Y}, ShapeError, "shape"),
+    ],
+)
+def test_bad_archives(tmp_path: Path, arrays, error, words) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(error, match=words):
+        from_npz(path)
+
+
+def test_damaged_archives(tmp_path: Path) -> None:
+    path = tmp_path / "bad.npz"
+    path.write_bytes(b"no archive")
+    with pytest.raises(InputError, match="no NPZ archive"):
+        from_npz(path)
+    np.savez(path, x=np.arange(1000.0), y=np.zeros(1000, int))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError):
+        from_npz(path)
+    damaged = bytearray(content)
+    damaged[200:260] = bytes(60)
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(InputError):
+        from_npz(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"not an array")
+        archive.writestr("y.npy", b"not an array")
+    with pytest.raises((InputError, DtypeError)):
+        from_npz(path)
+    with pytest.raises(InputError, match="no file"):
+        from_npz(tmp_path / "absent.npz")
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch) -> None:
+    from diffkit.nets import data_files
+
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, x=np.zeros((1000, 10)), y=Y)
+    monkeypatch.setattr(data_files, "LARGEST_FILE", 10_000)
+    with pytest.raises(InputError, match="would unpack to"):
+        from_npz(path)

@@ -1,0 +1,59 @@
+"""Side effects, leaked values and recursion: refused with a reason, or simply right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from refusals import refusal
+
+import diffkit as dk
+from diffkit.errors import LeakedTracerError
+
+
+def test_leaked_tracer() -> None:
+    kept = []
+
+    def f(x: Any) -> Any:
+        kept.append(x)
+        return x * x
+
+    dk.trace(f, 1.0)
+    refusal(LeakedTracerError, lambda: kept[0] * 2.0, "after the capture")
+    refusal(LeakedTracerError, lambda: np.sin(kept[0]), "after the capture")
+    refusal(LeakedTracerError, lambda: dk.grad(lambda x: x * kept[0])(1.0))
+    refusal(LeakedTracerError, lambda: dk.grad(f)(1.0))
+
+
+def test_arguments_changed_in_place_by_the_function_stay_unchanged() -> None:
+    def f(x: Any) -> Any:
+        x[0] = 5.0
+        return np.sum(x * x)
+
+    x = np.array([1.0, 2.0])
+    assert np.array_equal(dk.grad(f)(x), [0.0, 4.0])
+    assert np.array_equal(x, [1.0, 2.0])
+
+
+# Recursion and loops ------------------------------------------------------------------------------
+
+
+def test_endless_recursion_is_the_users_own_error() -> None:
+    def endless(x: Any) -> Any:
+        return endless(x) + 1.0
+
+    with pytest.raises(RecursionError):
+        dk.grad(endless)(1.0)
+
+
+def test_recursion_that_ends_on_a_value() -> None:
+    def power(x: Any, n: int) -> Any:
+        return x if n == 1 else x * power(x, n - 1)
+
+    assert dk.grad(power)(1.5, 5) == pytest.approx(5 * 1.5**4)
+
+    def halved(x: Any) -> Any:
+        return x if x < 1 else halved(x / 2)
+
+    assert dk.grad(halved)(5.0) == 0.125
