@@ -8,12 +8,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Compiled code goes to a folder of the test session, and not to the user's own cache.
+_CACHE = tempfile.TemporaryDirectory(prefix="diffkit-")
+os.environ.setdefault("DIFFKIT_CACHE_DIR", _CACHE.name)
 
 ROOT = Path(__file__).resolve().parents[1]
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import RunCommand
 
 import diffkit as dk
-from conftest import RunCommand
 from diffkit.training.weights import load_weights
 
 QUICK = ("--epochs", "2")

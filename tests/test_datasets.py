@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from diffkit.nets.datasets import (
     xor,
 )
 
-# Built-in data --------------------------------------------------------------------------------------
+# Built-in data ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ALL_DATASETS)
@@ -99,7 +100,7 @@ def test_a_data_set_checks_itself() -> None:
     x, y = np.zeros((2, 3)), np.array([0, 1])
     with pytest.raises(ShapeError):
         Dataset("bad", x, y[:1], ("a", "b"), "")
-    with pytest.raises(InputError, match="label 1 .example 1. is out of range"):
+    with pytest.raises(InputError, match=r"label 1 \(example 1\) is out of range"):
         Dataset("bad", x, y, ("a",), "")
     with pytest.raises(DtypeError):
         Dataset("bad", x, y * 1.0, ("a", "b"), "")
@@ -110,7 +111,7 @@ def test_a_data_set_checks_itself() -> None:
     assert repr(Dataset("plain", x, y * 1.5, (), "")) == "Dataset(plain: 2 × 3, regression)"
 
 
-# Splitting and scaling ------------------------------------------------------------------------------
+# Splitting and scaling --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", [0, 1, 42])
@@ -142,7 +143,7 @@ def test_the_fixed_split_keeps_the_classes_shares() -> None:
         (lambda x, y: train_test_split(x, y, test_size=1.5), InputError),
         (lambda x, y: train_test_split(x, y, test_size=0), InputError),
         (lambda x, y: train_test_split(x[:1], y[:1]), InputError),
-        (lambda x, y: train_test_split(x, y, random_state=None), InputError),
+        (lambda x, y: train_test_split(x, y, random_state=-1), InputError),
         (lambda x, y: train_test_split(x, y, stratify=np.arange(10)), InputError),
         (lambda x, y: train_test_split(x, y, stratify=y, test_size=0.1), InputError),
         (lambda x, y: train_test_split(x, y, stratify=x), ShapeError),
@@ -167,7 +168,7 @@ def test_standardise_uses_the_training_part_only() -> None:
         standardise(train[:0])
 
 
-# CSV --------------------------------------------------------------------------------------------------
+# CSV --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -237,7 +238,8 @@ def test_bad_tables(table, text, error, words) -> None:
 
 def test_bad_columns_and_files(table, tmp_path: Path) -> None:
     path = table(GOOD)
-    for target in (7, -4, "size", 1.5, True):
+    wrong: tuple[Any, ...] = (7, -4, "size", 1.5, True)
+    for target in wrong:
         with pytest.raises(InputError, match="no column"):
             from_csv(path, target=target)
     with pytest.raises(InputError, match="delimiter"):
@@ -251,7 +253,7 @@ def test_bad_columns_and_files(table, tmp_path: Path) -> None:
         from_csv(table(many))
 
 
-# NPZ --------------------------------------------------------------------------------------------------
+# NPZ --------------------------------------------------------------------------------------------
 
 
 def test_an_archive(tmp_path: Path) -> None:

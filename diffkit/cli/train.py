@@ -149,7 +149,7 @@ class _Job:
         if settings["batch_size"] == BATCH:
             self.batch_size = min(BATCH, n)
         per_epoch = math.ceil(n / self.batch_size)
-        self.epochs = settings["epochs"] or math.ceil(recipe.updates / per_epoch)
+        self.epochs: int = settings["epochs"] or math.ceil(recipe.updates / per_epoch)
         rate = recipe.rate if settings["rate"] is None else settings["rate"]
         self.updates = self.epochs * per_epoch
         schedule = _schedule(settings["schedule"], rate, self.updates)
@@ -189,7 +189,7 @@ class _Job:
             values = {
                 f"{part}_{name}": float(measure(run.params, *rows))
                 for part, rows in (("test", self.test_data), ("training", self.train_data))
-                for name, measure in (("accuracy", self.loss.accuracy), ("loss", self.loss))
+                for name, measure in (("accuracy", self.net.accuracy), ("loss", self.loss))
             }
         diverged = str(run.diverged) if run.diverged else None
         return {

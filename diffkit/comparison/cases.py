@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.comparison import net_cases
 from diffkit.errors import UnsupportedError
 
 __all__ = [
@@ -199,6 +200,22 @@ CASES: dict[str, Case] = {
         lambda: _softmax_arguments(SUBSET),
         (0, 1),
         "E. Alpaydin & C. Kaynak 1998, UCI repository, as shipped with scikit-learn",
+        "gallery",
+    ),
+    "mlp-digits": Case(
+        f"MLP 64-16-10, tanh, cross-entropy of {net_cases.BATCH} handwritten digits",
+        net_cases.mlp_loss,
+        lambda: net_cases.mlp_arguments(*_digits()),
+        (0, 1, 2, 3),
+        "E. Alpaydin & C. Kaynak 1998, UCI repository, as shipped with scikit-learn",
+        "gallery",
+    ),
+    "cnn-digits": Case(
+        f"CNN of 4 filters, cross-entropy of {net_cases.BATCH} handwritten digits",
+        net_cases.cnn_loss,
+        lambda: net_cases.cnn_arguments(*_digits()),
+        (0, 1, 2, 3),
+        "LeCun et al. 1998; digits of E. Alpaydin & C. Kaynak 1998, with scikit-learn",
         "gallery",
     ),
 }

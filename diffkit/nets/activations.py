@@ -57,6 +57,7 @@ ACTIVATIONS: dict[str, Function] = {
 }
 """Every activation by name."""
 
+
 def get_activation(function: str | Function) -> Function:
     """An activation by its name, or the function itself.
 

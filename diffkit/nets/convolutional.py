@@ -150,7 +150,7 @@ def conv2d(x: Any, k: Any, stride: Any = 1, padding: Any = "valid") -> Any:
     x, k = _as_array(x), _as_array(k)
     with users_line():
         size, steps = _image_size("conv2d", x), pair_of("stride", stride)
-        window = (*k.shape, 1, 1)[:2]
+        window = (k.shape[0], k.shape[1]) if len(k.shape) == 4 else (1, 1)
         pads = pairs_of_padding(padding, size, window, steps)
         convolution.conv2d.shape(_aval(x), _aval(k), stride=steps, padding=pads)
         return convolution.conv2d(x, k, stride=steps, padding=pads)

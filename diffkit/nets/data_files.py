@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,12 @@ __all__ = ["from_csv", "from_npz"]
 
 LARGEST_FILE = 2**30  # bytes; beyond it, a table does not belong in memory as text
 MOST_CLASSES = 1000  # more different labels than this are a sign of a wrong column
+
+# What NumPy and the standard library raise for an archive that is cut off or altered.
+DAMAGE = (
+    *(OSError, EOFError, KeyError, RuntimeError, MemoryError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 File = str | PathLike[str]
 
@@ -152,8 +159,7 @@ def _headings(rows: Rows, header: bool | None) -> list[str] | None:
     if header is None:
         below = rows[1][1] if len(rows) > 1 else first
         header = any(
-            _number(a) is None and _number(b) is not None
-            for a, b in zip(first, below, strict=True)
+            _number(a) is None and _number(b) is not None for a, b in zip(first, below, strict=True)
         )
     return first if header else None
 
@@ -162,9 +168,7 @@ def _target_column(name: str, target: Any, headings: list[str] | None, width: in
     if isinstance(target, str):
         if headings is None or target not in headings:
             known = ", ".join(headings) if headings else "none: the file has no header"
-            raise InputError(
-                f"{name} has no column {target!r}", hint=f"its headings are {known}."
-            )
+            raise InputError(f"{name} has no column {target!r}", hint=f"its headings are {known}.")
         return headings.index(target)
     whole = isinstance(target, (int, np.integer)) and not isinstance(target, bool)
     if not whole or not -width <= target < width:
@@ -292,9 +296,11 @@ def _arrays(path: Path, name: str, wanted: tuple[str, str]) -> list[np.ndarray]:
                 hint="save plain arrays: np.savez(path, x=x, y=y).",
             ) from None
         raise InputError(f"{name} is damaged: {error}", hint="save it again.") from None
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, RuntimeError, MemoryError) as error:
+    except DAMAGE as error:
         raise InputError(f"{name} cannot be read: {error}", hint="save it again.") from None
     for key, array in zip(wanted, arrays, strict=True):
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{name}: {key} is no array", hint="save it with np.savez.")
         if array.dtype.kind not in "fiub":
             raise DtypeError(
                 f"{name}: {key} has dtype {array.dtype}, not numbers",

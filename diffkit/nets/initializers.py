@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod, sqrt
-from typing import Any
 
 import numpy as np
 
@@ -150,7 +149,7 @@ INITIALIZERS: dict[str, Initializer] = {
 """Every initializer by name."""
 
 
-def get_initializer(initializer: Any) -> Initializer:
+def get_initializer(initializer: str | Initializer) -> Initializer:
     """An initializer by its name, or the function itself.
 
     Raises
@@ -163,7 +162,7 @@ def get_initializer(initializer: Any) -> Initializer:
     """
     if isinstance(initializer, str) and initializer in INITIALIZERS:
         return INITIALIZERS[initializer]
-    if not callable(initializer):
+    if isinstance(initializer, str) or not callable(initializer):
         raise InputError(
             f"there is no initializer {initializer!r}",
             hint=f"use one of {', '.join(INITIALIZERS)}, or a function of (rng, shape).",

@@ -10,8 +10,7 @@ Reading on: ``capture/numpy_functions``, where NumPy's functions do the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from diffkit.capture.capturing import active_arena
 from diffkit.capture.tracing import user_source
@@ -21,22 +20,29 @@ from diffkit.graph.sources import place_of
 __all__ = ["users_line"]
 
 
-@contextmanager
-def users_line() -> Iterator[None]:
+class users_line:
     """While a function is being captured, let equations and errors carry the caller's line.
+
+    A class and not a generator, whose frames in ``contextlib`` would count as the user's.
 
     >>> with users_line():
     ...     pass
     """
-    arena = active_arena()
-    if arena is None or arena.source is not None:
-        yield
-        return
-    arena.source = user_source()
-    try:
-        yield
-    except DiffkitError as error:
-        error.where = error.where or place_of(arena.source) or None
-        raise
-    finally:
-        arena.source = None
+
+    def __enter__(self) -> None:
+        arena = active_arena()
+        self.arena = arena if arena is not None and arena.source is None else None
+        if self.arena is not None:
+            self.arena.source = user_source()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.arena is None:
+            return
+        if isinstance(error, DiffkitError):
+            error.where = error.where or place_of(self.arena.source) or None
+        self.arena.source = None

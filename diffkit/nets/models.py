@@ -265,8 +265,8 @@ def sequential(layers: Any, input_shape: Any) -> Net:
     >>> sequential([dense(16, "relu"), dense(3)], input_shape=4)
     Net([4] → dense1: 16 relu → dense2: 3)
     """
-    sizes = (input_shape,) if isinstance(input_shape, (int, np.integer)) else tuple(input_shape)
-    return Net(tuple(layers), sizes)
+    sizes: Shape = tuple(input_shape) if np.iterable(input_shape) else (input_shape,)
+    return Net((layers,) if isinstance(layers, Layer) else tuple(layers), sizes)
 
 
 def softmax_classifier(n_in: int, n_classes: int) -> Net:
@@ -287,9 +287,7 @@ def softmax_classifier(n_in: int, n_classes: int) -> Net:
     return sequential([Dense(n_classes, initializer="zeros")], n_in)
 
 
-def mlp(
-    sizes: Any, activation: Any = "tanh", initializer: str | Initializer | None = None
-) -> Net:
+def mlp(sizes: Any, activation: Any = "tanh", initializer: str | Initializer | None = None) -> Net:
     """A multilayer perceptron with these sizes, inputs first; the last layer is linear.
 
     Parameters

@@ -94,9 +94,7 @@ def _test_count(n: int, share: Any) -> int:
     return test
 
 
-def _shuffled_parts(
-    n: int, test: int, rng: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
+def _shuffled_parts(n: int, test: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
     order = rng.permutation(n)
     return order[test:], order[:test]
 

@@ -33,6 +33,7 @@ __all__ = [
 
 
 def as_array(x: Any) -> Any:
+    """An array, or the traced value that it is."""
     return x if hasattr(x, "shape") else np.asarray(x)
 
 

@@ -179,7 +179,7 @@ def binned(table: np.ndarray, steps: Sequence[int]) -> tuple[np.ndarray, np.ndar
     """
     count = len(steps)
     size = -(-count // MOST_COLUMNS)
-    starts = np.arange(0, count, size)
+    starts = range(0, count, size)
     logs = np.log(np.where(table > 0, table, np.nan))
     with np.errstate(all="ignore"):
         rows = np.array([np.exp(np.mean(logs[start : start + size], axis=0)) for start in starts])
@@ -196,7 +196,8 @@ def save_pictures(run: Run, folder: Path, net: Any, data: Sequence[np.ndarray]) 
     import matplotlib.pyplot as plt
 
     def boundary(axes: Axes) -> None:
-        plot_boundary(lambda points: softmax(net(run.params, points))[:, 1], *data, axes)
+        x, y = data
+        plot_boundary(lambda points: softmax(net(run.params, points))[:, 1], x, y, axes)
         axes.set_title(finding(run))
 
     drawings: dict[str, Any] = {"curves": lambda axes: plot_curves(run, axes)}

@@ -1,0 +1,134 @@
+"""The truth: high-precision derivatives that use no rule of the library's own."""
+
+from __future__ import annotations
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from diffkit.capture.capturing import capture
+from diffkit.comparison.accuracy import rounded, ulps
+from diffkit.comparison.cases import baydin
+from diffkit.comparison.report import compare
+from diffkit.differentiate.reverse import gradient_graph
+from diffkit.engines.precise import Truth, true_derivatives
+from diffkit.errors import (
+    InputError,
+)
+from diffkit.graph.primitive import REGISTRY
+
+
+def truth_of(f, *args, digits=100) -> Truth:
+    """The truth of a plain function with respect to all its arguments."""
+    args = [np.float64(a) if np.ndim(a) == 0 else np.asarray(a) for a in args]
+    graph = capture(f, args)
+    return true_derivatives(graph, args, range(len(args)), digits)
+
+
+def slope_of(f, x) -> float:
+    """The rounded truth of a function of one number."""
+    return rounded(truth_of(f, x).blocks[0][0].item())
+
+
+# The truth -------------------------------------------------------------------------------------
+
+
+def test_truth_has_sixty_digits():
+    truth = truth_of(lambda x: np.exp(x) * np.sin(x), 0.7)
+    with mp.workdps(90):
+        x = mp.mpf(0.7)
+        exact = mp.exp(x) * (mp.sin(x) + mp.cos(x))
+        assert abs(truth.blocks[0][0].item() - exact) < mp.mpf(10) ** -60
+    assert truth.certified and truth.digits == 100
+
+
+def test_truth_uses_no_rule_of_ours(monkeypatch):
+    def wrong(*_, **__):
+        raise AssertionError("the truth asked a differentiation rule")
+
+    for name in ("mul", "sin", "log", "add", "sub"):
+        monkeypatch.setattr(type(REGISTRY[name]), "partials", wrong)
+    truth = truth_of(baydin, 2.0, 5.0)
+    assert rounded(truth.blocks[0][0].item()) == 5.5
+    assert rounded(truth.blocks[0][1].item()) == 1.7163378145367738
+
+
+def test_truth_of_a_wrong_rule_shows_the_error(monkeypatch):
+    sine = REGISTRY["sin"]
+    monkeypatch.setattr(type(sine), "partials", lambda self, y, x: (lambda: 1.001 * np.cos(x),))
+    sine.bare.templates.clear()
+    try:
+        report = compare(lambda x: np.sin(x), 0.3, methods=["reverse", "complex"])
+    finally:
+        sine.bare.templates.clear()
+    assert report["complex"].max_ulp <= 1
+    assert report["reverse"].errors.rel_error == pytest.approx(1e-3, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "slope"),
+    [
+        (lambda x: (x * x + 1.0) - 2.0 * x, 1.0, 0.0),
+        (lambda x: np.sin(x) ** 2 + np.cos(x) ** 2, 0.5, 0.0),
+        (lambda x: 1.0 + np.exp(-x), 300.0, -np.exp(-300.0)),
+        (lambda x: np.log(x), 1e-300, 1e300),
+        (lambda x: x**3, 0.0, 0.0),
+        (lambda x: x / 3.0, 0.0, 1.0 / 3.0),
+    ],
+    ids=["cancels", "constant", "hidden", "near zero", "flat", "at zero"],
+)
+def test_truth_of_hard_slopes(f, x, slope):
+    assert slope_of(f, x) == pytest.approx(slope, rel=1e-15, abs=0.0)
+
+
+def test_truth_at_a_kink_is_the_mean_and_says_so():
+    truth = truth_of(lambda x: np.maximum(3.0 * x, x), 0.0)
+    assert rounded(truth.blocks[0][0].item()) == 2.0
+    assert "kink" in truth.notes[0] and "1.0 and 3.0" in truth.notes[0]
+
+
+def test_smooth_points_are_not_called_kinks():
+    for f in (lambda x: x * x, lambda x: x**4, lambda x: np.cos(x), lambda x: 0.0 * x):
+        assert truth_of(f, 0.0).notes == []
+
+
+def test_truth_of_infinite_slopes_and_edges():
+    assert slope_of(np.sqrt, 0.0) == np.inf
+    assert "infinite" in truth_of(np.sqrt, 0.0).notes[0]
+    edge = truth_of(lambda x: np.sqrt(x) ** 3 + x, 0.0)
+    assert abs(edge.blocks[0][0].item() - 1) < 1e-15
+    assert "one-sided" in edge.notes[0]
+
+
+def test_truth_notices_a_branch_at_the_point():
+    truth = truth_of(lambda x: 9.0 + 0.0 * x if x == 3 else x * x, 3.0)
+    assert rounded(truth.blocks[0][0].item()) == 0.0
+    assert "branch" in truth.notes[0] and "test_truth.py" in truth.notes[0]
+
+
+def test_truth_of_nan_is_nan():
+    truth = truth_of(lambda x: x * x, float("nan"))
+    assert mp.isnan(truth.blocks[0][0].item())
+
+
+def test_reverse_truth_is_certified_and_equals_differences():
+    x = np.linspace(0.3, 1.7, 250)
+    graph = capture(lambda x: np.sum(np.exp(np.sin(x)) * x), (x,))
+    by_reverse = true_derivatives(graph, [x], [0], gradient=gradient_graph)
+    assert by_reverse.certified and "reverse" in by_reverse.how
+    exact = (1 + x * np.cos(x)) * np.exp(np.sin(x))
+    assert ulps(exact, by_reverse.blocks[0][0]).max() < 8
+
+
+def test_a_wrong_gradient_is_not_certified():
+    x = np.linspace(0.3, 1.7, 250)
+    graph = capture(lambda x: np.sum(np.exp(x)), (x,))
+    other = capture(lambda x: (np.sum(np.exp(x)), np.exp(x) * 1.0000001), (x,))
+    truth = true_derivatives(graph, [x], [0], gradient=lambda graph, wrt: other)
+    assert not truth.certified and "0 of 3" in truth.how
+
+
+@pytest.mark.parametrize("digits", [5, 10_000, 50.5, None])
+def test_bad_digits_are_refused(digits):
+    with pytest.raises(InputError, match="digits"):
+        compare(lambda x: x * x, 1.0, digits=digits)
