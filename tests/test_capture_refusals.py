@@ -44,7 +44,7 @@ def test_errors_name_the_line(f, error, message):
     with pytest.raises(error, match=message) as caught:
         trace(f, A)
     if hasattr(caught.value, "where"):
-        assert "test_capture_numpy.py" in (caught.value.where or "")
+        assert "test_capture_refusals.py" in (caught.value.where or "")
 
 
 def test_equations_carry_the_users_line():
@@ -53,4 +53,4 @@ def test_equations_carry_the_users_line():
 
     line = f.__code__.co_firstlineno + 1
     graph = trace(f, A)
-    assert {equation.line for equation in graph.equations} == {f"test_capture_numpy.py:{line}"}
+    assert {equation.line for equation in graph.equations} == {f"test_capture_refusals.py:{line}"}

@@ -81,7 +81,7 @@ def test_names_and_lines_of_the_user_are_printed() -> None:
         return sine * sine
 
     text = to_source(capture(f, [1.0]))
-    assert "sine = np.sin(angle)" in text and "# test_specialise.py:" in text
+    assert "sine = np.sin(angle)" in text and "# test_source.py:" in text
 
 
 def test_a_branch_that_was_taken_is_asserted() -> None:
