@@ -12,10 +12,13 @@ everywhere; the times on the right are those of this computer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.comparison.cases import helmholtz
@@ -41,7 +44,7 @@ MOST_SYMBOLIC = 12  # beyond it the formula takes seconds to write
 LARGEST = SIZES[-1]
 METHODS = ("symbolic", "finite", "complex", "forward", "reverse")
 CHEAP_GRADIENT = 5.0  # Griewank & Walther 2008, section 4.6
-TIME_BUDGET = 0.02  # seconds for each point of the right-hand picture
+TIME_BUDGET = 0.03  # seconds for each point of the right-hand picture
 
 
 def point(n: int) -> np.ndarray:
@@ -58,19 +61,19 @@ class Cost:
     time: float
 
 
-@lru_cache(maxsize=None)
+@cache
 def cost(method: str, n: int, accuracy: int = 2) -> Cost:
     """What the gradient costs; ``accuracy`` is that of the difference quotient."""
     x = point(n)
     chosen = dk.methods.Finite(accuracy) if method == "finite" else method
-    function = Function(helmholtz)  # captured once, so that only runs are timed
+    function: Any = Function(helmholtz)  # captured once, so that only runs are timed
     flops = dk.trace(helmholtz, x).flops()
     _, result = differentiate_flat(function, (x,), {}, chosen)
     taken = measure(lambda: differentiate_flat(function, (x,), {}, chosen), TIME_BUDGET)
     return Cost(result.evaluations, result.flops / flops, taken.seconds / own_time(n))
 
 
-@lru_cache(maxsize=None)
+@cache
 def own_time(n: int) -> float:
     """Seconds of the function itself, by the same engine."""
     graph, x = dk.trace(helmholtz, point(n)), point(n)
@@ -113,7 +116,7 @@ def numbers() -> list[Claim]:
     ]  # fmt: skip
 
 
-def panel(axes: plt.Axes, quantity: str, dark: bool) -> None:
+def panel(axes: Axes, quantity: str, dark: bool) -> None:
     """One quantity of every method against n, labelled where the lines end."""
     axes.set(xscale="log", yscale="log", xlim=(0.9, 55), ylim=(0.7, 420))
     labels = []
@@ -130,7 +133,7 @@ def panel(axes: plt.Axes, quantity: str, dark: bool) -> None:
     label_lines(axes, labels, size=8.5)
 
 
-def draw(dark: bool = False) -> plt.Figure:
+def draw(dark: bool = False) -> Figure:
     """Operations (counted) and times (measured) over those of the function."""
     with use_style(dark):
         figure, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(8.6, 4.2))
@@ -142,7 +145,6 @@ def draw(dark: bool = False) -> plt.Figure:
         for axes, words in ((left, "operations, counted"), (right, "time, on this computer")):
             axes.text(0.02, 0.97, words, transform=axes.transAxes, fontsize=10, va="top",
                       color=muted(dark))  # fmt: skip
-        figure.get_layout_engine().set(rect=(0, 0, 0.86, 1), wspace=0.28)
     return figure
 
 

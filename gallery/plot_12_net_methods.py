@@ -10,10 +10,11 @@ for each parameter, and the symbolic method gives up before its formula is writt
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.comparison.cases import CASES
@@ -37,7 +38,7 @@ EXACT = ("forward", "reverse", "complex")
 CHEAP_GRADIENT = 5.0  # Griewank & Walther 2008, section 4.6
 
 
-@lru_cache(maxsize=None)
+@cache
 def comparison(name: str) -> Any:
     """All methods on one net, at drawn parameters."""
     case = CASES[name]
@@ -69,7 +70,7 @@ def numbers() -> list[Claim]:
     return claims
 
 
-def draw(dark: bool = False) -> plt.Figure:
+def draw(dark: bool = False) -> Figure:
     """Error against operations, for the MLP above and the CNN below."""
     with use_style(dark):
         figure, panels = plt.subplots(2, 1, figsize=(7.2, 7.2))

@@ -23,7 +23,16 @@ from diffkit.lazy import sp
 from diffkit.primitives.arithmetic import greater, mul, sub
 from diffkit.primitives.domains import reals
 
-__all__ = ["Doubled", "Planter", "Relu", "SumOfSquares", "Tanh", "added_halves", "only_failures", "plant"]
+__all__ = [
+    "Doubled",
+    "Planter",
+    "Relu",
+    "SumOfSquares",
+    "Tanh",
+    "added_halves",
+    "only_failures",
+    "plant",
+]
 
 
 P = TypeVar("P", bound=Primitive)

@@ -97,7 +97,7 @@ def test_every_command_has_examples(run: Any, command: str) -> None:
         (["compare", "x", "--at", "x=[[1],[2,3]]"], "equal rows"),
         (["compare", "x", "--at", "x=1", "--methods", "revers"], "did you mean reverse?"),
         (["compare"], "no function was given"),
-        (["compare", "--case", "digits"], "softmax-digits"),
+        (["compare", "--case", "digits"], "-digits?"),
         (["compare", "--case", "softmax-digits", "--at", "x=1"], "own point"),
         (["compare", "missing.py:f", "--at", "x=1"], "no file missing.py"),
         (["gallery", "--only", "nothing"], "no page named 'nothing'"),

@@ -10,6 +10,7 @@ import pytest
 from conftest import RunCommand
 
 import diffkit as dk
+from diffkit.cli.main import main
 from diffkit.training.weights import load_weights
 
 QUICK = ("--epochs", "2")
@@ -44,7 +45,7 @@ def test_a_run_folder_of_the_digits(run: RunCommand, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", ("softmax", "mlp"))
 def test_same_seed_same_weights(run: RunCommand, tmp_path: Path, model: str) -> None:
-    words = ("train", "spirals", "--model", model, "--hidden", "5", *QUICK)
+    words = ("train", "spirals", "--model", model, *QUICK)
     for name in ("a", "b"):
         assert run(*words, "--out", name).returncode == 0
     weights = [(tmp_path / name / "weights.npz").read_bytes() for name in ("a", "b")]
@@ -112,6 +113,8 @@ def test_a_divergence_is_reported_and_kept(run: RunCommand, tmp_path: Path) -> N
         (("two-moons", "--activation", "swirl"), "no activation"),
         (("two-moons", "--l2", "-1"), "l2"),
         (("two-moons", "--seed", "-1"), "seed"),
+        (("two-moons", "--channels", "4"), "--channels means nothing to --model mlp"),
+        (("xor", "--model", "softmax", "--hidden", "4"), "--hidden means nothing"),
         (("two-moons", "--out", "taken"), "taken"),
         (("ragged.csv",), "ragged.csv"),
         (("pickle.npz",), "pickle.npz"),
@@ -119,13 +122,37 @@ def test_a_divergence_is_reported_and_kept(run: RunCommand, tmp_path: Path) -> N
     ],
 )
 def test_wrong_input_ends_with_one_line(
-    run: RunCommand, tmp_path: Path, words: tuple[str, ...], message: str
+    tmp_path: Path,
+    words: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").write_text("a file")
     (tmp_path / "ragged.csv").write_text("1,2,a\n3,b\n")
     (tmp_path / "one.csv").write_text("1,2,a\n3,4,a\n5,6,a\n" * 5)
     np.savez(tmp_path / "pickle.npz", x=np.array([{}, None], dtype=object), y=np.arange(2))
-    done = run("train", *words, *(() if "--epochs" in words else QUICK))
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == "" and done.stderr.count("\n") == 1
-    assert message in done.stderr and "hint" in done.stderr
+    code = main(["train", *words, *(() if "--epochs" in words else QUICK)])
+    printed = capsys.readouterr()
+    assert code == 2, printed.err
+    assert printed.out == "" and printed.err.count("\n") == 1
+    assert message in printed.err and "hint" in printed.err
+
+
+def test_wrong_input_of_a_real_process(run: RunCommand) -> None:
+    done = run("train", "two-moons", "--rate", "-1")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "learning rate" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "goal"), (("softmax", 0.95), ("mlp", 0.97), ("cnn", 0.98)))
+def test_the_defaults_learn_the_digits(run: RunCommand, model: str, goal: float) -> None:
+    """The median of five seeds."""
+    pytest.importorskip("sklearn")
+    found = []
+    for seed in range(5):
+        done = run("train", "digits", "--model", model, "--seed", str(seed), "--json")
+        found.append(json.loads(done.stdout)["test_accuracy"])
+    assert float(np.median(found)) >= goal

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-import optree
 import pytest
 
 import diffkit as dk
 from diffkit.capture.capturing import capture
-from diffkit.capture.trees import flatten
+from diffkit.capture.trees import flatten, structure_of, unflatten
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.engines.precise import true_derivatives
 from diffkit.errors import DtypeError, InputError, ShapeError
@@ -70,10 +70,16 @@ def data_for(net: Net, loss, n: int = 3):
     return x, np.arange(n) % max(outputs, 2)
 
 
-def randomised(net: Net):
+def mapped(function, *trees) -> Any:
+    """A function of every leaf."""
+    leaves = zip(*(flatten(tree)[0] for tree in trees), strict=True)
+    return unflatten(structure_of(trees[0]), [function(*row) for row in leaves])
+
+
+def randomised(net: Net) -> Any:
     """First parameters with random biases, so that none is special."""
     rng = np.random.default_rng(5)
-    return optree.tree_map(lambda w: w + 0.3 * rng.normal(size=w.shape), net.init(1))
+    return mapped(lambda w: w + 0.3 * rng.normal(size=w.shape), net.init(1))
 
 
 def flat(tree) -> np.ndarray:
@@ -286,7 +292,7 @@ def test_xor_needs_a_hidden_layer() -> None:
         slope = dk.grad(loss)
         for _ in range(200):
             bars = slope(params, data.x, data.y)
-            params = optree.tree_map(lambda w, w_bar: w - 1.0 * w_bar, params, bars)
+            params = mapped(lambda w, w_bar: w - 1.0 * w_bar, params, bars)
         return net.accuracy(params, data.x, data.y)
 
     assert trained(sequential([dense(1)], 2)) <= 0.75

@@ -7,7 +7,6 @@ value of the graph; so the bound is ε · (operations) · (largest value)².
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np

@@ -484,3 +484,27 @@ def test_any_name_of_a_parameter_can_be_saved(tmp_path: Path, name: str) -> None
     params = {name: np.arange(3.0)}
     file = save_weights(tmp_path / "weights.npz", params)
     assert same_bits(load_weights(file, {name: np.zeros(3)}), params)
+
+
+# The built-in cases of the comparison ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ("mlp-digits", "cnn-digits"))
+def test_the_cases_are_the_nets(name: str) -> None:
+    """The cases are written in plain NumPy; dk.nets must give the same loss and gradient."""
+    pytest.importorskip("sklearn")
+    from diffkit.comparison.cases import CASES
+
+    case = CASES[name]
+    w1, b1, w2, b2, pixels, labels = case.args
+    if name == "mlp-digits":
+        net, first = dk.nets.mlp([64, 16, 10], activation="tanh"), "dense1"
+    else:
+        net, first = dk.nets.cnn((8, 8, 1), channels=(4,), classes=10), "conv1"
+    params = {first: {"w": w1, "b": b1}, list(net.param_shapes)[-1]: {"w": w2, "b": b2}}
+    loss = net.with_loss(dk.losses.cross_entropy)
+    value, bars = dk.value_and_grad(loss)(params, pixels / 16, labels)
+    expected, parts = dk.value_and_grad(case.function, argnums=case.argnums)(*case.args)
+    assert abs(float(value) - float(expected)) < 1e-14
+    assert np.allclose(bars[first]["w"], parts[0], rtol=1e-10, atol=1e-16)
+    assert np.allclose(bars[first]["b"], parts[1], rtol=1e-10, atol=1e-16)

@@ -93,10 +93,10 @@ class BatchSize(click.ParamType):
 @click.argument("data")
 @click.option("--model", type=click.Choice(list(RECIPES)), default="mlp", show_default=True)
 @click.option("--hidden", type=Sizes(), help="Sizes of the hidden layers, as 64,32.")
-@click.option("--channels", type=Sizes(), default=CHANNELS, help="Filters of the CNN [16,32].")
-@click.option("--activation", metavar="NAME", default="relu", show_default=True)
+@click.option("--channels", type=Sizes(), help="Filters of the CNN, layer by layer [16,32].")
+@click.option("--activation", metavar="NAME", help="Of the hidden layers [relu].")
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="[enough for the model]")
-@click.option("--batch-size", type=BatchSize(), default=BATCH, show_default=True, help="Or full.")
+@click.option("--batch-size", type=BatchSize(), help="A number, or full [32].")
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True)
 @click.option("--rate", type=float, metavar="RATE", help="Learning rate [suits the model].")
 @click.option("--schedule", type=click.Choice(SCHEDULES), default="one-cycle", show_default=True)
@@ -138,20 +138,19 @@ class _Job:
 
         recipe = RECIPES[settings["model"]]
         self.model, self.seed = settings["model"], settings["seed"]
+        _refuse_unused(settings)
         self.dataset = load(data)
         self.train_data, self.test_data, self.held_out = _parts(self.dataset)
-        hidden = settings["hidden"] if settings["hidden"] is not None else recipe.hidden
-        self.net = _net(self, hidden, settings["channels"], settings["activation"])
-        l2 = recipe.l2 if settings["l2"] is None else settings["l2"]
+        self.net = _net(self, _or(settings["hidden"], recipe.hidden), settings)
+        l2 = _or(settings["l2"], recipe.l2)
         self.loss = self.net.with_loss(_loss(), l2=l2)
         n = len(self.train_data[0])
-        self.batch_size = n if settings["batch_size"] == "full" else settings["batch_size"]
-        if settings["batch_size"] == BATCH:
-            self.batch_size = min(BATCH, n)
+        size = _or(settings["batch_size"], min(BATCH, n))
+        self.batch_size: int = n if size == "full" else size
         per_epoch = math.ceil(n / self.batch_size)
-        self.epochs: int = settings["epochs"] or math.ceil(recipe.updates / per_epoch)
-        rate = recipe.rate if settings["rate"] is None else settings["rate"]
+        self.epochs: int = _or(settings["epochs"], math.ceil(recipe.updates / per_epoch))
         self.updates = self.epochs * per_epoch
+        rate = _or(settings["rate"], recipe.rate)
         schedule = _schedule(settings["schedule"], rate, self.updates)
         self.optimizer = _optimizer(settings["optimizer"], schedule)
         self.config = {
@@ -201,6 +200,24 @@ class _Job:
 
 Rows = tuple["np.ndarray", "np.ndarray"]
 
+# Options that a model has no use for.
+UNUSED = {"softmax": ("hidden", "channels", "activation"), "mlp": ("channels",), "cnn": ()}
+
+
+def _refuse_unused(settings: dict[str, Any]) -> None:
+    """An option that would change nothing is an error, not a silence."""
+    for name in UNUSED[settings["model"]]:
+        if settings[name] is not None:
+            raise InputError(
+                f"--{name} means nothing to --model {settings['model']}",
+                hint="leave it out, or choose --model mlp or cnn.",
+            )
+
+
+def _or(value: Any, default: Any) -> Any:
+    """The value, or the default where there is none (0 is a value)."""
+    return default if value is None else value
+
 
 def _parts(dataset: Any) -> tuple[Rows, Rows, int]:
     """Training data, test data and how many are held out; features are standardised.
@@ -229,7 +246,7 @@ def _loss() -> Any:
     return cross_entropy
 
 
-def _net(job: _Job, hidden: tuple[int, ...], channels: tuple[int, ...], activation: str) -> Net:
+def _net(job: _Job, hidden: tuple[int, ...], settings: dict[str, Any]) -> Net:
     from diffkit.nets import models
 
     x, classes = job.train_data[0], len(job.dataset.classes)
@@ -238,7 +255,9 @@ def _net(job: _Job, hidden: tuple[int, ...], channels: tuple[int, ...], activati
         (part[0].reshape(len(part[0]), features), part[1])
         for part in (job.train_data, job.test_data)
     )
+    activation = _or(settings["activation"], "relu")
     if job.model == "cnn":
+        channels = _or(settings["channels"], CHANNELS)
         return models.cnn(_image_shape(job, x), channels, classes, hidden, activation=activation)
     if job.model == "softmax":
         return models.softmax_classifier(features, classes)
@@ -325,6 +344,8 @@ def _write_words(report: dict[str, Any]) -> None:
     )
     if report["out"] is not None:
         click.echo(f"everything is in {report['out']}")
-        suggest("diffkit compare --case mlp-digits")
+        digits = report["data"] == "digits"
+        case = f"compare --case {report['model']}-digits" if digits else "gallery --only signal"
+        suggest(f"diffkit {case}")
     else:
         suggest("the same with --out DIR keeps weights, history and pictures")

@@ -262,7 +262,9 @@ def _traced_vjp(f: Differentiable, primals: Sequence[Any], argnums: tuple[int, .
         seeds: dict[int, int] = {}
         for node, bar in zip(call.outputs, bars, strict=True):
             lifted = lift(arena, bar)
-            seeds[node] = add(call.tracer(seeds[node]), lifted).node if node in seeds else lifted.node
+            seeds[node] = (
+                add(call.tracer(seeds[node]), lifted).node if node in seeds else lifted.node
+            )
         found = pull_back(arena, seeds, [call.leaves[j].node for j in call.wrt])
         cotangents = []
         for j, node in zip(call.wrt, found, strict=True):

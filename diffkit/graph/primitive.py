@@ -276,7 +276,7 @@ def primitive(cls: type[P]) -> P:
     if missing:
         raise RuleError(
             f"primitive {name!r} ({base.kind}) is incomplete: it lacks {', '.join(missing)}",
-            hint=f"a {base.kind} primitive declares {', '.join(base.required)}.",
+            hint=f"a primitive of kind {base.kind} declares {', '.join(base.required)}.",
         )
     if name in REGISTRY:
         raise UnsupportedError(f"a primitive named {name!r} is registered already")

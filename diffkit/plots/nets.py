@@ -33,8 +33,8 @@ MARGIN = 0.35  # of the plane beyond the data
 def diverging(dark: bool = False) -> Colormap:
     """Blue, the background, red: for values with a sign.
 
-    >>> diverging()(0.5)[:3]
-    (1.0, 1.0, 1.0)
+    >>> diverging()([0.5])[0, :3].tolist()
+    [1.0, 1.0, 1.0]
     """
     from matplotlib.colors import LinearSegmentedColormap
 

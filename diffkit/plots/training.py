@@ -32,6 +32,7 @@ __all__ = ["ACCENT", "plot_curves", "plot_run", "plot_signal", "save_pictures"]
 
 ACCENT = {False: "#96650A", True: "#E8B93B"}  # no method has it; from the warm end of cividis
 MOST_COLUMNS = 300  # of a heat map: more would be narrower than a pixel
+MIDDLE = 0.5  # a mean over an epoch belongs to its middle, a test to its end
 LABEL_ROOM = 1.24  # the horizontal axis over the last epoch, for the labels at the lines' ends
 NORM_NAMES = {
     "activation": "‖a‖",
@@ -89,8 +90,8 @@ def plot_curves(
     axes.plot(np.arange(len(losses)) / per_epoch, losses, color=muted(dark), linewidth=0.6,
               alpha=0.45)  # fmt: skip
     labels = [
-        _curve(axes, run, "epoch_loss", "accuracy", "training", INK[dark]),
-        _curve(axes, run, "validation_loss", "validation_accuracy", "test", ACCENT[dark]),
+        _curve(axes, run, "epoch_loss", "accuracy", ("training", INK[dark]), MIDDLE),
+        _curve(axes, run, "validation_loss", "validation_accuracy", ("test", ACCENT[dark]), 0.0),
     ]
     epochs = max(len(losses) / per_epoch, 1.0)
     axes.set_xlim(0, epochs * LABEL_ROOM)
@@ -103,16 +104,17 @@ def plot_curves(
 
 
 def _curve(
-    axes: Axes, run: Run, loss: str, accuracy: str, name: str, colour: str
+    axes: Axes, run: Run, loss: str, accuracy: str, look: tuple[str, str], lag: float
 ) -> tuple[float, float, str, str] | None:
     """A line through the epochs; what to write at its end."""
     values = run.history.get(loss, [])
     if not values:
         return None
-    axes.plot(np.arange(1, len(values) + 1), values, color=colour)
+    name, colour = look
+    axes.plot(np.arange(1, len(values) + 1) - lag, values, color=colour)
     shares = run.history.get(accuracy)
     text = f"{name}\n{shares[-1]:.1%} right" if shares else f"{name}\n{values[-1]:.3g}"
-    return len(values), values[-1], text, colour
+    return len(values) - lag, values[-1], text, colour
 
 
 def finding(run: Run) -> str:

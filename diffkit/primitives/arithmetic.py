@@ -120,10 +120,15 @@ class integer_power(Elementwise):
     """Power with a constant integer exponent, y = xⁿ; right for negative x too."""
 
     domain, kinks, flops = Domain("x ∈ ℝ (x ≠ 0 for n < 0)", nonzero.contains, (0.4, 2.0)), (), 4
-    analytic, emit = True, "{0} ** {n}"
+    emit = "{0} ** {n}"
 
     def value(self, x: Any, n: int) -> Any:
         return np.square(x) if n == 2 else np.power(x, float(n) if n < 0 else n)
+
+    def analytic(self, x: Any, n: int) -> Any:
+        """The power of a complex number, right over negative real parts too."""
+        large = abs(n) >= MULTIPLIED_OUT
+        return complex_integer_power(x, float(n)) if large else self.value(x, n)
 
     def sympy(self, x: Any, n: int) -> Any:
         return x**n
@@ -145,7 +150,7 @@ class power(Elementwise):
                   note="x^p with 0 < p < 1 has a vertical tangent at 0"),)  # fmt: skip
     emit = "{0} ** {1}"
     # a negative base has a real power only where the exponent is an integer
-    analytic = continued(np.power, np.power, lambda a, b: (a > 0) | (b == np.floor(b)))
+    analytic = continued(np.power, complex_power, lambda a, b: (a > 0) | (b == np.floor(b)))
 
     def sympy(self, a: Any, b: Any) -> Any:
         return a**b

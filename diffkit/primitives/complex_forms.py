@@ -15,7 +15,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["complex_arctan2", "complex_cbrt", "complex_hypot", "complex_log1p", "continued"]
+__all__ = [
+    "complex_arctan2",
+    "complex_cbrt",
+    "complex_hypot",
+    "complex_integer_power",
+    "complex_log1p",
+    "complex_power",
+    "continued",
+]
+
+# NumPy multiplies out complex powers with smaller integer exponents; the others go through the
+# logarithm, whose angle π of a negative base drowns an imaginary part of 1e-100.
+MULTIPLIED_OUT = 100
 
 
 def continued(
@@ -54,6 +66,28 @@ def complex_cbrt(z: Any) -> Any:
     """∛a · (1 + ib/a)^⅓, so that negative real parts keep their real root."""
     a, b = np.real(z), np.imag(z)
     return np.cbrt(a) * np.exp(complex_log1p(1j * (b / a)) / 3)
+
+
+def complex_integer_power(z: Any, n: Any) -> Any:
+    """zⁿ for whole n, also over negative real parts: aⁿ · (1 + ib/a)ⁿ where n is large."""
+    if np.asarray(z).dtype.kind != "c":
+        return np.power(z, n)
+    a, b = np.real(z), np.imag(z)
+    with np.errstate(all="ignore"):
+        polar = np.power(a, n) * np.exp(n * complex_log1p(1j * (b / a)))
+        large = (np.abs(n) >= MULTIPLIED_OUT) & (np.abs(a) > np.abs(b))
+        return np.where(large, polar, np.power(z, n))[()]
+
+
+def complex_power(z: Any, w: Any) -> Any:
+    """z^w; over a negative real part the exponent is whole, and moving it has no meaning."""
+    if np.asarray(z).dtype.kind != "c" and np.asarray(w).dtype.kind != "c":
+        return np.power(z, w)
+    below, whole = np.real(z) < 0, np.real(w)
+    with np.errstate(all="ignore"):
+        moved = np.where(np.imag(w) == 0, 0.0, np.nan)
+        there = complex_integer_power(np.asarray(z) + 0j, np.where(below, whole, 1.0)) + 1j * moved
+        return np.where(below, there, np.power(z, w))[()]
 
 
 def complex_hypot(x: Any, y: Any) -> Any:

@@ -38,20 +38,20 @@ class Progress:
                 TextColumn("training"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]:.4g}"),
+                TextColumn("{task.fields[loss]}"),
                 TimeRemainingColumn(),
                 console=console,
                 transient=True,
                 disable=not (console.is_terminal or console.is_jupyter),
             )
-            self._task = self._bar.add_task("training", total=self.total, loss=float("nan"))
+            self._task = self._bar.add_task("training", total=self.total, loss="")
             self._bar.start()
         return self
 
     def advance(self, loss: float) -> None:
         """One update is done."""
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, loss=loss)
+            self._bar.update(self._task, advance=1, loss=f"loss {loss:.4g}")
 
     def __exit__(self, *_: Any) -> None:
         if self._bar is not None:

@@ -100,9 +100,9 @@ class Run:
 
     def plot(self, ax: Any = None) -> Any:
         """The training curves (and, if recorded, the learning signal)."""
-        from diffkit.plots.training import plot_run
+        from importlib import import_module
 
-        return plot_run(self, ax)
+        return import_module("diffkit.plots.training").plot_run(self, ax)
 
     def save(self, path: str | Path) -> Path:
         """Write the run into a folder, which is made if it is not there.
