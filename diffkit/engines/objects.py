@@ -156,6 +156,13 @@ def _wrapped(operand: Any) -> Any:
     return cell
 
 
+def _integer_part(expr: Any) -> Any:
+    """A formula cut towards zero, as a cast to integers does."""
+    if expr.is_integer:
+        return expr
+    return sp.Piecewise((sp.floor(expr), expr >= 0), (sp.ceiling(expr), True))
+
+
 def _cast_objects(x: Any, dtype: np.dtype[Any], domain: str) -> Any:
     """Casting objects: booleans become 0 or 1, integers numbers, numbers stay exact."""
 
@@ -166,7 +173,8 @@ def _cast_objects(x: Any, dtype: np.dtype[Any], domain: str) -> Any:
             boolean = getattr(item, "is_Boolean", False) or getattr(item, "is_Relational", False)
             if boolean:
                 return sp.Piecewise((1, item), (0, True))
-            return _to_sympy(item) if isinstance(item, (np.generic, int, float)) else item
+            number = _to_sympy(item) if isinstance(item, (np.generic, int, float)) else item
+            return _integer_part(number) if dtype.kind in "iu" else number
         if isinstance(item, (bool, np.generic, int, float)):
             item = mp.mpf(int(item)) if not isinstance(item, (float, np.floating)) else mp.mpf(item)
         return mp.mpf(int(item)) if dtype.kind in "iu" else item

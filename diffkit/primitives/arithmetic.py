@@ -14,7 +14,12 @@ import numpy as np
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Elementwise, Kink, Linear, primitive
 from diffkit.lazy import mp, sp
-from diffkit.primitives.complex_forms import continued
+from diffkit.primitives.complex_forms import (
+    MULTIPLIED_OUT,
+    complex_integer_power,
+    complex_power,
+    continued,
+)
 from diffkit.primitives.domains import Domain, nonzero, positive, reals
 
 __all__ = [
@@ -192,6 +197,8 @@ class cast(Linear):
 
     def value(self, x: Any, dtype: str) -> Any:
         kind = np.asarray(x).dtype.kind
+        if kind == "c" and np.dtype(dtype).kind in "biu":  # constant around the real part
+            return np.asarray(np.real(x)).astype(dtype).astype(complex)[()]
         return x if kind in "Oc" else np.asarray(x).astype(dtype)[()]
 
     def shape(self, x: Aval, dtype: str) -> Any:

@@ -23,6 +23,7 @@ __all__ = [
     "complex_log1p",
     "complex_power",
     "continued",
+    "from_parts",
 ]
 
 # NumPy multiplies out complex powers with smaller integer exponents; the others go through the
@@ -46,8 +47,7 @@ def continued(
         with np.errstate(all="ignore"):
             moved = sum(np.abs(operand.imag) for operand in z) != 0
             here = real(*parts)
-            edge = np.empty(np.shape(here), dtype=complex)
-            edge.real, edge.imag = here, np.where(moved, np.nan, 0.0)
+            edge = from_parts(here, np.where(moved, np.nan, 0.0))
             return np.where(inside(*parts), form(*z), edge)[()]
 
     return analytic
@@ -56,10 +56,7 @@ def continued(
 def complex_log1p(z: Any) -> Any:
     """log(1 + z) for Re z > −1, as log(1 + a) + log(1 + ib/(1 + a)) in polar form."""
     a, b = np.real(z), np.imag(z)
-    out = np.empty(np.shape(z), dtype=complex)
-    out.real = np.log1p(a) + 0.5 * np.log1p((b / (1 + a)) ** 2)
-    out.imag = np.arctan2(b, 1 + a)
-    return out[()]
+    return from_parts(np.log1p(a) + 0.5 * np.log1p((b / (1 + a)) ** 2), np.arctan2(b, 1 + a))
 
 
 def complex_cbrt(z: Any) -> Any:
@@ -85,9 +82,16 @@ def complex_power(z: Any, w: Any) -> Any:
         return np.power(z, w)
     below, whole = np.real(z) < 0, np.real(w)
     with np.errstate(all="ignore"):
-        moved = np.where(np.imag(w) == 0, 0.0, np.nan)
-        there = complex_integer_power(np.asarray(z) + 0j, np.where(below, whole, 1.0)) + 1j * moved
-        return np.where(below, there, np.power(z, w))[()]
+        there = complex_integer_power(np.asarray(z) + 0j, np.where(below, whole, 1.0))
+        moved = from_parts(there.real, np.where(np.imag(w) == 0, there.imag, np.nan))
+        return np.where(below, moved, np.power(z, w))[()]
+
+
+def from_parts(real: Any, imag: Any) -> Any:
+    """The complex number with these parts; ``real + 1j * imag`` would turn 0·∞ into NaN."""
+    out = np.empty(np.broadcast_shapes(np.shape(real), np.shape(imag)), dtype=complex)
+    out.real, out.imag = real, imag
+    return out[()]
 
 
 def complex_hypot(x: Any, y: Any) -> Any:

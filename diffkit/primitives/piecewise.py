@@ -26,18 +26,22 @@ from diffkit.primitives.arithmetic import (
     logical_not,
     not_equal,
 )
+from diffkit.primitives.complex_forms import from_parts
 from diffkit.primitives.domains import reals
 
 __all__ = ["abs_", "clip", "floor", "mask", "maximum", "minimum", "relu", "sign", "where"]
 
 
-def _real_select(first_wins: Any) -> Any:
-    """A selection between two complex operands by their real parts, for the complex step."""
+def _selected(wins: Any, a: Any, b: Any) -> Any:
+    """One of two complex operands by their real parts; a tie shares the imaginary part."""
+    first, second = wins(np.real(a), np.real(b)), wins(np.real(b), np.real(a))
+    shared = from_parts((np.real(a) + np.real(b)) / 2, (np.imag(a) + np.imag(b)) / 2)
+    return np.where(first, a, np.where(second, b, shared))[()]
 
-    def analytic(self: Any, a: Any, b: Any) -> Any:
-        return np.where(first_wins(np.real(a), np.real(b)), a, b)[()]
 
-    return analytic
+def _real_select(wins: Any) -> Any:
+    """The complex form of a selection between two operands."""
+    return lambda self, a, b: _selected(wins, a, b)
 
 
 @primitive
@@ -97,7 +101,7 @@ class maximum(Elementwise):
         Kink(at=(1.0, 1.0), wrt=0, slopes=(0.0, 1.0), declared=0.5),
         Kink(at=(1.0, 1.0), wrt=1, slopes=(0.0, 1.0), declared=0.5),
     )
-    floating, analytic, emit = False, _real_select(np.greater_equal), "maximum({0}, {1})"
+    floating, analytic, emit = False, _real_select(np.greater), "maximum({0}, {1})"
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Max(a, b)
@@ -119,7 +123,7 @@ class minimum(Elementwise):
         Kink(at=(1.0, 1.0), wrt=0, slopes=(1.0, 0.0), declared=0.5),
         Kink(at=(1.0, 1.0), wrt=1, slopes=(1.0, 0.0), declared=0.5),
     )
-    floating, analytic, emit = False, _real_select(np.less_equal), "minimum({0}, {1})"
+    floating, analytic, emit = False, _real_select(np.less), "minimum({0}, {1})"
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Min(a, b)
@@ -167,8 +171,8 @@ class abs_(Elementwise):
     floating, emit = False, "abs({0})"
 
     def analytic(self, x: Any) -> Any:
-        """±x by the sign of the real part: the modulus would not be analytic."""
-        return np.where(np.real(x) >= 0, x, -x)[()]
+        """±x by the sign of the real part, and 0 at 0: the modulus would not be analytic."""
+        return np.where(np.real(x) > 0, x, np.where(np.real(x) < 0, -x, np.abs(np.real(x))))[()]
 
     def sympy(self, x: Any) -> Any:
         return sp.Abs(x)
@@ -214,7 +218,7 @@ class floor(Staircase):
 
 @primitive
 class clip(Elementwise):
-    """x held between two bounds; the derivative is 1 inside and at the bounds' inner side."""
+    """x held between two bounds; the derivative is 1 inside, ½ at a bound, 0 outside."""
 
     domain, flops = reals, 2
     kinks = (
@@ -228,8 +232,7 @@ class clip(Elementwise):
 
     def analytic(self, x: Any, low: Any, high: Any) -> Any:
         """The branch is chosen by the real parts."""
-        held = np.where(np.real(x) >= np.real(low), x, low)
-        return np.where(np.real(held) <= np.real(high), held, high)[()]
+        return _selected(np.less, _selected(np.greater, x, low), high)
 
     def sympy(self, x: Any, low: Any, high: Any) -> Any:
         return sp.Min(sp.Max(x, low), high)

@@ -23,6 +23,7 @@ from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Linear, Other, primitive
 from diffkit.lazy import mp, sp
 from diffkit.primitives.arithmetic import cast, equal
+from diffkit.primitives.complex_forms import from_parts
 from diffkit.primitives.piecewise import mask
 from diffkit.primitives.product_tree import products_of_others
 from diffkit.primitives.shaping import check_axes, flip, spread
@@ -191,13 +192,16 @@ class Extreme(Other):
         return _over_cells(x, axes, lambda cells: _extreme_cell(self.name, cells))
 
     def analytic(self, x: Any, axes: Axes) -> Any:
-        """The element whose real part is extreme."""
+        """The element whose real part is extreme; a tie shares the imaginary part."""
         x = np.asarray(x)
         kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
         shape = tuple(x.shape[axis] for axis in kept)
         rows = np.transpose(x, kept + axes).reshape(*shape, -1)
-        place = np.expand_dims(self.place(np.real(rows), axis=-1), -1)
-        return np.take_along_axis(rows, place, axis=-1)[..., 0][()]
+        best = self.better.reduce(rows.real, axis=-1, keepdims=True)
+        wins = rows.real == best
+        with np.errstate(all="ignore"):
+            shared = np.where(wins, rows.imag, 0).sum(axis=-1) / wins.sum(axis=-1)
+        return from_parts(best[..., 0], shared)
 
     def shape(self, x: Aval, axes: Axes) -> Any:
         shape = _reduced(self.name, x, axes)
