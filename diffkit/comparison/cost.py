@@ -15,6 +15,7 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
+from diffkit.engines.liveness import last_readers
 from diffkit.graph.ir import INPUT, LITERAL, Graph
 
 __all__ = ["Timing", "measure", "peak_memory"]
@@ -88,7 +89,7 @@ def peak_memory(graph: Graph, *, complex_numbers: bool = False) -> int:
     24
     """
     columns = graph.columns
-    last = {node: reader for reader, row in enumerate(columns.operands) for node in row}
+    last = last_readers(columns)
     kept = {*graph.input_nodes, *graph.output_nodes, *columns.values}
     fixed = [n for n, o in enumerate(columns.operations) if o is INPUT or o is LITERAL]
     alive = peak = sum(_bytes(graph, node, complex_numbers) for node in fixed)

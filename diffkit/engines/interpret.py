@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.engines.liveness import dying_at
 from diffkit.errors import InputError, NotAnalyticError
-from diffkit.graph.ir import LITERAL, Columns, Graph, Operation
+from diffkit.graph.ir import Columns, Graph, Operation
 from diffkit.graph.sources import place_of
 
 __all__ = ["DOMAINS", "Program", "program_of", "run"]
@@ -36,8 +37,7 @@ class Program:
 
     def __init__(self, graph: Graph, domain: str) -> None:
         columns = graph.columns
-        keep = set(graph.output_nodes)
-        free_after = _last_uses(columns, keep)
+        free_after = dying_at(columns, graph.output_nodes)
         self.steps: list[tuple[Callable[..., Any], tuple[int, ...], int, tuple[int, ...]]] = []
         self.literals = {
             node: _literal(value, domain) for node, value in columns.values.items()
@@ -47,19 +47,6 @@ class Program:
             self.steps.append(
                 (function, columns.operands[node], node, tuple(free_after.get(node, ())))
             )
-
-
-def _last_uses(columns: Columns, keep: set[int]) -> dict[int, list[int]]:
-    """Equation → the nodes whose last reader it is."""
-    last: dict[int, int] = {}
-    for node, operands in enumerate(columns.operands):
-        for operand in operands:
-            last[operand] = node
-    freed: dict[int, list[int]] = {}
-    for node, reader in last.items():
-        if node not in keep and columns.operations[node] is not LITERAL:
-            freed.setdefault(reader, []).append(node)
-    return freed
 
 
 def _literal(value: Any, domain: str) -> Any:

@@ -118,8 +118,27 @@ def mpmath_function(operation: Operation, arity: int) -> Callable[..., Any]:
             symbols = sp.symbols(f"x0:{arity}", real=True)
             form = primitive.sympy(*symbols, **operation.kwargs)
             function = sp.lambdify(symbols, form, modules="mpmath")
-        _MPMATH[key] = partial(_ieee, function)
+        largest = LARGEST.get(operation.name)
+        bounded = function if largest is None else partial(_bounded, function, largest)
+        _MPMATH[key] = partial(_ieee, bounded)
     return _MPMATH[key]
+
+
+# Binary exponents of operands.  Reducing 2^N modulo log 2, π or a divisor takes N bits of it, so
+# exp(exp(exp(20))) would never end; beyond these an operand counts as infinite.
+LARGEST = {
+    **dict.fromkeys(
+        ("exp", "expm1", "exp2", "sin", "cos", "tan", "sinh", "cosh", "tanh", "logistic",
+         "softplus", "remainder", "floor_divide"),
+        2**15,
+    ),
+    "power": 2**10,
+}  # fmt: skip
+
+
+def _bounded(function: Callable[..., Any], largest: int, *x: Any) -> Any:
+    """Call a function with operands beyond 2^largest taken as infinite."""
+    return function(*[mp.sign(item) * mp.inf if mp.mag(item) > largest else item for item in x])
 
 
 def _ieee(function: Callable[..., Any], *x: Any) -> Any:

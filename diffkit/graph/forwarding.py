@@ -18,6 +18,7 @@ FORWARDED: dict[str, str] = {
     "call": "diffkit.engines.calling:call_graph",
     "bind": "diffkit.engines.calling:bind_graph",
     "compile": "diffkit.engines.specialise:compile_graph",
+    "plan": "diffkit.engines.plan:plan_graph",
     "to_text": "diffkit.graph.printing:to_text",
     "to_dict": "diffkit.graph.printing:to_dict",
     "to_svg": "diffkit.graph.drawing:to_svg",
