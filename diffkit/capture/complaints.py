@@ -120,9 +120,10 @@ def explained(error: BaseException) -> DiffkitError | None:
 
 
 def _place(error: BaseException) -> str | None:
-    """The innermost line of the traceback, as ``file.py:14    y = f(x)``."""
+    """The innermost line of the user's in the traceback, as ``file.py:14    y = f(x)``."""
     frames: Any = traceback.extract_tb(error.__traceback__)
     if not frames:
         return None
-    last = frames[-1]
+    own = [frame for frame in frames if "site-packages" not in frame.filename]
+    last = (own or frames)[-1]
     return f"{last.filename.replace(chr(92), '/').rsplit('/', 1)[-1]}:{last.lineno}    {last.line}"

@@ -28,7 +28,12 @@ class Operators:
     __slots__ = ()
 
     def __pow__(self, other: Any, modulo: None = None) -> Any:
+        if modulo is not None:
+            return NotImplemented
         return np.power(self, other)  # type: ignore[call-overload]
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return np.round(self, digits or 0)  # type: ignore[call-overload]
 
     def __rpow__(self, other: Any) -> Any:
         return np.power(other, self)  # type: ignore[call-overload]

@@ -202,12 +202,14 @@ class Text:
             return self.error("a number has too many digits", self._origin(0), "write 1e300.")
         if index < 0 or index >= len(self.prepared.rstrip()):
             return self.error("the expression ends too early", self._origins[-1], "complete it.")
-        return self.error(message, self._origin(index), self._advice(index))
+        return self.error(message, self._origin(index), self._advice(index, message))
 
-    def _advice(self, index: int) -> str:
+    def _advice(self, index: int, message: str) -> str:
         """What probably was meant at a syntax error."""
         before = self.prepared[:index].rstrip()
         here = self.prepared[index]
+        if message.endswith("was never closed"):
+            return "add the closing bracket."
         word = re.search(r"[^\W\d]\w*$", before)
         if word and word[0] in _COMMON_FUNCTIONS:
             return f"write brackets: {word[0]}({here}…)."

@@ -194,7 +194,12 @@ class Tracer(Operators):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         """An object array of scalar tracers, which the next NumPy function stacks again."""
         if dtype is not None and np.dtype(dtype) != np.dtype(object):
-            self._no_float()
+            raise DataDependentError(
+                f"a traced {self.aval} was needed as a plain array of {np.dtype(dtype)}",
+                where=here(),
+                hint="write x.astype(float) instead of np.asarray(x, dtype=float), and "
+                "np.mean(np.stack([a, b])) instead of np.mean([a, b]).",
+            )
         cells = np.empty(self.aval.shape, dtype=object)
         if self.aval.ndim == 0:
             cells[()] = self

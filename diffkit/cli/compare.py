@@ -41,8 +41,8 @@ Examples:
   diffkit compare model.py:loss --at w=[0.5,-1],b=0 --methods reverse,finite
   diffkit compare --list"""
 
-MAX_DIGITS = 10_000
-"""The most decimal digits of the truth that the command accepts."""
+DIGITS = (30, 800)
+"""The decimal digits that the truth may have (``engines/precise.py``, which loads mpmath)."""
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
@@ -52,7 +52,7 @@ MAX_DIGITS = 10_000
 @click.option("--methods", metavar="NAMES", help="Methods, as reverse,finite [all].")
 @click.option(
     "--digits",
-    type=click.IntRange(16, MAX_DIGITS),
+    type=click.IntRange(*DIGITS),
     help="Decimal digits of the truth [chosen by the size].",
 )
 @click.option("--list", "list_only", is_flag=True, help="List the built-in cases and methods.")
@@ -141,11 +141,18 @@ def _arguments(function: Callable[..., Any], point: dict[str, Any]) -> list[Any]
     parameters = inspect.signature(function).parameters
     for name in point:
         choose(name, parameters, f"parameter of {getattr(function, '__name__', 'the function')}")
-    return [
-        _argument(parameter, point)
-        for parameter in parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
+    found = []
+    for parameter in parameters.values():
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            found.append(_argument(parameter, point))
+        elif parameter.name in point or (
+            parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+        ):
+            raise InputError(
+                f"the parameter {parameter} cannot be given by position",
+                hint="compare a function with plain parameters, such as def f(x, y).",
+            )
+    return found
 
 
 def _argument(parameter: inspect.Parameter, point: dict[str, Any]) -> Any:
@@ -165,7 +172,7 @@ def _options(methods: str | None, digits: int | None) -> dict[str, Any]:
 
     options: dict[str, Any] = {}
     if methods is not None:
-        names = [name.strip() for name in methods.split(",") if name.strip()]
+        names = dict.fromkeys(name.strip() for name in methods.split(","))
         options["methods"] = [choose(name, DEFAULT_METHODS, "method") for name in names]
     if digits is not None:
         options["digits"] = digits

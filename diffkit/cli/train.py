@@ -310,7 +310,11 @@ def _prepare(out: Path) -> None:
     """Make the folder first: a long training should not end at a place it cannot write to."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "config.json").touch()
+        config = out / "config.json"
+        new = not config.exists()
+        config.touch()
+        if new:  # nothing half-made is left behind by a training that is interrupted
+            config.unlink()
     except OSError as error:
         raise InputError(f"cannot write to {out}: {error.strerror}", hint="--out DIR") from error
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from diffkit.capture.capturing import is_static
 from diffkit.capture.trees import flatten, unflatten
-from diffkit.errors import DtypeError, InputError
+from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.graph.ir import Graph
 
 __all__ = ["Arguments", "arguments_of"]
@@ -63,6 +63,13 @@ def _named(
     graph: Graph, bound: Any, leaves: list[Any], argnums: int | Sequence[int] | None
 ) -> Arguments:
     names = list(graph.input_names)
+    for name, leaf, node in zip(names, leaves, graph.input_nodes, strict=True):
+        if np.shape(leaf) != graph.columns.avals[node].shape:
+            raise ShapeError(
+                f"compare: {name} has the shape {np.shape(leaf)}, but the graph takes "
+                f"{graph.columns.avals[node]}",
+                hint="compare at one point at a time, or compare a NumPy function of arrays.",
+            )
     chosen = _chosen(argnums, len(names))
     wrt = _floats(leaves, chosen)
     kept = [names[place] for place in wrt]
@@ -144,11 +151,15 @@ def _chosen(argnums: int | Sequence[int] | None, count: int) -> list[int]:
 
 def _floats(leaves: Sequence[Any], places: Sequence[int]) -> list[int]:
     wrt = [place for place in places if np.asarray(leaves[place]).dtype.kind == "f"]
+    if not places:
+        raise DtypeError(
+            "no argument was given, so there is nothing to differentiate by",
+            hint="pass one, as in dk.compare(f, 2.0).",
+        )
     if not wrt:
         found = ", ".join(sorted({str(np.asarray(leaves[place]).dtype) for place in places}))
         raise DtypeError(
-            f"no argument is floating point ({found or 'there are none'}), "
-            "so there is nothing to differentiate by",
+            f"no argument is floating point ({found}), so there is nothing to differentiate by",
             hint="pass 2.0 instead of 2.",
         )
     return wrt

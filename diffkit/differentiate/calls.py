@@ -7,7 +7,7 @@ take each other's variable (perturbation confusion; Siskind & Pearlmutter 2005).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -110,7 +110,7 @@ class Call:
 
 
 def _as_tuple(argnums: Argnums, count: int) -> tuple[int, ...]:
-    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums or ())
+    chosen: tuple[Any, ...] = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
     if not chosen or any(not isinstance(i, int) or not -count <= i < count for i in chosen):
         raise InputError(
             f"argnums={argnums!r} does not name one of the {count} arguments",

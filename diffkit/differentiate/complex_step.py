@@ -144,7 +144,13 @@ class _Perturbed:
         moved.reshape(-1)[element] += 1j * step
         self.count += 1
         leaves = [*self.leaves[:place], moved[()], *self.leaves[place + 1 :]]
-        return [np.imag(y) for y in run(self.graph, leaves, domain="complex")]
+        return [_imaginary_part(y, step) for y in run(self.graph, leaves, domain="complex")]
+
+
+def _imaginary_part(y: Any, step: float) -> np.ndarray:
+    """Im y; NaN where y is infinite and Im y is far from h, so the angle of an overflow."""
+    overflown = np.isinf(np.real(y)) & (np.abs(np.imag(y)) > np.sqrt(step))
+    return np.where(overflown, np.nan, np.imag(y))
 
 
 def _underflows(parts: Sequence[np.ndarray]) -> bool:

@@ -54,6 +54,9 @@ class Method:
 
     name: ClassVar[str] = ""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def jacobian(
         self, function: Captured, leaves: Sequence[Any], wrt: Sequence[int], engine: str = "auto"
     ) -> JacobianResult:

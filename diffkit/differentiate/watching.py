@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import sys
 import types
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,14 +31,29 @@ __all__ = ["Snapshot", "watch"]
 # Containers and functions with more parts than this are captured anew instead of compared.
 MOST_PARTS = 2000
 # Names that make a function's result depend on something no snapshot shows.
-UNWATCHABLE_NAMES = frozenset({"random", "default_rng", "time", "perf_counter", "urandom", "input"})
+UNWATCHABLE_NAMES = frozenset({
+    "random", "default_rng", "urandom", "time", "perf_counter", "monotonic", "now", "today",
+    "input", "open", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "environ", "getenv",
+    "globals", "locals", "eval", "exec", "modules",
+})  # fmt: skip
+_Pair = namedtuple("_Pair", ["one", "other"])  # its fields have a descriptor type of their own
 _CONSTANT_TYPES = (
-    type(None), bool, int, float, complex, str, bytes, type, np.generic, np.dtype, np.ufunc,
-    types.BuiltinFunctionType, types.EllipsisType, range, slice,
+    type(None), bool, int, float, complex, str, bytes, np.generic, np.dtype, np.ufunc,
+    types.EllipsisType, range, slice, types.MemberDescriptorType, types.GetSetDescriptorType,
+    types.WrapperDescriptorType, types.MethodDescriptorType, type(vars(_Pair)["one"]),
 )  # fmt: skip
 _LIBRARIES = frozenset(sys.stdlib_module_names) | {
     "numpy", "scipy", "sympy", "numba", "matplotlib", "optree", "sklearn", "diffkit", "mpmath",
 }  # fmt: skip
+
+
+# Names in every class that are no settings of the user's.
+_CLASS_MACHINERY = frozenset({
+    "__module__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__annotate_func__",
+    "__annotations_cache__", "__qualname__", "__firstlineno__", "__static_attributes__",
+    "__dataclass_params__", "__dataclass_fields__", "__match_args__", "__orig_bases__",
+    "__parameters__", "__abstractmethods__", "_abc_impl",
+})  # fmt: skip
 
 
 class _Unwatchable(Exception):
@@ -111,11 +127,35 @@ class _Walk:
             self.function(f.__func__)
         elif isinstance(f, types.FunctionType):
             self.python_function(f)
+        elif isinstance(f, types.BuiltinFunctionType):
+            self.builtin(f)
+        elif isinstance(f, type):
+            self.user_class(f)
         elif not isinstance(f, _CONSTANT_TYPES):
             self.opaque(f)
 
+    def builtin(self, f: types.BuiltinFunctionType) -> None:
+        """A function of a module, or a method bound to something that may change."""
+        if f.__name__ in UNWATCHABLE_NAMES:
+            raise _Unwatchable
+        owner = f.__self__
+        if owner is not None and not isinstance(owner, (types.ModuleType, type)):
+            self.add(lambda: owner, owner)
+
+    def user_class(self, kind: type) -> None:
+        """The attributes of a class, such as settings in ``class Config: rate = 0.1``."""
+        for base in kind.__mro__:
+            if _is_library(base.__module__) or base.__module__ == "builtins":
+                continue
+            names = [name for name in vars(base) if name not in _CLASS_MACHINERY]
+            self.add(lambda b=base: [n for n in vars(b) if n not in _CLASS_MACHINERY], names)
+            for name in names:
+                self.add(lambda b=base, n=name: vars(b)[n], vars(base)[name])
+
     def python_function(self, f: types.FunctionType) -> None:
         self.transparent(f)
+        if not _is_library(f.__module__):
+            self.add(lambda: vars(f), vars(f))
         if _is_library(f.__module__) and not f.__closure__:
             return
         names = set(_names_used(f.__code__))
@@ -167,6 +207,14 @@ class _Walk:
             return lambda now: now is value or (type(now) is type(value) and _equal(now, value))
         if isinstance(value, np.ndarray):
             return _array_comparer(value)
+        if isinstance(value, (staticmethod, classmethod)):
+            self.function(value.__func__)
+            return lambda now: now is value
+        if isinstance(value, property):
+            for accessor in (value.fget, value.fset, value.fdel):
+                if accessor is not None:
+                    self.function(accessor)
+            return lambda now: now is value
         if isinstance(value, types.ModuleType):
             if not _is_library(value.__name__):
                 raise _Unwatchable

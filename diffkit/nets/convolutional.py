@@ -184,7 +184,7 @@ def max_pool2d(x: Any, window: Any = 2, stride: Any = None, padding: Any = "vali
     with users_line():
         x, sizes, steps, pads = _pooling("max_pool2d", x, window, stride, padding)
         if pads != NONE:
-            x = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-np.inf)
+            x = np.pad(_as_float(x), ((0, 0), *pads, (0, 0)), constant_values=-np.inf)
         cells, axes = _cells(x, sizes, steps, NONE)
         return np.max(cells, axis=axes)
 
@@ -216,7 +216,8 @@ def avg_pool2d(x: Any, window: Any = 2, stride: Any = None, padding: Any = "vali
         cells, axes = _cells(x, sizes, steps, pads)
         if pads == NONE:
             return np.mean(cells, axis=axes)
-        there, _ = _cells(np.ones((1, *x.shape[1:3], 1)), sizes, steps, pads)
+        ones = np.ones((1, *x.shape[1:3], 1), x.dtype)
+        there, _ = _cells(ones, sizes, steps, pads)
         return np.sum(cells, axis=axes) / np.sum(there, axis=axes)
 
 
@@ -255,9 +256,10 @@ def _cells(x: Any, window: Pair, stride: Pair, padding: Padding) -> tuple[Any, P
 
 def _last(x: Any, axis: int) -> int:
     ndim = len(x.shape)
-    if not -ndim <= axis < ndim:
+    whole = isinstance(axis, (int, np.integer)) and not isinstance(axis, bool)
+    if not whole or not -ndim <= axis < ndim:
         raise ShapeError(
-            f"softmax: axis {axis} does not exist in {_aval(x)}",
+            f"softmax: axis {axis!r} does not exist in {_aval(x)}",
             hint="the classes are on the last axis unless told otherwise.",
         )
     return axis % ndim
@@ -285,7 +287,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     [-800.0, 0.0]
     """
     with users_line():
-        x = _as_array(x)
+        x = _as_float(_as_array(x))
         axis = _last(x, axis)
         total = reductions.logsumexp(x, axes=(axis,))
         kept = tuple(1 if i == axis else n for i, n in enumerate(x.shape))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tokenize
 import zipfile
 import zlib
 from os import PathLike, fspath
@@ -32,8 +33,11 @@ MOST_CLASSES = 1000  # more different labels than this are a sign of a wrong col
 # What NumPy and the standard library raise for an archive that is cut off or altered.
 DAMAGE = (
     *(OSError, EOFError, KeyError, RuntimeError, MemoryError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
+
+# A gap in the first line makes it no header, or a row of data would be lost in silence.
+GAPS = ("", "?", "-", "na", "n/a", "null", "none", "missing")
 
 File = str | PathLike[str]
 
@@ -159,7 +163,8 @@ def _headings(rows: Rows, header: bool | None) -> list[str] | None:
     if header is None:
         below = rows[1][1] if len(rows) > 1 else first
         header = any(
-            _number(a) is None and _number(b) is not None for a, b in zip(first, below, strict=True)
+            _number(a) is None and a.lower() not in GAPS and _number(b) is not None
+            for a, b in zip(first, below, strict=True)
         )
     return first if header else None
 

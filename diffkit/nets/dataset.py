@@ -62,8 +62,9 @@ class Dataset:
                 f"{self.name}: x has shape {self.x.shape} and y has shape {self.y.shape}",
                 hint="both have one entry per example; x has features, too.",
             )
-        if len(self.x) == 0:
-            raise InputError(f"{self.name} holds no examples", hint="give one row or more.")
+        if self.x.size == 0:
+            what = "examples" if len(self.x) == 0 else "features"
+            raise InputError(f"{self.name} holds no {what}", hint="give one or more.")
         refuse_nonfinite(f"{self.name}: x", self.x)
         refuse_nonfinite(f"{self.name}: y", self.y)
         if self.classes:
@@ -148,6 +149,12 @@ def standardise(x_train: Any, *others: Any) -> tuple[Any, ...]:
     if x_train.ndim < 1 or len(x_train) == 0:
         raise InputError("there are no examples to standardise", hint="give one row or more.")
     refuse_nonfinite("x_train", x_train)
-    spread = x_train.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = x_train.std(axis=0)
+    if not np.all(np.isfinite(spread)):
+        raise InputError(
+            f"the features are too large to standardise: up to {abs(x_train).max():.3g}",
+            hint="their squares must not overflow; divide them by a constant first.",
+        )
     scaling = Scaling(x_train.mean(axis=0), np.where(spread > 0, spread, 1.0))
     return (*(scaling(x) for x in (x_train, *others)), scaling)

@@ -164,6 +164,8 @@ def spirals(
     """
     if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 2:
         raise InputError(f"spirals: there are {classes!r} classes", hint="two or more.")
+    if not (isinstance(turns, (int, float)) and np.isfinite(turns)):
+        raise InputError(f"spirals: there are {turns!r} turns", hint="a number; 1.0 is usual.")
     rng = _drawn("spirals", n, noise, seed, int(classes))
     y = np.arange(n) % classes
     counts = np.bincount(y, minlength=classes)

@@ -66,7 +66,9 @@ class _OnImages(Layer):
         try:
             self.grid(in_shape)
         except ShapeError:
-            rows, columns = convolutional.pair_of("window", self.window)
+            window = convolutional.pair_of("window", self.window)
+            pads = convolutional.pairs_of_padding(self.padding, window, window, window)
+            rows, columns = (n - sum(pad) for n, pad in zip(window, pads, strict=True))
             return f"images of at least {rows} × {columns} pixels"
         return None
 

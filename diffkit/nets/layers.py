@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from diffkit.errors import InputError, ShapeError
-from diffkit.nets.activations import Function, activation_name, get_activation
+from diffkit.nets.activations import ACTIVATIONS, Function, activation_name, get_activation
 from diffkit.nets.initializers import Initializer, get_initializer, he, xavier
 
 __all__ = ["Activation", "Dense", "Flatten", "Layer", "activation", "dense", "flatten"]
@@ -35,7 +35,8 @@ RECTIFIERS = ("relu", "leaky_relu")
 def initializer_for(chosen: Any, function: str | Function) -> Initializer:
     if chosen is not None:
         return get_initializer(chosen)
-    return he if function in RECTIFIERS else xavier
+    rectifies = any(function == name or function is ACTIVATIONS[name] for name in RECTIFIERS)
+    return he if rectifies else xavier
 
 
 class Layer:
@@ -184,10 +185,24 @@ class Dense(Layer):
 
 
 def first_params(start: Initializer, rng: np.random.Generator, shapes: dict[str, Shape]) -> Params:
-    """Weights from the initializer, biases zero."""
-    return {
-        key: np.zeros(shape) if key == "b" else start(rng, shape) for key, shape in shapes.items()
+    """Weights from the initializer, biases zero.
+
+    Raises
+    ------
+    ShapeError
+        When an initializer of one's own gives another shape.
+    """
+    made = {
+        key: np.zeros(shape) if key == "b" else np.asarray(start(rng, shape))
+        for key, shape in shapes.items()
     }
+    for key, shape in shapes.items():
+        if made[key].shape != shape:
+            raise ShapeError(
+                f"the initializer gave {list(made[key].shape)} for {key!r} of shape {list(shape)}",
+                hint="an initializer is a function of (rng, shape) that gives this shape.",
+            )
+    return made
 
 
 def with_activation(words: str, function: str | Function) -> str:

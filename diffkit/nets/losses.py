@@ -149,7 +149,8 @@ class Huber(Loss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.delta) and self.delta > 0):
+        number = isinstance(self.delta, (int, float, np.number)) and np.isfinite(self.delta)
+        if not number or self.delta <= 0:
             raise InputError(
                 f"huber: δ is {self.delta!r}, not a positive number",
                 hint="1.0 is usual: errors beyond it count linearly.",

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.tracing import Tracer
-from diffkit.errors import InputError, ShapeError
+from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.nets.activations import get_activation
 from diffkit.nets.image_layers import Conv2d, MaxPool
 from diffkit.nets.initializers import Initializer
@@ -59,15 +59,19 @@ class Net:
     input_shape: Shape
 
     def __post_init__(self) -> None:
-        if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
+        odd = [layer for layer in self.layers if not isinstance(layer, Layer)]
+        if odd or not self.layers:
+            found = f", not {odd[0]!r:.60}" if odd else ""
             raise InputError(
-                "a net needs one layer or more",
+                f"a net needs one layer or more{found}",
                 hint="for instance sequential([dense(10)], input_shape=(64,)).",
             )
         if not self.input_shape:
             raise InputError("the input shape is empty", hint="write (64,) for 64 features.")
         for size in self.input_shape:
             check_count("a size of the input", size)
+        if unnamed := [name for name in self.names if not isinstance(name, str)]:
+            raise InputError(f"a layer's name is text, not {unnamed[0]!r}", hint='as name="h1".')
         repeated = [name for name, count in Counter(self.names).items() if count > 1]
         if repeated:
             raise InputError(f"two layers are called {repeated[0]!r}", hint="names must differ.")
@@ -123,15 +127,34 @@ class Net:
 
     def __call__(self, params: Params, x: Any) -> Any:
         with users_line():
-            x = self._input(x)
+            x = self.batch(x)
             self._check_params(params)
-            for name, layer in zip(self.names, self.layers, strict=True):
-                x = probe(name, layer(params.get(name, {}), x))
+            parts = zip(self.names, self.layers, self.shapes[1:], strict=True)
+            for name, layer, shape in parts:
+                x = probe(name, self._output(name, layer(params.get(name, {}), x), shape))
             return x
 
-    def _input(self, x: Any) -> Any:
-        """A batch of inputs; rows of numbers are taken as images of as many pixels."""
+    def _output(self, name: str, h: Any, shape: Shape) -> Any:
+        """What a layer gives, which an activation of one's own must not have reshaped."""
+        if tuple(np.shape(h))[1:] != shape:
+            raise ShapeError(
+                f"{name} gives [{', '.join(map(str, np.shape(h)))}], where the next layer expects "
+                f"{_batch(shape)}",
+                hint="an activation maps every number to a number and keeps the shape.",
+            )
+        return h
+
+    def batch(self, x: Any) -> Any:
+        """A batch of inputs; rows of numbers are taken as images of as many pixels.
+
+        Raises ShapeError or DtypeError when the net cannot take them.
+        """
         x = x if isinstance(x, Tracer) else np.asarray(x)
+        if x.dtype.kind not in "fiubc":
+            raise DtypeError(
+                f"{self.names[0]} expects numbers, but the input has dtype {x.dtype}",
+                hint="convert it with np.asarray(value, dtype=float).",
+            )
         shape = tuple(x.shape)
         if shape[1:] == self.input_shape and shape:
             return x
@@ -140,7 +163,9 @@ class Net:
         raise ShapeError(
             f"{self.names[0]} expects {_batch(self.input_shape)}, but the input is "
             f"[{', '.join(map(str, shape))}]",
-            hint="one example x alone is the batch x[None].",
+            hint="one example x alone is the batch x[None]."
+            if shape == self.input_shape
+            else "build the net for these inputs, or reshape them.",
         )
 
     def _check_params(self, params: Params) -> None:
@@ -266,7 +291,7 @@ def sequential(layers: Any, input_shape: Any) -> Net:
     Net([4] → dense1: 16 relu → dense2: 3)
     """
     sizes: Shape = tuple(input_shape) if np.iterable(input_shape) else (input_shape,)
-    return Net((layers,) if isinstance(layers, Layer) else tuple(layers), sizes)
+    return Net(tuple(layers) if isinstance(layers, (list, tuple)) else (layers,), sizes)
 
 
 def softmax_classifier(n_in: int, n_classes: int) -> Net:
@@ -309,7 +334,7 @@ def mlp(sizes: Any, activation: Any = "tanh", initializer: str | Initializer | N
     >>> mlp([2, 4, 1]).parameter_count  # 2·4 + 4 + 4·1 + 1
     17
     """
-    sizes = list(sizes) if np.ndim(sizes) == 1 else []
+    sizes = list(sizes) if isinstance(sizes, (list, tuple, range, np.ndarray)) else []
     if len(sizes) < 2:
         raise InputError(
             "mlp needs two sizes or more: inputs, hidden units, outputs",
@@ -354,6 +379,9 @@ def cnn(
     >>> cnn(channels=(8,))
     Net([8, 8, 1] → conv1: 8 of 3×3 relu → pool1: max 2×2 → flatten1 → dense1: 10)
     """
+    for name, counts in (("channels", channels), ("hidden", hidden)):
+        if not np.iterable(counts):
+            raise InputError(f"cnn: {name} is {counts!r}", hint=f"write {name}=({counts!r},).")
     layers: list[Layer] = []
     for count in channels:
         layers += [

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from inspect import signature
 from operator import add
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,12 @@ class Objective:
             raise InputError(
                 f"the loss is {self.loss!r}, not a function of (prediction, target)",
                 hint="use one of dk.losses, such as dk.losses.cross_entropy.",
+            )
+        if not _takes_two(self.loss):
+            raise InputError(
+                f"the loss {getattr(self.loss, '__name__', self.loss)} cannot be called as "
+                "loss(prediction, target)",
+                hint="dk.losses.huber needs its brackets: dk.losses.huber(1.0).",
             )
         number = isinstance(self.l2, (int, float, np.number)) and np.isfinite(self.l2)
         if not number or self.l2 < 0:
@@ -105,16 +112,17 @@ class Objective:
             raise InputError("there are no examples", hint="give at least one row.")
         refuse_nonfinite("x", x)
         refuse_nonfinite("y", y)
-        outputs = np.shape(self.net(self.net.init(0), x[:1]))[1:]
+        self.net.batch(x)
         if isinstance(self.loss, Loss):
-            shape = (len(x), *outputs)
+            shape = (len(x), *self.net.shapes[-1])
             prediction, target = self.loss.fitted(np.broadcast_to(0.0, shape), y)
             self.loss.check_values(prediction.shape, np.asarray(target))
             self._check_classes(y)
 
     def _check_classes(self, y: np.ndarray) -> None:
-        if self.classifies and y.dtype.kind in "iu" and len(y) > 1 and np.all(y == y[0]):
-            what = y[0] if y.ndim == 1 else "the same class"
+        hard = y.dtype.kind != "f" or bool(np.all(np.isin(y[0], (-1, 0, 1))))  # no probabilities
+        if self.classifies and hard and len(y) > 1 and np.all(y == y[0]):
+            what = int(y[0]) if y.ndim == 1 else "the same class"
             raise InputError(
                 f"all {len(y)} labels are {what}: there is one class only, so nothing to learn",
                 hint="check that the data are not sorted or filtered by class.",
@@ -125,6 +133,17 @@ class Objective:
         name = getattr(self.loss, "__name__", "loss")
         words = repr(self.loss) if isinstance(self.loss, Loss) else name
         return f"Objective({words}{penalty} of {self.net!r})"
+
+
+def _takes_two(loss: Any) -> bool:
+    """Whether a function can be called with a prediction and a target."""
+    try:
+        signature(loss).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # a function of C may not say
+        return True
+    return True
 
 
 def _rows(y: Any) -> tuple[int, ...]:

@@ -33,8 +33,20 @@ __all__ = [
 
 
 def as_array(x: Any) -> Any:
-    """An array, or the traced value that it is."""
-    return x if hasattr(x, "shape") else np.asarray(x)
+    """An array of numbers, or the traced value that it is.
+
+    Raises
+    ------
+    DtypeError
+        For text, and for a list of traced values.
+    """
+    array = x if hasattr(x, "shape") else np.asarray(x)
+    if array.dtype.kind not in "fiubc":
+        raise DtypeError(
+            f"a loss compares numbers, not values of dtype {array.dtype}",
+            hint="pass arrays: a list of numbers is traced number by number; write np.array(…).",
+        )
+    return array
 
 
 def known_values(target: Any) -> np.ndarray | None:

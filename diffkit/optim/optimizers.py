@@ -17,7 +17,7 @@ import numpy as np
 import optree
 
 from diffkit.errors import InputError
-from diffkit.optim.schedules import Schedule, as_schedule
+from diffkit.optim.schedules import Schedule, as_schedule, is_number
 
 __all__ = ["ALL_OPTIMIZERS", "SGD", "Adam", "Optimizer", "adam", "gradient_descent", "sgd"]
 
@@ -62,7 +62,7 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.momentum < 1:
+        if not (is_number(self.momentum) and 0 <= self.momentum < 1):
             raise InputError(
                 f"momentum must be at least 0 and below 1, not {self.momentum!r}", hint="try 0.9."
             )
@@ -93,7 +93,8 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and self.eps > 0):
+        numbers = all(map(is_number, (self.beta1, self.beta2, self.eps)))
+        if not (numbers and 0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and self.eps > 0):
             raise InputError(
                 f"adam needs 0 ≤ beta1, beta2 < 1 and eps > 0, not "
                 f"{self.beta1!r}, {self.beta2!r}, {self.eps!r}",

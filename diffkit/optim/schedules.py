@@ -32,6 +32,16 @@ __all__ = [
 ONE_CYCLE_START, ONE_CYCLE_RISE, ONE_CYCLE_END = 25.0, 0.3, 1e4
 
 
+def is_number(value: Any) -> bool:
+    """Whether a setting is a finite real number.
+
+    >>> is_number(0.9), is_number("0.9"), is_number(float("inf"))
+    (True, False, False)
+    """
+    real = isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool)
+    return real and bool(np.isfinite(value))
+
+
 def check_rate(rate: Any, name: str = "the learning rate") -> float:
     """A rate as a positive finite float.
 
@@ -42,7 +52,7 @@ def check_rate(rate: Any, name: str = "the learning rate") -> float:
     """
     if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating, np.integer)):
         raise InputError(f"{name} is a {type(rate).__name__}, not a number", hint="try 0.1.")
-    if not np.isfinite(rate) or rate <= 0:
+    if not is_number(rate) or rate <= 0:
         raise InputError(
             f"{name} must be a positive number, not {rate!r}",
             hint="a zero rate learns nothing and a negative one climbs; try 0.1.",
@@ -51,7 +61,8 @@ def check_rate(rate: Any, name: str = "the learning rate") -> float:
 
 
 def _check_count(count: Any, name: str) -> None:
-    if count is not None and (not isinstance(count, (int, np.integer)) or count < 1):
+    whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+    if count is not None and (not whole or count < 1):
         raise InputError(f"{name} must be a whole number of at least 1, not {count!r}")
 
 
@@ -154,6 +165,14 @@ class Cosine(_OfLength):
     """η(t) = η_min + ½(η₀ − η_min)(1 + cos πt/T)."""
 
     minimum: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (is_number(self.minimum) and 0 <= self.minimum <= self.rate):
+            raise InputError(
+                f"the minimum of cosine is {self.minimum!r}, not a number from 0 to {self.rate:g}",
+                hint="it is the rate at the end.",
+            )
 
     def formula(self, t: Any) -> Any:
         share = np.minimum(t, self.length) / self.length

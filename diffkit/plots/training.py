@@ -123,7 +123,8 @@ def finding(run: Run) -> str:
     It is the divergence, the test accuracy, or the loss before and after.
     """
     if run.diverged is not None:
-        return f"Diverged in epoch {run.diverged.epoch + 1} at {run.diverged.layer}"
+        place = run.diverged.layer or "the loss"
+        return f"Diverged in epoch {run.diverged.epoch + 1} at {place}"
     share = run.history.get("validation_accuracy")
     if share:
         epochs = len(share)

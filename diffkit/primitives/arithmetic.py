@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.errors import BudgetError
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Elementwise, Kink, Linear, primitive
 from diffkit.lazy import mp, sp
@@ -42,6 +43,10 @@ __all__ = [
     "power",
     "sub",
 ]
+
+
+# Bits of a constant power that a formula may write out; Python prints up to 14,000 of them.
+MOST_FACTOR_BITS = 10_000
 
 
 @primitive
@@ -120,6 +125,21 @@ class div(Elementwise):
         return lambda: div(1.0, b), lambda: neg(div(y, b))
 
 
+def _formula_power(base: Any, exponent: Any) -> Any:
+    """base**exponent, unless SymPy would write out the power of a constant factor for minutes."""
+    exponent = sp.sympify(exponent)
+    for factor in sp.Mul.make_args(sp.sympify(base)) if exponent.is_Rational else ():
+        number, power = factor.as_base_exp()
+        if number.is_Rational and power.is_Rational:
+            digits = max(number.p.bit_length(), number.q.bit_length()) - 1
+            if abs(digits * power * exponent) > MOST_FACTOR_BITS:
+                raise BudgetError(
+                    "a constant factor of the formula has a power too long to write out",
+                    hint='divide the variable by that factor, or use method="reverse".',
+                )
+    return base**exponent
+
+
 @primitive
 class integer_power(Elementwise):
     """Power with a constant integer exponent, y = xⁿ; right for negative x too."""
@@ -136,7 +156,7 @@ class integer_power(Elementwise):
         return complex_integer_power(x, float(n)) if large else self.value(x, n)
 
     def sympy(self, x: Any, n: int) -> Any:
-        return x**n
+        return _formula_power(x, n)
 
     def partials(self, y: Any, x: Any, n: int) -> Any:
         if n == 0:
@@ -158,7 +178,7 @@ class power(Elementwise):
     analytic = continued(np.power, complex_power, lambda a, b: (a > 0) | (b == np.floor(b)))
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return a**b
+        return _formula_power(a, b)
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
         from diffkit.primitives.piecewise import where

@@ -185,8 +185,8 @@ class conv2d(Linear):
     def value(self, x: Any, k: Any, stride: Pair, padding: Padding) -> Any:
         k = np.asarray(k)
         cells = _lay_out(x, k.shape[:2], stride, padding)
-        rows = cells.reshape(-1, prod(k.shape[:3]))
-        return (rows @ k.reshape(rows.shape[1], -1)).reshape(*cells.shape[:3], k.shape[3])
+        rows = cells.reshape(prod(cells.shape[:3]), prod(k.shape[:3]))
+        return (rows @ k.reshape(rows.shape[1], k.shape[3])).reshape(*cells.shape[:3], k.shape[3])
 
     def shape(self, x: Aval, k: Aval, stride: Pair, padding: Padding) -> Any:
         check_image("conv2d", x)

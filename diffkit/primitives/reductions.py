@@ -182,8 +182,7 @@ def _check_not_empty(name: str, x: Aval, axes: Axes) -> None:
 class Extreme(Other):
     """The largest or smallest element over axes; ties share the derivative evenly."""
 
-    better: Any  # the ufunc, and the search for its place
-    place: Any
+    better: Any  # the ufunc
 
     def value(self, x: Any, axes: Axes) -> Any:
         return self.better.reduce(x, axis=axes)
@@ -196,7 +195,7 @@ class Extreme(Other):
         x = np.asarray(x)
         kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
         shape = tuple(x.shape[axis] for axis in kept)
-        rows = np.transpose(x, kept + axes).reshape(*shape, -1)
+        rows: Any = np.transpose(x, kept + axes).reshape(*shape, -1)
         best = self.better.reduce(rows.real, axis=-1, keepdims=True)
         wins = rows.real == best
         with np.errstate(all="ignore"):
@@ -232,14 +231,14 @@ class Extreme(Other):
 class max_(Extreme):
     """Largest element over axes; ties share the derivative evenly."""
 
-    better, place = np.maximum, staticmethod(np.argmax)
+    better = np.maximum
 
 
 @primitive
 class min_(Extreme):
     """Smallest element over axes; ties share the derivative evenly."""
 
-    better, place = np.minimum, staticmethod(np.argmin)
+    better = np.minimum
 
 
 class Place(Other):

@@ -98,7 +98,10 @@ def _given_order(order: Sequence[Sequence[int]], n: int) -> list[np.ndarray]:
 
 
 def _indices(batch: Sequence[int], n: int) -> np.ndarray:
-    found = np.asarray(batch)
+    try:
+        found = np.asarray(batch)
+    except ValueError:  # ragged
+        found = np.empty(0)
     if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
         raise InputError(
             "order must be a list of batches, each a list of row numbers",

@@ -8,6 +8,7 @@ that leaves all bounds is reported with the layer where it shows first: rates be
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from diffkit.capture.trees import flatten, unflatten
 from diffkit.errors import InputError
 from diffkit.training.signal import first_bad, parameter_names
 
-__all__ = ["DIVERGED", "checked_data", "checked_params", "has_diverged", "layer_of_divergence"]
+__all__ = [
+    "DIVERGED",
+    "check_call",
+    "checked_data",
+    "checked_params",
+    "has_diverged",
+    "layer_of_divergence",
+]
 
 # A loss this many times its first value (or 1, if that is larger) will not come back.
 DIVERGED = 1e6
@@ -45,7 +53,33 @@ def checked_data(data: Any, name: str) -> list[np.ndarray]:
             f"{name} has arrays of different lengths: {', '.join(map(str, lengths))}",
             hint="every array needs one row per example.",
         )
+    if not lengths[0]:
+        raise InputError(f"there is no data in {name}", hint="pass at least one example.")
     return arrays
+
+
+def check_call(loss: Any, params: Any, rows: Sequence[np.ndarray], name: str) -> None:
+    """Refuse data with more or fewer arrays than the loss takes after the parameters.
+
+    Raises
+    ------
+    InputError
+        "data holds 3 arrays, but the loss takes (params, x, y)".
+
+    >>> check_call(lambda w, x: w * x, 1.0, [np.ones(2)], "data")
+    """
+    try:
+        form = signature(loss)
+    except (TypeError, ValueError):  # a graph, or a function of C that does not say
+        return
+    try:
+        form.bind(params, *rows)
+    except TypeError:
+        count = "1 array" if len(rows) == 1 else f"{len(rows)} arrays"
+        raise InputError(
+            f"{name} holds {count}, but the loss takes ({', '.join(form.parameters)})",
+            hint="the loss is called with the parameters, then with every array of the data.",
+        ) from None
 
 
 def _array(given: Any, name: str) -> np.ndarray:
@@ -104,16 +138,21 @@ def has_diverged(value: Any, first: float, gradients: Any) -> bool:
     return not finite or bool(abs(value) > DIVERGED * max(1.0, abs(first)))
 
 
-def layer_of_divergence(params: Any, gradients: Any, probes: dict[str, Any]) -> str:
+def layer_of_divergence(
+    value: Any, params: Any, gradients: Any, probes: dict[str, Any]
+) -> str | None:
     """The first parameter or layer that is not finite; else where the gradient is largest.
 
+    None when all layers are finite and the loss is still a NaN: it was born behind them.
     ``probes`` are those of the step, in the order of the forward pass; they may be absent.
     """
     names, bars = parameter_names(gradients), flatten(gradients)[0]
     values: Sequence[Any] = [probe.value for probe in probes.values()]
+    bad = first_bad(list(probes), values) or first_bad(parameter_names(params), flatten(params)[0])
+    if bad is None and np.isnan(value) and (probes or first_bad(names, bars) is None):
+        return None
     return (
-        first_bad(list(probes), values)
-        or first_bad(parameter_names(params), flatten(params)[0])
+        bad
         or first_bad(names, bars)
         or names[int(np.argmax([np.abs(bar).max(initial=0.0) for bar in bars]))]
     )

@@ -21,6 +21,7 @@ from diffkit.errors import DivergenceWarning, InputError
 from diffkit.optim.optimizers import Optimizer, sgd
 from diffkit.training.batches import Batches, take
 from diffkit.training.checking import (
+    check_call,
     checked_data,
     checked_params,
     has_diverged,
@@ -87,9 +88,15 @@ def train(
     held_out = None if validation is None else checked_data(validation, "validation")
     watch = _checked_record(record, signal_every)
     batches = Batches(len(rows[0]), batch_size, epochs, seed, order)
+    tree = checked_params(params)
+    check_call(loss, tree, rows, "data")
     if callable(check := getattr(loss, "check", None)):
         check(*rows)
-    run = Run(checked_params(params), _fitted(optimizer, batches.total), batches, loss)
+    if held_out is not None:
+        check_call(loss, tree, held_out, "validation")
+        with np.errstate(all="ignore"):
+            loss(tree, *held_out)  # labels or shapes that do not fit: now, not after an epoch
+    run = Run(tree, _fitted(optimizer, batches.total), batches, loss)
     stepper = Stepper(loss, signal, watch, engine)
     training = _Training(run, stepper, rows, signal_every if watch else None)
     with Progress(batches.total, progress) as bar:
@@ -104,7 +111,7 @@ def train(
 
 def _checked_record(record: Sequence[str] | str, signal_every: Any) -> bool:
     """Whether the signal is recorded."""
-    names = [record] if isinstance(record, str) else list(record)
+    names = [record] if isinstance(record, str) or not np.iterable(record) else list(record)
     unknown = [name for name in names if name not in RECORDABLE]
     if unknown:
         raise InputError(
@@ -179,5 +186,5 @@ class _Training:
         """Where it went wrong; the step is run once more to look at the probes."""
         params = self.run.params
         probes = self.stepper(params, batch, watch=True)[2] if self.stepper.sweeps else {}
-        layer = layer_of_divergence(params, gradients, probes)
+        layer = layer_of_divergence(value, params, gradients, probes)
         return Divergence(epoch, self.step, layer, float(value))

@@ -25,7 +25,10 @@ __all__ = ["Divergence", "Run"]
 
 @dataclass(frozen=True)
 class Divergence:
-    """Where a training went out of bounds; ``layer`` is a probe or a parameter."""
+    """Where a training went out of bounds; ``layer`` is a probe or a parameter.
+
+    It is None when every layer was finite and only the loss was not a number.
+    """
 
     epoch: int
     step: int
@@ -33,6 +36,11 @@ class Divergence:
     loss: float
 
     def __str__(self) -> str:
+        if self.layer is None:
+            return (
+                f"the loss is {self.loss:.4g} in epoch {self.epoch + 1} (update {self.step + 1}) "
+                "although all layers are finite; look at the targets and at the loss itself"
+            )
         return (
             f"the training diverged in epoch {self.epoch + 1} (update {self.step + 1}) "
             f"at {self.layer}, with loss {self.loss:.4g}; try a smaller learning rate"
@@ -43,7 +51,7 @@ def _empty_history() -> dict[str, list[float]]:
     return {"loss": [], "rate": [], "epoch_loss": []}
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """What a training leaves behind.
 
@@ -60,6 +68,16 @@ class Run:
     signal: Signal = field(default_factory=Signal)
     diverged: Divergence | None = None
     config: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        losses, epochs = self.history["loss"], len(self.history["epoch_loss"])
+        words = [f"{epochs} of {self.batches.epochs} epochs, {len(losses)} updates"]
+        if losses:
+            words.append(f"loss {losses[0]:.4g} → {losses[-1]:.4g}")
+        for name in ("accuracy", "validation_accuracy"):
+            if self.history.get(name):
+                words.append(f"{name.replace('_', ' ')} {self.history[name][-1]:.1%}")
+        return f"Run({', '.join(words)}{', diverged' if self.diverged else ''})"
 
     def end_of_epoch(
         self, weighted: float, data: Sequence[Any], validation: Sequence[Any] | None
@@ -90,7 +108,8 @@ class Run:
         return {
             "schema": 1,
             "optimizer": repr(self.optimizer),
-            "batch_size": self.batches.size,
+            "batch_size": None if self.batches.given is not None else self.batches.size,
+            "order": "seed" if self.batches.given is None else "given",
             "epochs": self.batches.epochs,
             "updates": self.batches.total,
             "seed": self.batches.seed,
@@ -128,14 +147,16 @@ class Run:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(_plain(content), indent=1, allow_nan=False)
+    text = json.dumps(_plain(content), indent=1, allow_nan=False, default=str)
     path.write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
     """JSON has no NaN and no infinities: they become null."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
