@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from diffkit.capture.capturing import active_arena, inline, is_static, outputs_of
-from diffkit.capture.tracing import Tracer, lift
+from diffkit.capture.tracing import Tracer, lift, user_source
 from diffkit.capture.trees import flatten, structure_of, unflatten
 from diffkit.differentiate.function import Bound, Function
 from diffkit.differentiate.sweeps import pull_back, push_forward
 from diffkit.errors import DtypeError, InputError, LeakedTracerError, UnsupportedError
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Graph
+from diffkit.graph.sources import place_of
 from diffkit.primitives.arithmetic import alias
 
 __all__ = ["Call", "TracedCall", "dispatch"]
@@ -188,7 +189,8 @@ class TracedCall(Call):
         """
         if method not in ("forward", "reverse"):
             raise UnsupportedError(
-                f"method {method!r} cannot be used inside a traced function",
+                f"method {method!r} gives numbers and cannot be used inside a traced function",
+                where=place_of(user_source()) or None,
                 hint='nest with method="forward" or method="reverse".',
             )
         return self._reverse() if method == "reverse" else self._forward()

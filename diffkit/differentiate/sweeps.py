@@ -79,13 +79,15 @@ def pull_back(
     Those of ``also``, nodes on the way, are appended.
     """
     end = max(cotangents, default=-1) + 1
-    moves = dependents(arena, wrt, end)
+    # A watched node carries a cotangent whether it depends on wrt or not.
+    sources = [*wrt, *(node for node in also if arena.avals[node].is_float)]
+    moves = dependents(arena, sources, end)
     sweep = _Sweep(arena, cotangents)
     operations, operand_column, avals = arena.operations, arena.operands, arena.avals
     targets = {*wrt, *also}
     found: dict[int, int | None] = {}
     units = arena.units
-    for node in range(end - 1, min(wrt, default=end) - 1, -1):
+    for node in range(end - 1, min(sources, default=end) - 1, -1):
         if not moves[node]:
             continue
         y_bar = sweep.take(node)

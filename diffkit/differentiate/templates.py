@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.tracing import Tracer, lift
+from diffkit.capture.tracing import Tracer, cast_to, lift
 from diffkit.errors import RuleError
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import Aval
@@ -251,7 +251,8 @@ def _product(partial: Tracer, moved: Tracer) -> Tracer:
         if constant is not None and constant.ndim == 0:
             below = Tracer(arena, denominator, arena.avals[denominator])
             return div(_times(float(constant), moved, moved), below)
-    return mul(partial, moved)
+    # a rule may have made its partial from plain numbers, in float64
+    return mul(cast_to(partial, moved.aval.dtype), moved)
 
 
 def unbroadcast(x_bar: Tracer, aval: Aval) -> Tracer:

@@ -24,6 +24,7 @@ from diffkit.primitives.arithmetic import (
     less_equal,
     logical_and,
     logical_not,
+    logical_or,
     not_equal,
 )
 from diffkit.primitives.complex_forms import from_parts
@@ -87,9 +88,15 @@ class where(Elementwise):
         return None, lambda: Selected(m), lambda: Selected(logical_not(m))
 
 
+def _half_where(tie: Any, like: Any) -> Any:
+    """½ at a tie and 1 elsewhere, in the dtype of ``like``."""
+    number = like.dtype.type
+    return where(tie, number(0.5), number(1.0))
+
+
 def _shared(wins: Any, a: Any, b: Any) -> Selected:
     """The derivative 1 for the winner and ½ each for a tie."""
-    return Selected(wins(a, b), where(equal(a, b), 0.5, 1.0))
+    return Selected(wins(a, b), _half_where(equal(a, b), a))
 
 
 @primitive
@@ -244,15 +251,15 @@ class clip(Elementwise):
 
     def partials(self, y: Any, x: Any, low: Any, high: Any) -> Any:
         def inner() -> Any:
-            edge = where(equal(x, low), 0.5, where(equal(x, high), 0.5, 1.0))
+            edge = _half_where(logical_or(equal(x, low), equal(x, high)), x)
             return Selected(logical_and(greater_equal(x, low), less_equal(x, high)), edge)
 
         def by_low() -> Any:
             wins = logical_and(less_equal(x, low), less(low, high))
-            return Selected(wins, where(equal(x, low), 0.5, 1.0))
+            return Selected(wins, _half_where(equal(x, low), x))
 
         def by_high() -> Any:
             wins = greater_equal(maximum(x, low), high)
-            return Selected(wins, where(equal(maximum(x, low), high), 0.5, 1.0))
+            return Selected(wins, _half_where(equal(maximum(x, low), high), x))
 
         return inner, by_low, by_high
