@@ -26,6 +26,7 @@ __all__ = [
     "GraphError",
     "GuardError",
     "InputError",
+    "InterruptedTrainingWarning",
     "KinkWarning",
     "LeakedTracerError",
     "MutationError",
@@ -168,3 +169,7 @@ class DomainWarning(DiffkitWarning):
 
 class DivergenceWarning(DiffkitWarning):
     """A training whose loss or gradients left all bounds; it stopped and kept what it had."""
+
+
+class InterruptedTrainingWarning(DiffkitWarning):
+    """A training stopped with Ctrl-C; what it had learned and recorded by then was kept."""

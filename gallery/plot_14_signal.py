@@ -73,13 +73,13 @@ def numbers() -> list[Claim]:
     per_layer = {name: first_over_last(name) ** (1 / (DEPTH - 1)) for name in NAMES}
     right = {name: trained(name).history["validation_accuracy"][-1] for name in NAMES}
     return [
-        Claim("signal", "sigmoid: factor per layer at the first update, at most", QUARTER,
+        Claim("signal", "sigmoid: factor per layer at the first update", QUARTER,
               per_layer["sigmoid"], 0.02, SOURCE, at_most=True),
         Claim("signal", "rectifier with He's rule: factor per layer", 1.0, per_layer["relu"], 0.2,
               "He et al. 2015"),
         Claim("signal", "sigmoid: share of the test digits right (guessing: 0.1)", 0.1,
               right["sigmoid"], 0.03, "one of ten classes"),
-        Claim("signal", "rectifier: share of the test digits wrong, at most", 0.06,
+        Claim("signal", "rectifier: share of the test digits wrong", 0.06,
               1 - right["relu"], 0.0, "this training", at_most=True),
         Claim("signal", "map against dk.value_and_grad(probes=True)", 0.0,
               max(map(probed, NAMES)), 1e-12, "one and the same graph"),

@@ -116,7 +116,7 @@ def numbers() -> list[Claim]:
               "Hochreiter 1991; the last digit depends on width and inputs"),
         Claim("depth", "sigmoid: the same over the theory of wide layers", 1.0,
               factor("sigmoid") / theory("sigmoid"), 0.005, "Schoenholz et al. 2017, equation 6"),
-        Claim("depth", "sigmoid: largest possible factor, at most", 0.25, factor("sigmoid"), 0.0,
+        Claim("depth", "sigmoid: largest possible factor", 0.25, factor("sigmoid"), 0.0,
               "Hochreiter 1991", at_most=True),
         Claim("depth", "rectifier, He: first over last layer", 1.2, first_over_last("he"), 0.6,
               he),

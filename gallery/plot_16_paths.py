@@ -122,7 +122,7 @@ def numbers() -> list[Claim]:
         Claim("paths", "full batch: distance from the closed form (I − ηH)ᵗ", 0.0,
               float(np.abs(path(N)[-1] - bottom - matrix @ (START - bottom)).max()), 1e-13,
               "the landscape is a quadratic"),
-        Claim("paths", "left after 8 epochs, batches of 8 over full batch, at most", 0.5,
+        Claim("paths", "left after 8 epochs, batches of 8 over full batch", 0.5,
               away[8] / away[N], 0.0, "more steps for the same work", at_most=True),
         Claim("paths", "these paths against dk.train", 0.0, same, 0.0, "same seed, same bits"),
     ]  # fmt: skip

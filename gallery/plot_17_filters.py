@@ -123,13 +123,13 @@ def numbers() -> list[Claim]:
     before = net.init(0)["conv1"]["w"]
     moved = np.linalg.norm(params["conv1"]["w"] - before) / np.linalg.norm(before)
     return [
-        Claim("filters", "share of the test digits wrong, at most", 0.02, 1 - plain, 0.0,
+        Claim("filters", "share of the test digits wrong", 0.02, 1 - plain, 0.0,
               "goal for the median of five seeds", at_most=True),
         Claim("filters", "rise of the score along its saliency over ‖saliency‖", 1.0,
               directional(), 1e-4, "the gradient is the steepest direction"),
-        Claim("filters", f"right after a push of {PUSH} against the saliency, at most", 0.25,
+        Claim("filters", f"right after a push of {PUSH} against the saliency", 0.25,
               right_after(-PUSH * directions()), 0.0, "Szegedy et al. 2014", at_most=True),
-        Claim("filters", "wrong after a push of the same length at random, at most", 0.05,
+        Claim("filters", "wrong after a push of the same length at random", 0.05,
               1 - random_push(), 0.0, "Szegedy et al. 2014", at_most=True),
         Claim("filters", "change of the filters over their first size", 0.5, float(moved), 0.2,
               "this training"),

@@ -100,6 +100,8 @@ def test_every_command_has_examples(run: Any, command: str) -> None:
         (["compare", "--case", "digits"], "-digits?"),
         (["compare", "--case", "softmax-digits", "--at", "x=1"], "own point"),
         (["compare", "missing.py:f", "--at", "x=1"], "no file missing.py"),
+        (["derive", "x/(x-x)"], "divides by zero"),
+        (["derive", "x/0"], "divides by zero"),
         (["gallery", "--only", "nothing"], "no page named 'nothing'"),
         (["gallery", "--list", "--check"], "exclude each other"),
     ],
@@ -177,6 +179,13 @@ def test_derive_by_order_and_variable(run: Any) -> None:
     assert rows_of(done.stdout) == [{"variable": "x", "derivative": "-6*x*y"}]
 
 
+def test_derive_tells_eulers_number_from_a_variable(run: Any) -> None:
+    document = json.loads(run("derive", "E*exp(1)*x", "--wrt", "x", "--json").stdout)
+    assert document["derivative"] == {"x": "exp(1)*E"}
+    assert document["latex"] == {"x": r"\mathrm{e} E"}
+    assert r"\mathrm{e}^{2 x}" in run("derive", "exp(2*x)", "--latex").stdout
+
+
 # -- compare --------------------------------------------------------------------------------
 
 
@@ -218,6 +227,10 @@ def test_compare_a_function_of_a_file(run: Any, tmp_path: Path) -> None:
     done = run("compare", "model.py:broken", "--at", "x=1")
     assert done.returncode == WRONG_INPUT
     assert "KeyError: 'key' (at model.py:7" in done.stderr
+    for target in ("model.py", "model.py:"):
+        error = one_line(run("compare", target).stderr)
+        assert "as in model.py:loss; there are loss, broken" in error
+    assert "there is no file absent.py" in run("compare", "absent.py").stderr
 
 
 def test_compare_lists_its_cases(run: Any) -> None:
@@ -340,18 +353,43 @@ def test_gallery_check_and_list_as_json(run: Any, pages: Path, tmp_path: Path) -
             "tolerance": 0.0,
             "source": "arithmetic",
             "held": False,
+            "at_most": False,
         }
     ]
     done = run("gallery", "--scripts", "pages", "--list", "--json")
     assert [page["name"] for page in json.loads(done.stdout)] == ["dies", "good", "raises", "wrong"]
     assert set(json.loads(done.stdout)[0]) == {"name", "chapter", "title", "concepts", "numbers"}
+    assert all(page["numbers"] == ["one is one"] for page in json.loads(done.stdout))
     assert not (tmp_path / "gallery-out").exists()
+
+
+def test_a_bound_is_shown_as_a_bound(run: Any, root: Path, pages: Path) -> None:
+    script = pages / "plot_good.py"
+    script.write_text(script.read_text().replace('"arithmetic")', '"arithmetic", at_most=True)'))
+    check = ("gallery", "--scripts", str(pages), "--check", "--only", "good")
+    assert rows_of(run(*check).stdout)[0]["expected"] == "at most 1.0"
+    (claim,) = json.loads(run(*check, "--json").stdout)
+    assert (claim["expected"], claim["at_most"]) == (1.0, True)
+    assert "one is one: 1 (at most 1.0)" in on_a_terminal(root, *check)
+
+
+def test_pages_are_listed_without_running_them(run: Any, pages: Path) -> None:
+    for name in ("dies", "wrong"):
+        script = pages / f"plot_{name}.py"
+        script.write_text(script.read_text() + "\nraise SystemExit(3)\n")
+    (pages / "plot_broken.py").write_text("def")
+    done = run("gallery", "--scripts", "pages", "--list")
+    assert done.returncode == FAILED
+    assert [row["name"] for row in rows_of(done.stdout)] == ["dies", "good", "raises", "wrong"]
+    assert "plot_broken.py failed: SyntaxError" in done.stderr
 
 
 def test_the_gallery_of_diffkit_is_found(run: Any) -> None:
     done = run("gallery", "--list")
     assert done.returncode == DONE, done.stderr
     assert len(rows_of(done.stdout)) >= 6
+    listed = json.loads(run("gallery", "--list", "--json").stdout)
+    assert len([page for page in listed if page["numbers"]]) == len(rows_of(done.stdout))
 
 
 def test_an_output_folder_that_cannot_be_made(run: Any, tmp_path: Path) -> None:

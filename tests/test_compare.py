@@ -234,6 +234,29 @@ def test_tables_fit_eighty_columns_and_mark_wrong_digits():
     assert "text-decoration:underline" in report._repr_html_()
 
 
+def test_narrow_tables_drop_columns_instead_of_digits():
+    from rich.console import Console
+
+    def long_names(first_parameter, second_parameter):
+        return np.sin(first_parameter * second_parameter) + np.exp(first_parameter)
+
+    report = compare(long_names, 1.0, 2.0, methods=["reverse", "finite"])
+
+    def shown(width):
+        console = Console(width=width, file=StringIO(), record=True)
+        console.print(report.table())
+        return console.export_text()
+
+    for width, dropped in [(80, []), (60, ["time", "× f"]), (50, ["time", "× f", "runs"])]:
+        text = shown(width)
+        heading = text.splitlines()[1]
+        assert max(map(len, text.splitlines())) <= width
+        assert "-0.4161468365471424" in text
+        assert "max ulp" in heading and "ops" in heading
+        assert [h for h in ("time", "× f", "runs") if h not in heading] == dropped
+    assert "∂/∂first_paramete" in shown(80) and "second_parameter" in shown(120)
+
+
 def test_large_derivatives_are_bars():
     x = np.linspace(1.0, 2.0, 30)
     text = str(compare(lambda x: np.sum(np.exp(x)), x, methods=["reverse", "finite"]))

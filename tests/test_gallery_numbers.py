@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_hex
 
-from diffkit.plots.pages import LoadedPage, load_page, read_title
+from diffkit.plots.pages import LoadedPage, load_page, read_title, written_claims
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "gallery").glob("plot_*.py"))
 BY_NAME = {
@@ -132,3 +132,12 @@ def test_a_gradient_of_650_parameters_costs_less_than_five_losses():
     assert found["parameters"] == 650
     assert found["operations of reverse mode over those of the loss, at most 5"] <= 5.0
     assert found["forward over reverse: operations"] > 600
+
+
+def test_what_a_claim_fills_in_stays_in_braces(tmp_path: Path) -> None:
+    script = tmp_path / "plot_claims.py"
+    script.write_text(
+        "claims = [Claim('a', f'error of {names[n]:>3} at {n + 1}', 1, n, 0, '') for n in x]\n"
+        "claims.append(pages.Claim('a', claim=WORDS, got=1))\n"
+    )
+    assert written_claims(script) == ["error of {names[n]} at {n + 1}", "{WORDS}"]

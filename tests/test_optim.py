@@ -188,6 +188,8 @@ def stepwise(kind: str, total: int) -> Iterator[float]:
             rate = low + (rate - low) * up / (1 + math.cos(math.pi * (t - 1) / 100))
         if kind == "OneCycle":
             rate = torch_one_cycle(t, 0.1, total)
+        if kind == "OfStep" and t:  # LambdaLR with 1 / (1 + t)
+            rate *= t / (t + 1)
         yield rate
 
 
@@ -270,3 +272,41 @@ def test_schedules_refuse_wrong_rates(name: str, rate: Any) -> None:
 def test_schedules_refuse_wrong_settings(make: Any) -> None:
     with pytest.raises(InputError):
         make()
+
+
+# A function of the step ------------------------------------------------------------------------
+
+
+def test_a_function_of_the_step_is_a_schedule() -> None:
+    optimizer = dk.optim.adam(lambda t: 0.1 / (1 + t))
+    assert [optimizer.rate_at(t) for t in range(3)] == [0.1, 0.05, 0.1 / 3]
+    rates = [0.5, 0.25, 0.125]
+    x = np.ones(2)
+    run = dk.train(lambda w, x: np.mean((w - x) ** 2), 0.0, (x,), epochs=3,
+                   optimizer=dk.optim.sgd(lambda t: rates[t]))  # fmt: skip
+    assert run.history["rate"] == rates
+    assert "0x" not in repr(run.optimizer)  # it is saved, and the same every time
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (lambda t: 0.1 * t, "step 0 must be a positive number, not 0"),
+        (lambda t: -0.1, "step 0 must be a positive number, not -0.1"),
+        (lambda t: 1 / t, "fails at step 0: division by zero"),
+        (lambda: 0.1, "fails at step 0: .*positional argument"),
+        (lambda t: "fast", "step 0 is a str, not a number"),
+        (dk.schedules.step, "fails at step 0: .*every"),
+    ],
+)
+def test_a_function_that_gives_no_rate_is_refused_at_once(rate: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        dk.optim.sgd(rate)
+
+
+@pytest.mark.parametrize("bad", (0.0, math.nan, math.inf))
+def test_a_function_is_checked_at_every_step(bad: float) -> None:
+    optimizer = dk.optim.sgd(lambda t: 0.1 if t < 4 else bad)
+    with pytest.raises(InputError, match=f"at step 4 must be a positive number, not {bad}"):
+        dk.train(lambda w, x: np.mean((w - x) ** 2), 0.0, (np.ones(2),), optimizer=optimizer,
+                 epochs=9)  # fmt: skip

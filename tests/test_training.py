@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import warnings
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from trained import LABELS, LOSS, NET, X, bowl, fit, quiet_train, same_bits, watched
 
 import diffkit as dk
 from diffkit.errors import DivergenceWarning, DtypeError, InputError, ShapeError
 from diffkit.optim import ALL_OPTIMIZERS, Optimizer
 from diffkit.training.batches import Batches
-from diffkit.training.run import Run
-from diffkit.training.signal import Signal, parameter_names
-from diffkit.training.weights import load_weights, save_weights
-
-EIGENVALUES = np.array([1.0, 10.0, 100.0])
-RNG = np.random.default_rng(7)
-X = RNG.normal(size=(11, 3))
-LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1])
-NET = dk.nets.mlp([3, 5, 4, 3], activation="tanh")
-LOSS = NET.with_loss(dk.losses.cross_entropy)
-
-
-def bowl(w: Any, x: Any) -> Any:
-    """½ Σ λ w², whatever the data are."""
-    return 0.5 * np.sum(EIGENVALUES * w * w) + 0.0 * np.sum(x)
-
-
-def fit(w: Any, x: Any, y: Any) -> Any:
-    """The mean squared error of a linear model."""
-    return np.mean((x @ w - y) ** 2)
-
-
-def quiet_train(*args: Any, **options: Any) -> Run:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DivergenceWarning)
-        return dk.train(*args, **options)
-
-
-def same_bits(one: Any, other: Any) -> bool:
-    return repr(one) == repr(other) and parameter_names(one) == parameter_names(other)
-
+from diffkit.training.signal import Signal
 
 # Batches ---------------------------------------------------------------------------------------
 
@@ -236,7 +203,7 @@ def test_rates_below_two_over_the_largest_eigenvalue_converge() -> None:
     bad = quiet_train(bowl, np.ones(3), data, optimizer=dk.optim.sgd(0.0201), **options)
     assert good.diverged is None and np.linalg.norm(good.params) < 1e-4
     assert abs(good.params[2] - (1 - 0.0199 * 100) ** 1200) < 1e-12
-    assert bad.diverged is not None and abs(bad.params[2]) > 500
+    assert bad.diverged is not None and abs(bad.params[2]) > 30
     assert bad.diverged.layer == "params" and 0 < bad.diverged.epoch < 1200
 
 
@@ -249,7 +216,7 @@ def test_divergence_names_layer_and_epoch(record: tuple[str, ...]) -> None:
                        epochs=60, record=record)  # fmt: skip
     bad = run.diverged
     assert bad is not None and bad.layer is not None and bad.layer.startswith("dense")
-    assert bad.step == bad.epoch == len(run.history["loss"]) < 60
+    assert bad.step == bad.epoch == len(run.history["loss"]) - 1 < 59
     assert caught[0].filename == __file__
     assert "smaller learning rate" in str(bad)
 
@@ -342,13 +309,6 @@ def test_a_loss_that_branches_is_refused() -> None:
 # The learning signal ---------------------------------------------------------------------------
 
 
-def watched(every: int = 1) -> Run:
-    return dk.train(
-        LOSS, NET.init(0), (X, LABELS), batch_size=4, epochs=4, record=("loss", "signal"),
-        signal_every=every, optimizer=dk.optim.sgd(0.1),
-    )  # fmt: skip
-
-
 def test_shapes_of_the_signal() -> None:
     signal = watched().signal
     assert signal.layers == ["dense1", "dense2", "dense3"]
@@ -384,106 +344,6 @@ def test_slope_of_a_signal_that_halves_per_layer() -> None:
     signal.rows["cotangent"] = [[1.0, 0.0, 4.0, 8.0]]
     with pytest.raises(InputError, match="positive norm"):
         signal.slope()
-
-
-# Files -----------------------------------------------------------------------------------------
-
-
-def test_a_run_is_saved_and_its_weights_come_back(tmp_path: Path) -> None:
-    run = watched()
-    folder = run.save(tmp_path / "runs" / "first")
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "config.json", "history.json", "signal.json", "weights.npz"
-    ]  # fmt: skip
-    assert same_bits(load_weights(folder, NET.init(9)), run.params)
-    documents = {
-        name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        for name in ("config", "history", "signal")
-    }
-    assert all(document["schema"] == 1 for document in documents.values())
-    assert documents["history"]["loss"] == run.history["loss"]
-    assert documents["config"]["updates"] == 12 and documents["config"]["seed"] == 0
-    again = Signal.from_dict(documents["signal"])
-    assert np.array_equal(again.table("update"), run.signal.table("update"))
-
-
-def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    files = [watched().save(tmp_path / name) / "weights.npz" for name in ("a", "b")]
-    assert files[0].read_bytes() == files[1].read_bytes()
-    with np.load(files[0], allow_pickle=False) as saved:  # an ordinary NPZ file
-        assert sorted(saved.files) == sorted(parameter_names(NET.init(0)))
-
-
-def test_a_diverged_run_is_saved_without_nan(tmp_path: Path) -> None:
-    run = quiet_train(fit, np.ones(3), (X, X[:, 0]), optimizer=dk.optim.sgd(1e9), epochs=9)
-    text = (run.save(tmp_path) / "config.json").read_text(encoding="utf-8")
-    assert "diverged in epoch" in json.loads(text)["diverged"]
-    assert "NaN" not in text and "Infinity" not in text
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file")
-    with pytest.raises(InputError, match="cannot write the run"):
-        watched().save(tmp_path / "taken")
-
-
-def corrupt(file: Path, kind: str) -> None:
-    """An NPZ file that someone else could have made."""
-    good: dict[str, Any] = {"w": np.ones(3)}
-    if kind == "text":
-        file.write_text("not an archive")
-    elif kind == "empty":
-        file.write_bytes(b"")
-    elif kind == "half":
-        np.savez(file, **good)
-        file.write_bytes(file.read_bytes()[:90])
-    elif kind == "pickle":
-        np.savez(file, w=np.array([{"a": 1}, None, 2], dtype=object))
-    elif kind == "npy":
-        with file.open("wb") as stream:
-            np.save(stream, np.ones(3))
-    elif kind == "huge":  # a header that promises 8 exabytes
-        header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1152921504606846976,), }"
-        text = header.ljust(117) + "\n"
-        with zipfile.ZipFile(file, "w") as archive:
-            body = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
-            archive.writestr("w.npy", body)
-    elif kind == "garbage":
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("w.npy", b"\x00" * 64)
-    else:
-        arrays = {
-            "shape": {"w": np.ones(4)},
-            "dtype": {"w": np.array(["a", "b", "c"])},
-            "complex": {"w": np.ones(3, complex)},
-            "missing": {"v": np.ones(3)},
-            "extra": good | {"v": np.ones(3)},
-        }
-        np.savez(file, **arrays[kind])
-
-
-KINDS = ("text", "empty", "half", "pickle", "npy", "huge", "garbage", "shape", "dtype", "complex")
-
-
-@pytest.mark.parametrize("kind", (*KINDS, "missing", "extra"))
-def test_hostile_weights_are_refused(tmp_path: Path, kind: str) -> None:
-    file = tmp_path / "weights.npz"
-    corrupt(file, kind)
-    with pytest.raises(InputError) as caught:
-        load_weights(file, {"w": np.zeros(3)})
-    assert "weights" in str(caught.value) and caught.value.hint
-
-
-def test_absent_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no weights at"):
-        load_weights(tmp_path, {"w": np.zeros(3)})
-
-
-@pytest.mark.parametrize("name", ("file", "allow_pickle", "a/b", "ü"))
-def test_any_name_of_a_parameter_can_be_saved(tmp_path: Path, name: str) -> None:
-    params = {name: np.arange(3.0)}
-    file = save_weights(tmp_path / "weights.npz", params)
-    assert same_bits(load_weights(file, {name: np.zeros(3)}), params)
 
 
 # The built-in cases of the comparison ------------------------------------------------------------

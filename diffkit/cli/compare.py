@@ -6,6 +6,7 @@ user's own, or one of the built-in cases.  The comparison itself is ``dk.compare
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -109,12 +110,29 @@ def _subject(function: str | None, case: str | None, at: Sequence[str]) -> _Subj
     if loaded is not None:
         own, path = loaded
         return _Subject(own, _arguments(own, point), path)
+    if (file := function.strip().rstrip(":")).endswith(".py"):
+        raise _no_function_named(Path(file))
     from diffkit.capture.parsing import parse
 
     graph = parse(function.strip())
     text = function.strip()
     values = _values(graph.input_names, point)
     return _Subject(graph, values, None, {"title": text}, f'diffkit derive "{text}"')
+
+
+def _no_function_named(path: Path) -> InputError:
+    """The error for a file without a function, which lists the functions to choose from."""
+    hint = f"name the function, as in {path.name}:loss"
+    if not path.is_file():
+        return InputError(f"there is no file {path}", hint=f"{hint}.")
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return InputError(f"{path.name} is not a Python file", hint=f"{hint}.")
+    names = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    if names:
+        hint = f"name the function, as in {path.name}:{names[0]}; there are {', '.join(names)}"
+    return InputError(f"{path.name} is a file, not a function", hint=f"{hint}.")
 
 
 def _case(name: str) -> _Subject:

@@ -60,6 +60,7 @@ def derive(expression: str, wrt: str | None, order: int, latex: bool, as_json: b
     from diffkit.differentiate.symbolic import derivative_expressions
 
     derivatives = derivative_expressions(graph, names, order)
+    _check_finite(derivatives)
     if as_json:
         write_json(_document(derivatives))
     elif on_terminal():
@@ -81,14 +82,44 @@ def _variables(graph: Graph, wrt: str | None) -> list[str]:
     return list(dict.fromkeys(choose(name, known, "variable in the expression") for name in asked))
 
 
+def _check_finite(derivatives: dict[str, Any]) -> None:
+    """Refuse a formula that is infinite or undefined wherever it is taken."""
+    import sympy as sp
+
+    for formula in derivatives.values():
+        if formula.has(sp.zoo) or formula in (sp.nan, sp.oo, -sp.oo):
+            raise InputError(
+                "the expression divides by zero or takes the logarithm of zero",
+                hint="look for a part such as x/0 or log(0).",
+            )
+
+
 def _text(derivatives: dict[str, Any]) -> dict[str, str]:
-    return {name: str(formula) for name, formula in derivatives.items()}
+    """The formulas as they can be typed; Euler's number is exp(1), for E may be a variable."""
+    from sympy.printing.str import StrPrinter
+
+    class Printer(StrPrinter):
+        def _print_Exp1(self, expr: Any) -> str:
+            return "exp(1)"
+
+    return {name: Printer().doprint(formula) for name, formula in derivatives.items()}
 
 
 def _latex(derivatives: dict[str, Any]) -> dict[str, str]:
+    """The formulas as LaTeX; Euler's number is upright, for e may be a variable."""
     import sympy as sp
+    from sympy.printing.latex import LatexPrinter
 
-    return {name: sp.latex(formula) for name, formula in derivatives.items()}
+    class Printer(LatexPrinter):
+        def _print(self, expr: Any, **kwargs: Any) -> str:  # Exp1 prints itself, as "e"
+            text = super()._print(expr, **kwargs)
+            return r"\mathrm{e}" if expr == sp.E else text
+
+        def _print_ExpBase(self, expr: Any, exp: Any = None) -> str:
+            power = rf"\mathrm{{e}}^{{{self._print(expr.args[0])}}}"
+            return self._do_exponent(power, exp)
+
+    return {name: Printer().doprint(formula) for name, formula in derivatives.items()}
 
 
 def _document(derivatives: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ dark, and writes one offline page that shows them all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ def gallery(
         raise InputError("--list and --check exclude each other", hint="give one of them.")
     chosen = _chosen(only, scripts)
     if list_only:
-        results = _run(chosen, Work(numbers=as_json), jobs)
+        results = _listed(chosen, jobs)
         _write_list(results, as_json)
     elif check:
         results = _run(chosen, Work(), jobs)
@@ -98,13 +98,10 @@ def _chosen(only: tuple[str, ...], folder: Path | None) -> list[Path]:
 
 def _page_name(path: Path) -> str | None:
     """The name in ``PAGE = Page("name", …)``, read without running the script."""
-    import ast
+    from diffkit.plots.pages import written_page
 
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Page":
-            named = [word.value for word in node.keywords if word.arg == "name"]
-            for value in [*node.args[:1], *named]:
-                return str(value.value) if isinstance(value, ast.Constant) else None
+    with suppress(SyntaxError):  # such a script still goes by its file name
+        return written_page(path).get("name")
     return None
 
 
@@ -148,26 +145,51 @@ def _progress(total: int) -> Iterator[Callable[[Result], None]]:
         yield advance
 
 
+LIST_KEYS = ("name", "chapter", "title", "concepts")
+
+
+def _listed(scripts: Sequence[Path], jobs: int | None) -> list[Result]:
+    """The pages as written; only a script whose particulars are computed is imported."""
+    from diffkit.cli.gallery_run import Result, Work
+    from diffkit.plots.pages import written_page
+
+    pages: dict[Path, dict[str, Any]] = {}
+    for path in scripts:
+        with suppress(SyntaxError):  # importing the script reports the error with its line
+            pages[path] = written_page(path)
+    written = {path: page for path, page in pages.items() if page.keys() >= set(LIST_KEYS)}
+    others = [path for path in scripts if path not in written]
+    found = {path: Result(path, page) for path, page in written.items()}
+    if others:
+        found |= {result.path: result for result in _run(others, Work(numbers=False), jobs)}
+    return [found[path] for path in scripts]
+
+
 def _write_list(results: Sequence[Result], as_json: bool) -> None:
-    """Every page with its chapter and title."""
-    ran = [result for result in results if not result.error]
-    keys = ("name", "chapter", "title", "concepts")
+    """Every page with its chapter and title; as JSON also what its numbers claim."""
+    from diffkit.plots.pages import written_claims
+
+    known = [result for result in results if not result.error]
     if as_json:
         write_json(
-            [{key: result.page[key] for key in keys} | {"numbers": result.claims} for result in ran]
+            [
+                {key: result.page[key] for key in LIST_KEYS}
+                | {"numbers": written_claims(result.path)}
+                for result in known
+            ]
         )
     elif on_terminal():
         from rich.table import Table
 
         table = Table("page", "chapter", "lesson", box=None, pad_edge=False, header_style="bold")
-        for result in ran:
+        for result in known:
             table.add_row(result.name, result.page["chapter"], result.page["title"])
         _console().print(table)
-        suggest(f"diffkit gallery --only {ran[0].name}" if ran else "diffkit gallery")
+        suggest(f"diffkit gallery --only {known[0].name}" if known else "diffkit gallery")
     else:
         write_rows(
             ["name", "chapter", "title"],
-            [(result.name, result.page["chapter"], result.page["title"]) for result in ran],
+            [(result.name, result.page["chapter"], result.page["title"]) for result in known],
         )
 
 
@@ -175,7 +197,7 @@ def _write_checks(results: Sequence[Result], as_json: bool) -> None:
     """Every claim, with whether it held."""
     rows = [row for result in results for row in _claims(result)]
     if as_json:
-        write_json([{key: row[key] for key in CLAIM_KEYS} for row in rows])
+        write_json([{key: row[key] for key in (*CLAIM_KEYS, "at_most")} for row in rows])
     elif on_terminal():
         for result in results:
             _print_claims(result)
@@ -183,7 +205,11 @@ def _write_checks(results: Sequence[Result], as_json: bool) -> None:
         click.echo(f"{held} of {len(rows)} numbers held")
         suggest("diffkit gallery")
     else:
-        write_rows(CLAIM_KEYS, [[row[key] for key in CLAIM_KEYS] for row in rows])
+        bounds = [
+            f"at most {row['expected']}" if row["at_most"] else row["expected"] for row in rows
+        ]
+        shown = [row | {"expected": bound} for row, bound in zip(rows, bounds, strict=True)]
+        write_rows(CLAIM_KEYS, [[row[key] for key in CLAIM_KEYS] for row in shown])
 
 
 CLAIM_KEYS = ("name", "claim", "expected", "got", "tolerance", "source", "held")
@@ -194,7 +220,7 @@ def _claims(result: Result) -> list[dict[str, Any]]:
     if not result.error:
         return result.claims
     failed = dict.fromkeys(CLAIM_KEYS) | {"name": result.name, "claim": "the page runs"}
-    return [failed | {"source": result.error, "held": False}]
+    return [failed | {"source": result.error, "held": False, "at_most": False}]
 
 
 def _print_claims(result: Result) -> None:
@@ -204,7 +230,8 @@ def _print_claims(result: Result) -> None:
     console.print(Text(result.page.get("title") or result.name, style="bold"))
     for claim, sentence in zip(result.claims, result.sentences, strict=True):
         mark = Text("  ✓ ", style="green") if claim["held"] else Text("  ✗ ", style="bold red")
-        console.print(mark + Text(sentence))
+        bound = f" (at most {claim['expected']})" if claim["at_most"] and claim["held"] else ""
+        console.print(mark + Text(f"{sentence}{bound}"))
         if not claim["held"]:
             console.print(Text(f"    {_gap(claim)}"))
     if result.error:

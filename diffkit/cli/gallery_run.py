@@ -142,7 +142,7 @@ def _run_page(result: Result, work: Work) -> None:
     result.page, result.lesson = loaded.page.to_dict(), loaded.lesson
     if work.numbers:
         claims = loaded.numbers()
-        result.claims = [claim.to_dict() | {"at_most": claim.at_most} for claim in claims]
+        result.claims = [claim.to_dict() for claim in claims]
         result.sentences = [claim.sentence for claim in claims]
     if work.pictures is not None:
         for dark in (False, True):

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.main import FAILED, INTERRUPTED
 from diffkit.cli.shared import SCHEMA, on_terminal, suggest, write_json, write_rows
-from diffkit.errors import DivergenceWarning, InputError
+from diffkit.errors import DivergenceWarning, InputError, InterruptedTrainingWarning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +125,11 @@ def train(data: str, out: Path | None, as_json: bool, **settings: Any) -> None:
     _write(report | {"out": None if out is None else str(out)}, as_json)
     if run.diverged is not None:
         click.echo(f"diffkit train: {run.diverged}", err=True)
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FAILED)
+    if run.interrupted:
+        kept = "nothing was saved" if out is None else f"what it had is in {out}"
+        click.echo(f"diffkit train: interrupted in epoch {report['epochs'] + 1}; {kept}", err=True)
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 MEASURES = ("test_accuracy", "test_loss", "training_accuracy", "training_loss", "seconds")
@@ -172,7 +177,8 @@ class _Job:
         from diffkit.training.loop import train as train_net
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DivergenceWarning)  # reported at the end, in a line
+            for kind in (DivergenceWarning, InterruptedTrainingWarning):
+                warnings.simplefilter("ignore", kind)  # reported at the end, in a line
             return train_net(
                 self.loss, self.net.init(self.seed), self.train_data,
                 optimizer=self.optimizer, batch_size=self.batch_size, epochs=self.epochs,
@@ -192,9 +198,11 @@ class _Job:
             }
         diverged = str(run.diverged) if run.diverged else None
         return {
-            "schema": SCHEMA, **self.config, **values, "epochs": self.epochs,
+            "schema": SCHEMA, **self.config, **values,
+            "epochs": len(run.history["epoch_loss"]),  # those that were finished
             "updates": len(run.history["loss"]), "seed": self.seed,
-            "optimizer": repr(run.optimizer), "diverged": diverged, "seconds": seconds,
+            "optimizer": repr(run.optimizer), "diverged": diverged,
+            "interrupted": run.interrupted, "seconds": seconds,
         }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ few numbers is printed in full; a larger one is a bar of correct digits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from io import StringIO
 from math import isfinite, isnan
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from diffkit.comparison.report import Comparison, MethodReport
+
+    # Name, derivative, and the numbers by their header.
+    Row = tuple[Text, Text, dict[str, str]]
 
 __all__ = ["METHOD_MARKS", "ReportTable", "number_parts", "seconds_text", "to_html"]
 
@@ -41,7 +45,10 @@ METHOD_MARKS: dict[str, tuple[str, str, str, str]] = {
     "reverse": ("reverse", "◆", "#FF8A4C", "#B34E00"),
 }
 UNKNOWN_MARK = ("", "○", "default", "#1A1A1A")
-HEADERS = ("max ulp", "ops", "runs", "time", "× f")
+HEADERS: tuple[str, ...] = ("max ulp", "ops", "runs", "time", "× f")
+# What a narrow terminal leaves out, the first one first, so that no number is cut.
+DISPENSABLE = ("time", "× f", "runs")
+COLUMN_GAP = 2
 BAR_HEADER = "digits: worst, median"
 
 TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -59,7 +66,11 @@ class ReportTable:
         from rich.text import Text
 
         yield Text(_heading(self.comparison), style="bold")
-        yield _table(self.comparison)
+        rows = _rows(self.comparison)
+        kept = _fitting_headers(rows, options.max_width)
+        yield _table(_what(self.comparison), rows, kept, options.max_width)
+        if hidden := [header for header in HEADERS if header not in kept]:
+            yield Text(f"not shown at this width: {', '.join(hidden)}", style="dim")
         for line in _remarks(self.comparison):
             yield Text(line, style="dim")
 
@@ -160,26 +171,67 @@ def _labels(comparison: Comparison) -> list[str]:
     return labels
 
 
-def _table(comparison: Comparison) -> Table:
+def _fitting_headers(rows: Sequence[Row], width: int) -> list[str]:
+    """The number columns that fit beside the method and the digits, in ``width`` columns."""
+    kept = list(HEADERS)
+    for header in DISPENSABLE:
+        if _cell_width(rows) + _other_width(rows, kept) <= width:
+            break
+        kept.remove(header)
+    return kept
+
+
+def _cell_width(rows: Sequence[Row]) -> int:
+    """The width of the printed derivatives, whatever stands above them."""
+    return max(line.cell_len for _, cell, _ in rows for line in cell.split())
+
+
+def _other_width(rows: Sequence[Row], headers: Sequence[str]) -> int:
+    """The width of the method and number columns, with the gap that each has beside it."""
+    widths = [max(name.cell_len for name, _, _ in rows)]
+    for header in headers:
+        widths.append(max(len(header), *(len(figures[header]) for _, _, figures in rows)))
+    return sum(width + COLUMN_GAP for width in widths)
+
+
+def _table(what: str, rows: Sequence[Row], headers: Sequence[str], width: int) -> Table:
+    """The table with these number columns; long labels of the derivative give way to them."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    few = _size(comparison) <= MOST_PRINTED
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("method", no_wrap=True)
-    what = f"∂/∂{', '.join(_labels(comparison))}" if few else BAR_HEADER
-    table.add_column(what, no_wrap=True)
-    for header in HEADERS:
+    heading = Text(what, no_wrap=True)
+    room = max(width - _other_width(rows, headers), _cell_width(rows))
+    heading.truncate(room, overflow="ellipsis")
+    table.add_column(heading, overflow="fold")
+    for header in headers:
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_row(Text("  truth"), _true_cell(comparison, few), *[""] * len(HEADERS))
-    for report in comparison.methods.values():
-        name = _name_text(report)
-        if report.refused is not None:
-            table.add_row(name, Text("refused, see below", style="dim"), *["–"] * len(HEADERS))
-            continue
-        table.add_row(name, _cell(comparison, report, few), *_figures(report))
+    for name, cell, figures in rows:
+        table.add_row(name, cell, *(figures[header] for header in headers))
     return table
+
+
+def _what(comparison: Comparison) -> str:
+    """The heading of the derivatives: their names, or what the bars mean."""
+    few = _size(comparison) <= MOST_PRINTED
+    return f"∂/∂{', '.join(_labels(comparison))}" if few else BAR_HEADER
+
+
+def _rows(comparison: Comparison) -> list[Row]:
+    """What stands in the table: the truth, then each method."""
+    from rich.text import Text
+
+    few = _size(comparison) <= MOST_PRINTED
+    rows = [(Text("  truth"), _true_cell(comparison, few), dict.fromkeys(HEADERS, ""))]
+    for report in comparison.methods.values():
+        cell, figures = Text("refused, see below", style="dim"), dict.fromkeys(HEADERS, "–")
+        if report.refused is None:
+            cell = _cell(comparison, report, few)
+            figures = dict(zip(HEADERS, _figures(report), strict=True))
+        rows.append((_name_text(report), cell, figures))
+    return rows
 
 
 def _figures(report: MethodReport) -> list[str]:
@@ -272,7 +324,7 @@ _WRONG = 'style="color:#C00000;text-decoration:underline"'
 def to_html(comparison: Comparison) -> str:
     """The comparison as an HTML table, with the colours of the pictures."""
     few = _size(comparison) <= MOST_PRINTED
-    what = f"∂/∂{', '.join(_labels(comparison))}" if few else BAR_HEADER
+    what = _what(comparison)
     heads = "".join(f"<th {_CELL}>{escape(header)}</th>" for header in HEADERS)
     true_cell = escape(str(_true_cell(comparison, few))).replace("\n", "<br>")
     rows = [

@@ -17,7 +17,7 @@ import numpy as np
 import optree
 
 from diffkit.errors import InputError
-from diffkit.optim.schedules import Schedule, as_schedule, is_number
+from diffkit.optim.schedules import Rate, as_schedule, is_number
 
 __all__ = ["ALL_OPTIMIZERS", "SGD", "Adam", "Optimizer", "adam", "gradient_descent", "sgd"]
 
@@ -29,12 +29,14 @@ def tree_map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """The base of all optimizers: a rate (a number or a schedule) and a rule."""
+    """The base of all optimizers: a rule, and a rate (number, schedule or function of the step)."""
 
-    rate: float | Schedule
+    rate: Rate
 
     def __post_init__(self) -> None:
-        as_schedule(self.rate)
+        schedule = as_schedule(self.rate)
+        if callable(self.rate):
+            object.__setattr__(self, "rate", schedule)
 
     def rate_at(self, t: int) -> float:
         """The learning rate of update t (from 0)."""
@@ -121,7 +123,7 @@ class Adam(Optimizer):
         return tree_map(moved, params, mean, square), {"mean": mean, "square": square}
 
 
-def gradient_descent(rate: float | Schedule) -> Optimizer:
+def gradient_descent(rate: Rate) -> Optimizer:
     """Gradient descent, w ← w − η ∇L (Cauchy 1847).
 
     >>> optimizer = gradient_descent(0.5)
@@ -131,7 +133,7 @@ def gradient_descent(rate: float | Schedule) -> Optimizer:
     return SGD(rate)
 
 
-def sgd(rate: float | Schedule, momentum: float = 0.0, nesterov: bool = False) -> Optimizer:
+def sgd(rate: Rate, momentum: float = 0.0, nesterov: bool = False) -> Optimizer:
     """Stochastic gradient descent with optional momentum, v ← μv + g, w ← w − ηv.
 
     Source: Robbins & Monro 1951; Polyak 1964 for the momentum; Sutskever et al. 2013 for
@@ -145,9 +147,7 @@ def sgd(rate: float | Schedule, momentum: float = 0.0, nesterov: bool = False) -
     return SGD(rate, momentum, nesterov)
 
 
-def adam(
-    rate: float | Schedule, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
-) -> Optimizer:
+def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Optimizer:
     """Adam: w ← w − η m̂ / (√v̂ + ε) with running means m of g and v of g².
 
     Source: Kingma & Ba 2015, *Adam: a method for stochastic optimization*.

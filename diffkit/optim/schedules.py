@@ -4,12 +4,14 @@
 
 A schedule is a value: call it with a step (a number or an array of steps).  Schedules that need
 the length of the training (cosine, one-cycle) take it from ``dk.train`` when it is not given.
+Any function of the step is a schedule too: ``adam(lambda t: 0.1 / (1 + t))``.
 Names and formulas follow PyTorch's ``torch.optim.lr_scheduler``, with t in updates.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from diffkit.errors import InputError
 
 __all__ = [
     "ALL_SCHEDULES",
+    "Rate",
     "Schedule",
     "as_schedule",
     "constant",
@@ -128,6 +131,55 @@ class Exponential(Schedule):
 
     def formula(self, t: Any) -> Any:
         return self.rate * self.factor**t
+
+
+@dataclass(frozen=True, repr=False)
+class OfStep(Schedule):
+    """η(t) = f(t) with a function of the user's own; every rate it gives is checked."""
+
+    rate: float = field(init=False)  # that of the first step, as with all schedules
+    function: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", self.at(0))
+
+    def __repr__(self) -> str:
+        return f"OfStep({self.name})"
+
+    @property
+    def name(self) -> str:
+        """The function's own name; its address would differ from run to run."""
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def __call__(self, step: Any) -> Any:
+        """The rate at a step, or at an array of steps; a traced step gives a traced rate."""
+        if hasattr(step, "bind_primitive"):
+            return self.formula(step)
+        steps = np.asarray(step)
+        rates = np.array([self.at(t) for t in steps.ravel().tolist()], dtype=float)
+        return float(rates[0]) if steps.ndim == 0 else rates.reshape(steps.shape)
+
+    def formula(self, t: Any) -> Any:
+        return self.function(t)
+
+    def at(self, t: float) -> float:
+        """The rate at one step, as a positive finite float.
+
+        Raises
+        ------
+        InputError
+            When the function gives anything else, or fails.
+        """
+        try:
+            rate = self.function(t)
+        except (TypeError, ArithmeticError) as error:
+            raise InputError(
+                f"the learning rate {self.name} fails at step {t}: {error}",
+                hint="a schedule is a function of the step, which counts from 0.",
+            ) from error
+        if isinstance(rate, np.ndarray) and not rate.ndim:
+            rate = rate[()]
+        return check_rate(rate, f"the learning rate {self.name} at step {t}")
 
 
 @dataclass(frozen=True)
@@ -249,15 +301,28 @@ def one_cycle(peak: float, steps: int | None = None) -> Schedule:
     return OneCycle(peak, steps)
 
 
-def as_schedule(rate: float | Schedule) -> Schedule:
-    """A number as a constant schedule.
+Rate = float | Schedule | Callable[[Any], Any]
+
+
+def as_schedule(rate: Rate) -> Schedule:
+    """A number as a constant schedule, a function of the step as a schedule.
 
     Raises
     ------
     InputError
-        When it is neither a positive number nor a schedule.
+        When it is neither a positive number nor a schedule, or the function's rate at the first
+        step is not a positive number.
+
+    >>> as_schedule(lambda t: 0.1 / (1 + t))(4)
+    0.02
     """
-    return rate if isinstance(rate, Schedule) else Constant(check_rate(rate))
+    if isinstance(rate, Schedule):
+        return rate
+    return OfStep(rate) if callable(rate) else Constant(check_rate(rate))
+
+
+def _inverse(t: Any) -> Any:
+    return 0.1 / (1 + t)
 
 
 # One of each kind; every test of schedules runs over this list.
@@ -267,4 +332,5 @@ ALL_SCHEDULES: tuple[Schedule, ...] = (
     Exponential(0.1, 0.97),
     Cosine(0.1, 100, 0.001),
     OneCycle(0.1, 100),
+    OfStep(_inverse),
 )

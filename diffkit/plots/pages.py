@@ -12,7 +12,8 @@ import ast
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +24,15 @@ from diffkit.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Claim", "LoadedPage", "Page", "load_page", "read_title"]
+__all__ = [
+    "Claim",
+    "LoadedPage",
+    "Page",
+    "load_page",
+    "read_title",
+    "written_claims",
+    "written_page",
+]
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ class Claim:
             "expected": _finite(self.expected),
             "got": _finite(self.got),
             "tolerance": self.tolerance,
+            "at_most": self.at_most,
             "source": self.source,
             "held": self.held,
         }
@@ -146,6 +156,67 @@ def _split(docstring: str) -> tuple[str, str]:
     while body and set(body[0].strip()) <= set("=-~ "):
         body = body[1:]
     return lines[0].strip(), "\n".join(body).strip()
+
+
+def written_claims(path: str | Path) -> list[str]:
+    """What the numbers of a script claim, read from its source without computing them.
+
+    Every ``Claim(name, claim, …)`` counts once, also inside a loop; what its text fills in
+    stays as written, in braces: ``"error of {label}, in ulps"``.
+
+    Raises
+    ------
+    SyntaxError
+        If the script is not Python.
+    """
+    calls = [_arguments(call, Claim) for call in _calls(path, "Claim")]
+    return [_template(given["claim"]) for given in calls if "claim" in given]
+
+
+def written_page(path: str | Path) -> dict[str, Any]:
+    """Those particulars of ``PAGE = Page(…)`` that are literals, read without running the script.
+
+    A particular that is computed, such as ``source=SOURCE``, is left out.
+
+    Raises
+    ------
+    SyntaxError
+        If the script is not Python.
+    """
+    found = {}
+    for call in _calls(path, "Page")[:1]:
+        for field, value in _arguments(call, Page).items():
+            with suppress(ValueError):
+                found[field] = ast.literal_eval(value)
+    return found
+
+
+def _calls(path: str | Path, name: str) -> list[ast.Call]:
+    """The calls of ``name`` in a script, from top to bottom."""
+    nodes = ast.walk(ast.parse(Path(path).read_text(encoding="utf-8")))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and _called(node) == name]
+    return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
+
+
+def _called(call: ast.Call) -> str:
+    """The last part of the called name: ``Claim`` also for ``pages.Claim``."""
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def _arguments(call: ast.Call, kind: type[Claim] | type[Page]) -> dict[str, ast.expr]:
+    """The arguments of a call by the fields of the dataclass it makes."""
+    names = [field.name for field in fields(kind)]
+    given = dict(zip(names, call.args, strict=False))
+    return given | {word.arg: word.value for word in call.keywords if word.arg}
+
+
+def _template(text: ast.expr) -> str:
+    """A string or f-string as written, with what it fills in kept in braces."""
+    if isinstance(text, ast.Constant):
+        return str(text.value)
+    if isinstance(text, ast.JoinedStr):
+        return "".join(map(_template, text.values))
+    return f"{{{ast.unparse(text.value if isinstance(text, ast.FormattedValue) else text)}}}"
 
 
 def load_page(path: str | Path) -> LoadedPage:

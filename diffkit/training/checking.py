@@ -7,6 +7,7 @@ that leaves all bounds is reported with the layer where it shows first: rates be
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from inspect import signature
 from typing import Any
@@ -19,15 +20,26 @@ from diffkit.training.signal import first_bad, parameter_names
 
 __all__ = [
     "DIVERGED",
+    "RAN_AWAY",
     "check_call",
+    "check_deterministic",
     "checked_data",
     "checked_params",
     "has_diverged",
+    "has_run_away",
     "layer_of_divergence",
 ]
 
 # A loss this many times its first value (or 1, if that is larger) will not come back.
 DIVERGED = 1e6
+
+# For the mean over an epoch less is enough: a single step may jump and recover, a mean does not.
+# Nets that saturate (tanh, sigmoid) need it: their gradient dies at a loss of about 1e5, which
+# then stays there for good.  Guessing costs ln C, so 1e3 times the start is no slow learner.
+RAN_AWAY = 1e3
+
+# Two evaluations may differ in rounding, where BLAS splits its sums by where memory lies.
+ROUNDING = 1e3  # in units of the loss's own precision
 
 
 def checked_data(data: Any, name: str) -> list[np.ndarray]:
@@ -80,6 +92,33 @@ def check_call(loss: Any, params: Any, rows: Sequence[np.ndarray], name: str) ->
             f"{name} holds {count}, but the loss takes ({', '.join(form.parameters)})",
             hint="the loss is called with the parameters, then with every array of the data.",
         ) from None
+
+
+def check_deterministic(loss: Any, params: Any, batch: Sequence[np.ndarray]) -> None:
+    """Refuse a loss that draws random numbers: its graph would hold the first draw for good.
+
+    Raises
+    ------
+    InputError
+        When two evaluations on the same batch differ.
+
+    >>> check_deterministic(lambda w, x: np.sum(w * x), 1.0, [np.ones(2)])
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            first, second = (np.asarray(loss(params, *batch), dtype=float) for _ in range(2))
+        except Exception:  # a loss that fails is reported when it is captured, with the line
+            return
+    if first.ndim or second.ndim:  # no scalar, which the capture refuses
+        return
+    precision = max(np.finfo(np.asarray(leaf).dtype).eps for leaf in flatten(params)[0])
+    if not np.isclose(first, second, rtol=ROUNDING * precision, atol=0.0, equal_nan=True):
+        raise InputError(
+            "the loss is not deterministic: two evaluations on the same batch differ "
+            f"({float(first):.6g} vs {float(second):.6g})",
+            hint="draw random numbers outside and pass them as data.",
+        )
 
 
 def _array(given: Any, name: str) -> np.ndarray:
@@ -136,6 +175,15 @@ def has_diverged(value: Any, first: float, gradients: Any) -> bool:
     """Whether a loss or a gradient is no longer a number, or the loss left all bounds."""
     finite = np.isfinite(value) and all(np.isfinite(g).all() for g in flatten(gradients)[0])
     return not finite or bool(abs(value) > DIVERGED * max(1.0, abs(first)))
+
+
+def has_run_away(mean: float, first: float) -> bool:
+    """Whether the mean loss of an epoch is so far above the first loss that it stays there.
+
+    >>> has_run_away(5e4, 2.3), has_run_away(20.0, 2.3)
+    (True, False)
+    """
+    return abs(mean) > RAN_AWAY * max(1.0, abs(first))
 
 
 def layer_of_divergence(

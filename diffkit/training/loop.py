@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.trees import flatten
-from diffkit.errors import DivergenceWarning, InputError
+from diffkit.errors import DivergenceWarning, InputError, InterruptedTrainingWarning
 from diffkit.optim.optimizers import Optimizer, sgd
 from diffkit.training.batches import Batches, take
 from diffkit.training.checking import (
     check_call,
+    check_deterministic,
     checked_data,
     checked_params,
     has_diverged,
+    has_run_away,
     layer_of_divergence,
 )
 from diffkit.training.progress import Progress
@@ -68,12 +70,13 @@ def train(
     ``accuracy(params, *data)``, called after every epoch; those of nets have both.
 
     A training that diverges stops, keeps what it has, and says in ``run.diverged`` (and in a
-    warning) at which epoch and layer.
+    warning) at which epoch and layer.  Ctrl-C stops a training too: the run so far comes back,
+    with ``run.interrupted`` set and a warning.
 
     Raises
     ------
     InputError, ShapeError
-        When data, batches or settings do not fit.
+        When data, batches or settings do not fit, or the loss draws random numbers.
 
     Source: Robbins & Monro 1951; Bottou, Curtis & Nocedal 2018.
 
@@ -96,14 +99,17 @@ def train(
         check_call(loss, tree, held_out, "validation")
         with np.errstate(all="ignore"):
             loss(tree, *held_out)  # labels or shapes that do not fit: now, not after an epoch
+    check_deterministic(loss, tree, take(rows, next(batches.epoch(0))))
     run = Run(tree, _fitted(optimizer, batches.total), batches, loss)
     stepper = Stepper(loss, signal, watch, engine)
     training = _Training(run, stepper, rows, signal_every if watch else None)
-    with Progress(batches.total, progress) as bar:
-        for epoch in range(batches.epochs):
-            if not training.epoch(epoch, bar):
-                break
-            run.end_of_epoch(training.weighted, rows, held_out)
+    try:
+        with Progress(batches.total, progress) as bar:
+            training.all_epochs(bar, held_out)
+    except KeyboardInterrupt:
+        run.interrupt()
+        words = f"the training was interrupted; {run!r} is what it came to"
+        warnings.warn(words, InterruptedTrainingWarning, stacklevel=2)
     if run.diverged is not None:
         warnings.warn(str(run.diverged), DivergenceWarning, stacklevel=2)
     return run
@@ -145,6 +151,18 @@ class _Training:
         self.step = 0
         self.weighted = 0.0
 
+    def all_epochs(self, bar: Progress, held_out: list[np.ndarray] | None) -> None:
+        """Train to the end, or until the training has diverged."""
+        for number in range(self.run.batches.epochs):
+            if not self.epoch(number, bar):
+                return
+            self.run.end_of_epoch(self.weighted, self.rows, held_out)
+            mean, first = (self.run.history[name] for name in ("epoch_loss", "loss"))
+            if has_run_away(mean[-1], first[0]):
+                *_, batch = self.run.batches.epoch(number)
+                self.run.diverged = self._runaway(number, mean[-1], take(self.rows, batch))
+                return
+
     def epoch(self, number: int, bar: Progress) -> bool:
         """All updates of an epoch; False as soon as the training has diverged."""
         self.weighted = 0.0
@@ -172,9 +190,10 @@ class _Training:
         if bad is not None:
             run.diverged = Divergence(epoch, t, bad, float(value))
             return None
+        rate = run.optimizer.rate_at(t)
         run.params = after
         losses.append(float(value))
-        run.history["rate"].append(run.optimizer.rate_at(t))
+        run.history["rate"].append(rate)
         if watch:
             run.signal.record(t, probes, gradients, before, after)
         self.step += 1
@@ -188,3 +207,11 @@ class _Training:
         probes = self.stepper(params, batch, watch=True)[2] if self.stepper.sweeps else {}
         layer = layer_of_divergence(value, params, gradients, probes)
         return Divergence(epoch, self.step, layer, float(value))
+
+    def _runaway(self, epoch: int, mean: float, batch: list[np.ndarray]) -> Divergence:
+        """Where an epoch ran away, seen from its last batch; ``mean`` is the epoch's loss."""
+        params = self.run.params
+        value, gradients, _ = self.stepper(params, batch)
+        return Divergence(
+            epoch, self.step - 1, layer_of_divergence(value, params, gradients, {}), mean
+        )

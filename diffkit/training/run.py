@@ -57,7 +57,7 @@ class Run:
 
     ``history`` has ``loss`` and ``rate`` per update, and per epoch ``epoch_loss`` (the mean over
     the epoch's batches) and, where the loss can tell, ``accuracy``, ``validation_loss`` and
-    ``validation_accuracy``.
+    ``validation_accuracy``.  ``diverged`` and ``interrupted`` say why a run ended early.
     """
 
     params: Any
@@ -67,6 +67,7 @@ class Run:
     history: dict[str, list[float]] = field(default_factory=_empty_history)
     signal: Signal = field(default_factory=Signal)
     diverged: Divergence | None = None
+    interrupted: bool = False
     config: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -77,7 +78,18 @@ class Run:
         for name in ("accuracy", "validation_accuracy"):
             if self.history.get(name):
                 words.append(f"{name.replace('_', ' ')} {self.history[name][-1]:.1%}")
-        return f"Run({', '.join(words)}{', diverged' if self.diverged else ''})"
+        words += ["diverged"] * bool(self.diverged) + ["interrupted"] * self.interrupted
+        return f"Run({', '.join(words)})"
+
+    def interrupt(self) -> None:
+        """Mark the run as stopped by Ctrl-C, and drop what was only half recorded by then."""
+        self.interrupted = True
+        updates = {"loss", "rate"}
+        for names in (updates, self.history.keys() - updates):
+            whole = min(len(self.history[name]) for name in names)
+            for name in names:
+                del self.history[name][whole:]
+        self.signal.drop_half_rows()
 
     def end_of_epoch(
         self, weighted: float, data: Sequence[Any], validation: Sequence[Any] | None
@@ -114,6 +126,7 @@ class Run:
             "updates": self.batches.total,
             "seed": self.batches.seed,
             "diverged": str(self.diverged) if self.diverged else None,
+            "interrupted": self.interrupted,
             **self.config,
         }
 

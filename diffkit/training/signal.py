@@ -73,6 +73,12 @@ class Signal:
         self.rows["update"].append([norm(b - a) for a, b in zip(old, new, strict=True)])
         self.rows["weight"].append([norm(w) for w in old])
 
+    def drop_half_rows(self) -> None:
+        """Remove a last row that was interrupted before all its quantities were in."""
+        whole = min(len(self.steps), *map(len, self.rows.values()))
+        for column in (self.steps, *self.rows.values()):
+            del column[whole:]
+
     def table(self, quantity: str = "cotangent") -> np.ndarray:
         """One quantity over the recorded steps.
 

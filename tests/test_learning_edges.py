@@ -1,4 +1,4 @@
-"""What a new user of nets and training found by trying to break them: each was once wrong."""
+"""Edges of nets and training: inputs that once gave a wrong number or a raw error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new user found by trying to break diffkit: each was once wrong, stale or endless."""
+"""Edges, state and endless work: inputs for which a number was once wrong, stale or never came."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_method_named_twice_is_compared_once(capsys):
 
 def test_wrong_arguments_of_the_functions_are_told():
     with pytest.raises(InputError, match=r"argnums=1\.0 does not name"):
-        dk.grad(lambda x, y: x * y, argnums=1.0)(1.0, 2.0)
+        dk.grad(lambda x, y: x * y, argnums=1.0)(1.0, 2.0)  # pyright: ignore[reportArgumentType]
     with pytest.raises(DtypeError, match="no argument was given"):
         dk.compare(lambda: 1.0)
     for f in (lambda x: np.asarray(x, dtype=float) * 2, lambda x: np.mean([x, x])):
