@@ -54,7 +54,7 @@ def numbers() -> list[Claim]:
     return [
         Claim("softmax-digits", "parameters", 650,
               sum(block.size for block in reverse.blocks), 0.0, "64 × 10 weights and 10 biases"),
-        Claim("softmax-digits", "operations of reverse mode over those of the loss, at most 5",
+        Claim("softmax-digits", "operations of reverse mode over those of the loss",
               CHEAP_GRADIENT, price, 0.0, "Griewank & Walther 2008, section 4.6", at_most=True),
         Claim("softmax-digits", "forward over reverse: operations", 650.0,
               forward.operations / reverse.operations, 60.0, "one sweep for each parameter"),

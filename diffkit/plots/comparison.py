@@ -98,10 +98,20 @@ def ulp_axis(axes: Axes, largest: float, dark: bool, *, vertical: bool = True) -
     line(1.0, color=muted(dark), linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.5)
 
 
+# A range of operations shorter than this is labelled 50, 100, 200 and not by powers of ten.
+FEW_DECADES = 100
+
+
 def _frame(axes: Axes, operations: Sequence[int]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     low, high = min(operations, default=1), max(operations, default=10)
     pad = max((high / low) ** 0.12, 1.6)
-    axes.set_xlim(low / pad, high * pad**2.2)
+    axes.set_xlim(low / pad**1.5, high * pad**2.2)
+    if high / low < FEW_DECADES:  # between two powers of ten plain numbers read better
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _labels(axes: Axes, reports: Sequence[Any], dark: bool) -> None:

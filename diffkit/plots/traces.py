@@ -239,13 +239,20 @@ def number_text(value: Any, digits: int = SIGNIFICANT) -> str:
 def pretty(text: str) -> str:
     """Names as they are set in print: digits after letters become subscripts, v1 → v₁.
 
-    >>> pretty("log(x1) + 2·y")
-    'log(x₁) + 2·y'
+    What stands in angle brackets, the type of a constant, stays as it is.
+
+    >>> pretty("log(x1) + 2·y"), pretty("x1 @ <f64[3,2]>")
+    ('log(x₁) + 2·y', 'x₁ @ <f64[3,2]>')
     """
-    return _INDEX.sub(lambda found: found.group().replace("_", "").translate(_SUBSCRIPTS), text)
+
+    def lowered(found: re.Match[str]) -> str:
+        word = found.group()
+        return word if word.startswith("<") else word.replace("_", "").translate(_SUBSCRIPTS)
+
+    return _INDEX.sub(lowered, text)
 
 
-_INDEX = re.compile(r"(?<=[^\W\d_])[\u0300-\u036f]?_?\d+\b")
+_INDEX = re.compile(r"<[^<>]*>|(?<=[^\W\d_])[\u0300-\u036f]?_?\d+\b")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
