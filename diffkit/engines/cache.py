@@ -31,7 +31,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["cache_folder", "cache_info", "clear_cache", "load_source", "source_hash"]
+__all__ = ["cache_folder", "cache_info", "clear_cache", "environment", "load_source", "source_hash"]
 
 FOLDER_VARIABLE = "DIFFKIT_CACHE_DIR"
 _KINDS = "specialised"
@@ -97,17 +97,18 @@ def source_hash(source: str, *library: str) -> str:
     >>> source_hash("x = 1") == source_hash("x = 1") != source_hash("x = 1", "kernels")
     True
     """
-    parts = [source, *library, *_environment()]
+    parts = [source, *library, *environment()]
     # lengths keep ("ab", "c") and ("a", "bc") apart
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
 
 
 @lru_cache(maxsize=1)
-def _environment() -> tuple[str, ...]:
-    import llvmlite
-    import numba
-    import numpy
+def environment() -> tuple[str, ...]:
+    """What all machine code depends on: versions, and the CPU with its features.
+
+    Numba's version is read from its metadata, so that this does not import it.
+    """
     from llvmlite import binding
 
     try:
@@ -117,9 +118,9 @@ def _environment() -> tuple[str, ...]:
     return (
         platform.python_version(),
         platform.machine(),
-        numpy.__version__,
-        numba.__version__,
-        llvmlite.__version__,
+        version("numpy"),
+        version("numba"),
+        version("llvmlite"),
         own,
         binding.get_host_cpu_name(),
         binding.get_host_cpu_features().flatten(),

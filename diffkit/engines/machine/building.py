@@ -1,0 +1,157 @@
+"""Building the machine: every kernel to object code, once per computer.
+
+Numba compiles a kernel to LLVM; what we keep is the object code of the optimised module, so that
+another process needs only the loader of LLVM and neither Numba nor a compiler.  One file per
+family lies under
+
+    <cache folder>/machine/<family>-<hash>.o
+
+where the hash covers the text of all kernels and of what they are written from, the versions of
+Python, NumPy, Numba and LLVM, and the CPU with its features.  A file is written under a
+temporary name and renamed, so that any number of processes may build at once; where nothing can
+be written the object code stays in memory.
+
+Reading on: the LLVM manual, "ORC and MCJIT"; ``machine/loading.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from diffkit.engines.machine.kernels import FAMILIES
+from diffkit.errors import EngineError
+
+__all__ = ["build_family", "write_atomically"]
+
+# What kernels may call besides each other: the C library's mathematics and memory.
+_MATHEMATICS = frozenset({
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "cos", "cosh",
+    "erf", "erfc", "exp", "exp2", "expm1", "floor", "fmod", "hypot", "log", "log10", "log1p",
+    "log2", "memcpy", "memmove", "memset", "pow", "rint", "sin", "sinh", "sqrt", "tan", "tanh",
+    "trunc",
+})  # fmt: skip
+ALLOWED = _MATHEMATICS | {f"{name}f" for name in _MATHEMATICS}
+OPTIMISATION = 3  # LLVM's -O3, as Numba's default
+
+
+def build_family(family: str, report: Callable[[str], None] = lambda name: None) -> bytes:
+    """The object code of a family: each kernel under its own name with the prefix ``diffkit_``.
+
+    ``report`` is called with the name of every kernel before it is compiled.
+
+    Raises
+    ------
+    EngineError
+        When a kernel calls something that a process without Numba does not have.
+    """
+    from llvmlite import binding
+
+    whole = None
+    for name, function in _kernels(_module(family)).items():
+        report(name)
+        module = _compiled(name, function)
+        if whole is None:
+            whole = module
+        else:
+            whole.link_in(module)
+    assert whole is not None, family
+    machine = target_machine(binding, OPTIMISATION)
+    return machine.emit_object(whole)
+
+
+def kernel_names(family: str) -> list[str]:
+    """The names of the kernels of a family."""
+    return list(_kernels(_module(family)))
+
+
+def _module(family: str) -> ModuleType:
+    if family not in FAMILIES:
+        raise EngineError(f"unknown family of kernels {family!r}")
+    return importlib.import_module(f"diffkit.engines.machine.kernels.{family}")
+
+
+def _kernels(module: ModuleType) -> dict[str, Callable[..., None]]:
+    found = dict(module.generated()) if hasattr(module, "generated") else {}
+    for name, value in vars(module).items():
+        if callable(value) and hasattr(value, "kernel_signature"):
+            found[name] = value
+    return found
+
+
+def target_machine(binding: Any, optimisation: int) -> Any:
+    """The CPU of this computer, as LLVM sees it."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=optimisation,
+        jit=True,
+    )
+
+
+def _compiled(name: str, function: Callable[..., None]) -> Any:
+    """One kernel as an LLVM module that defines ``diffkit_<name>`` and nothing else."""
+    from llvmlite import binding
+    from numba import cfunc
+
+    from diffkit.engines.machine.kernels.abi import FLAGS
+
+    signature = function.__dict__["kernel_signature"]
+    compiled = cfunc(signature, **{k: v for k, v in FLAGS.items() if k != "nogil"})(function)
+    wrapper = compiled.native_name
+    native = wrapper.removeprefix("cfunc.")
+    # A kernel called from Python keeps the C wrapper; all others are called by the run loop.
+    wanted = wrapper if signature.return_type.name != "none" else native
+    module = binding.parse_assembly(str(compiled._library._final_module))
+    machine = target_machine(binding, OPTIMISATION)
+    for other in module.functions:
+        if not other.is_declaration and other.name != wanted:
+            other.linkage = "internal"
+    for variable in module.global_variables:
+        if not variable.is_declaration:
+            variable.linkage = "internal"
+    module.get_function(wanted).name = f"diffkit_{name}"
+    _optimise(binding, machine, module)
+    missing = {f.name for f in module.functions if f.is_declaration} - ALLOWED
+    missing = {name for name in missing if not name.startswith("llvm.")}
+    if missing:
+        raise EngineError(f"the kernel {name} calls {', '.join(sorted(missing))}")
+    return module
+
+
+def _optimise(binding: Any, machine: Any, module: Any) -> None:
+    options = binding.create_pipeline_tuning_options(speed_level=OPTIMISATION)
+    options.loop_vectorization = options.slp_vectorization = True
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+def write_atomically(path: Path, content: bytes) -> bool:
+    """Write a file under a temporary name and rename it; False where that is impossible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    except OSError:
+        return False
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(scratch, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(scratch)
+        return False
+    return True
+
+
+def families() -> Iterator[str]:
+    """All families, in the order in which they are built."""
+    yield from FAMILIES

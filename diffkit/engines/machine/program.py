@@ -1,0 +1,177 @@
+"""Programs: rows with memory laid out, as words that the run loop can follow.
+
+    rows → life of every buffer → offsets in one workspace → words
+
+A buffer lives from the first row that touches it to the last; then its place is free for the
+next.  Words hold no address of data, only slots and offsets, so one program serves any number of
+threads, each with a workspace and a table of its own (``machine/running.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import diffkit.engines.machine.rules  # noqa: F401  (registers the rules)
+from diffkit.engines.allocation import Workspace, aligned
+from diffkit.engines.machine.builder import Builder, Callback, Row
+from diffkit.engines.machine.memory import Buffer, Value
+from diffkit.engines.machine.tapes import Inline
+from diffkit.engines.machine.words import CODE, LITERALS, ROW_HEAD, WORKSPACE, word
+from diffkit.errors import EngineError
+from diffkit.graph.ir import Graph
+
+__all__ = ["Program", "program_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A graph as words, and the sizes of the memory they need."""
+
+    graph: Graph
+    rows: tuple[Row | Callback, ...]
+    words: np.ndarray
+    starts: tuple[int, ...]  # the word at which each row begins
+    workspace: int
+    outputs: int
+    literals: np.ndarray
+    wanted: dict[int, Value]
+    callbacks: dict[int, Callback]  # by the word at which their row begins
+
+
+def program_of(graph: Graph) -> Program:
+    """The program of a graph, made once.
+
+    Raises
+    ------
+    EngineError
+        When the machine cannot be built.
+    """
+    program = graph.cache.get("machine program")
+    if program is None:
+        program = graph.cache["machine program"] = _assembled(graph)
+    return program
+
+
+def _assembled(graph: Graph) -> Program:
+    builder = Builder(graph)
+    rows = builder.build()
+    literals = _laid_out_literals(rows)
+    workspace = _laid_out_workspace(rows)
+    outputs = 0
+    for value in builder.wanted.values():
+        value.buffer.offset, outputs = outputs, outputs + aligned(value.buffer.nbytes)
+    words, starts = _encoded(rows)
+    callbacks = {starts[k]: row for k, row in enumerate(rows) if isinstance(row, Callback)}
+    return Program(graph, tuple(rows), words, starts, workspace, outputs, literals,
+                   builder.wanted, callbacks)  # fmt: skip
+
+
+def buffers_of(row: Row | Callback) -> list[Buffer]:
+    """Every buffer that a row touches."""
+    if isinstance(row, Callback):
+        return [value.buffer for value in (*row.operands, row.result)]
+    return [item.buffer for item in row.items if isinstance(item, Value)] + list(row.buffers)
+
+
+def _laid_out_literals(rows: list[Row | Callback]) -> np.ndarray:
+    """All constants in one array of bytes; their buffers learn their offsets."""
+    found: dict[int, Buffer] = {}
+    for row in rows:
+        found.update((id(b), b) for b in buffers_of(row) if b.slot == LITERALS)
+    end = 0
+    for buffer in found.values():
+        buffer.offset, end = end, end + aligned(buffer.nbytes)
+    pool = np.zeros(end + aligned(1), np.uint8)
+    for buffer in found.values():
+        raw = np.frombuffer(buffer.array.tobytes(), np.uint8)
+        pool[buffer.offset : buffer.offset + buffer.nbytes] = raw
+    return pool
+
+
+def _laid_out_workspace(rows: list[Row | Callback]) -> int:
+    """Offsets for the buffers of the workspace by the rows in which they live; its size."""
+    born: dict[int, list[Buffer]] = {}
+    dying: dict[int, list[Buffer]] = {}
+    lives: dict[int, Buffer] = {}
+    for place, row in enumerate(rows):
+        for buffer in buffers_of(row):
+            if buffer.slot != WORKSPACE:
+                continue
+            if id(buffer) not in lives:
+                lives[id(buffer)] = buffer
+                born.setdefault(place, []).append(buffer)
+            buffer.last = place
+    for buffer in lives.values():
+        if not buffer.kept:
+            dying.setdefault(buffer.last, []).append(buffer)
+    workspace = Workspace()
+    for place in range(len(rows)):
+        for buffer in born.get(place, ()):
+            buffer.offset = workspace.allocate(buffer.nbytes)
+        for buffer in dying.get(place, ()):
+            workspace.release(buffer.offset, buffer.nbytes)
+    return workspace.end
+
+
+def _encoded(rows: list[Row | Callback]) -> tuple[np.ndarray, tuple[int, ...]]:
+    words: list[int] = []
+    starts: list[int] = []
+    for row in rows:
+        starts.append(len(words))
+        if isinstance(row, Callback):
+            words += [0, ROW_HEAD]
+        else:
+            _encode(row, words)
+    return np.array(words, np.int64), tuple(starts)
+
+
+def _encode(row: Row, words: list[int]) -> None:
+    """Append the words of a row, then the inline words its operands point at."""
+    from diffkit.engines.machine.loading import kernels
+
+    address = kernels().address
+    start = len(words)
+    tail = start + len(row.items) + 1  # the kernel's address and the length come first
+    inline: list[int] = []
+    words += [_address(address, row.items[0]), 0]
+    for item in row.items[1:]:
+        if isinstance(item, Value):
+            words.append(word(item.buffer.slot, item.buffer.offset + item.offset))
+        elif isinstance(item, Inline):
+            words.append(word(CODE, 8 * (tail + len(inline))))
+            inline += item.words
+        elif isinstance(item, str):
+            words.append(_address(address, item))
+        else:
+            words.append(int(item))
+    words += inline
+    words[start + 1] = len(words) - start
+
+
+def _address(addresses: dict[str, int], name: str) -> int:
+    if name in _BLAS:
+        return _blas(name)
+    found = addresses[name]
+    if not found:
+        raise EngineError(f"the machine has no kernel {name!r}", hint='use engine="interpret".')
+    return found
+
+
+_BLAS = ("dgemm", "sgemm")
+
+
+def _blas(name: str) -> int:
+    """The address of a routine of the BLAS that SciPy brings."""
+    import ctypes
+
+    from scipy.linalg import cython_blas
+
+    capsule = cython_blas.__pyx_capi__[name]
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype = ctypes.c_char_p
+    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    return int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))

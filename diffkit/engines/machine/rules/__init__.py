@@ -1,0 +1,11 @@
+"""The rules that turn equations into rows, one module per family of operations.
+
+A rule is registered with the names of its primitives and sees the builder; importing this package
+registers all of them.
+"""
+
+from __future__ import annotations
+
+from diffkit.engines.machine.rules import elementwise, products, reductions, views
+
+__all__ = ["elementwise", "products", "reductions", "views"]

@@ -1,0 +1,41 @@
+"""The words of a program: how operands and rows are written as integers.
+
+A program of the machine is one array of 64-bit words.  A row is
+
+    [address of the kernel, number of words, the kernel's own words …]
+
+and an operand is ``slot << 48 | offset in bytes``.  This module has no dependency, so that
+kernels, compiler and loader agree on it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CODE",
+    "FIRST_ARGUMENT",
+    "LITERALS",
+    "OFFSET_BITS",
+    "OFFSET_MASK",
+    "OUTPUTS",
+    "ROW_HEAD",
+    "WORKSPACE",
+    "word",
+]
+
+OFFSET_BITS = 48
+OFFSET_MASK = (1 << OFFSET_BITS) - 1
+
+# Slots of the table of addresses.
+WORKSPACE, CODE, LITERALS, OUTPUTS, FIRST_ARGUMENT = range(5)
+
+# Words before a kernel's own: its address and the length of the row.
+ROW_HEAD = 2
+
+
+def word(slot: int, offset: int) -> int:
+    """An operand as one word.
+
+    >>> word(WORKSPACE, 64)
+    64
+    """
+    return slot << OFFSET_BITS | offset
