@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from diffkit.capture.capturing import trace
     from diffkit.capture.from_sympy import from_sympy
     from diffkit.capture.parsing import parse
+    from diffkit.capture.scanning import scan
     from diffkit.comparison.report import compare
     from diffkit.comparison.rules import check_rule
     from diffkit.differentiate import methods
     from diffkit.differentiate.api import grad, jacobian, value_and_grad
+    from diffkit.differentiate.batching import vmap
     from diffkit.differentiate.directional import jvp, linearize, vjp
     from diffkit.differentiate.higher import derivative, hessian, hvp
     from diffkit.graph.ir import Graph
@@ -50,10 +52,12 @@ _PUBLIC: dict[str, str] = {
     "linearize": "diffkit.differentiate.directional",
     "parse": "diffkit.capture.parsing",
     "probe": "diffkit.primitives.probing",
+    "scan": "diffkit.capture.scanning",
     "trace": "diffkit.capture.capturing",
     "train": "diffkit.training.loop",
     "value_and_grad": "diffkit.differentiate.api",
     "vjp": "diffkit.differentiate.directional",
+    "vmap": "diffkit.differentiate.batching",
 }
 _MODULES: dict[str, str] = {
     "datasets": "diffkit.nets.datasets",
@@ -85,11 +89,13 @@ __all__ = [
     "optim",
     "parse",
     "probe",
+    "scan",
     "schedules",
     "trace",
     "train",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "InterruptedTrainingWarning",
     "KinkWarning",
     "LeakedTracerError",
+    "MissingAttributeError",
     "MutationError",
     "NotAnalyticError",
     "ParseError",
@@ -84,6 +85,10 @@ class InputError(DiffkitError, ValueError):
 
 class UnsupportedError(DiffkitError, TypeError):
     """A function or an option that diffkit does not offer, with what to use instead."""
+
+
+class MissingAttributeError(UnsupportedError, AttributeError):
+    """An attribute that a traced array does not have; ``hasattr`` says so, too."""
 
 
 class CaptureError(DiffkitError, TypeError):

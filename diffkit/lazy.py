@@ -1,6 +1,7 @@
 """Modules imported on first use, so that ``import diffkit`` stays light.
 
-``sp`` is SymPy, ``special`` is SciPy's special functions, ``mp`` is mpmath.
+``sp`` is SymPy, ``special`` is SciPy's special functions, ``mp`` is mpmath, ``forms`` the SymPy
+functions of our own (``primitives/symbolic_functions.py``).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["LazyModule", "mp", "sp", "special"]
+__all__ = ["LazyModule", "forms", "mp", "sp", "special"]
 
 
 class LazyModule:
@@ -30,3 +31,4 @@ class LazyModule:
 sp: Any = LazyModule("sympy")
 special: Any = LazyModule("scipy.special")
 mp: Any = LazyModule("mpmath")
+forms: Any = LazyModule("diffkit.primitives.symbolic_functions")

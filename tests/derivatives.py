@@ -13,6 +13,10 @@ from diffkit.differentiate.reverse import gradient_graph, pullback_graph
 from diffkit.engines.interpret import run
 from diffkit.graph.ir import Graph
 
+INF, NAN = np.inf, np.nan
+H = 1e-100  # the complex step of Squire & Trapp 1998
+ALL = ("slice", None, None, None)  # the whole axis, in the parameters of getitem
+
 
 def vjp(f: Callable[..., Any], *x: Any, ct: Any) -> list[Any]:
     """The cotangents of f at x, by reverse mode."""

@@ -12,12 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import diffkit
-from diffkit.cli.shared import parse_point
-from diffkit.errors import InputError
 
 BAYDIN = ("log(x1)+x1*x2-sin(x2)", "--at", "x1=2,x2=5")
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -141,23 +138,6 @@ def test_a_closed_pipe_is_no_error(root: Path, tmp_path: Path) -> None:
     )
     assert done.stdout.splitlines()[-1] == "0"
     assert done.stderr == ""
-
-
-# -- points ---------------------------------------------------------------------------------
-
-
-def test_points_are_numbers_and_arrays() -> None:
-    point = parse_point(["x=1, y=[[1,2],[3,4.5]]", "z=-.5e-3"])
-    assert point["x"] == 1.0
-    assert point["z"] == -0.0005
-    np.testing.assert_array_equal(point["y"], [[1, 2], [3, 4.5]])
-    assert point["y"].dtype == np.float64
-
-
-@pytest.mark.parametrize("text", ["x=[", "x=[]", "x=]", "x=['a']", "x=[true]", "=1", "x y=1"])
-def test_what_is_no_point_is_refused(text: str) -> None:
-    with pytest.raises(InputError):
-        parse_point([text])
 
 
 # -- derive ---------------------------------------------------------------------------------

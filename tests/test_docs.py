@@ -27,7 +27,15 @@ PAGES = sorted(DOCS.glob("*.md"))
 BLOCK = re.compile(r"^```pycon\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"-?\d+\.(\d+)(?:e([+-]?\d+))?")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-WITH_EXAMPLES = ("adding-a-primitive", "floor-plan", "index", "kinks", "methods", "tutorial")
+WITH_EXAMPLES = (
+    "adding-a-primitive",
+    "floor-plan",
+    "index",
+    "kinks",
+    "methods",
+    "tutorial",
+    "vmap",
+)
 
 
 class ToTheDigitsShown(doctest.OutputChecker):

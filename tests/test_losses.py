@@ -261,3 +261,27 @@ def test_losses_are_values() -> None:
     assert cross_entropy.classes_of(np.eye(3)).tolist() == [0, 1, 2]
     assert hinge.classes_of(np.array([-1, 1])).tolist() == [0, 1]
     assert bce_with_logits.classes_of(np.array([0, 1])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("method", ["reverse", "forward"])
+def test_a_score_of_minus_infinity_counts_for_nothing_where_the_target_is_zero(method) -> None:
+    scores = np.array([[0.0, -np.inf, 1.0]])
+    for target in (np.array([0]), np.eye(3)[[0]]):
+        value, slope = dk.value_and_grad(cross_entropy, method=method)(scores, target)
+        np.testing.assert_allclose(value, math.log1p(math.e), rtol=EXACT)
+        p = 1.0 / (1.0 + math.exp(-1.0))
+        np.testing.assert_allclose(slope, [[-p, 0.0, p]], rtol=EXACT)
+    certain = np.array([-np.inf, np.inf])
+    value, slope = dk.value_and_grad(bce_with_logits, method=method)(certain, np.array([0.0, 1.0]))
+    assert value == 0.0 and not slope.any()
+
+
+def test_soft_targets_keep_their_own_derivative() -> None:
+    """∂/∂t of the mean score under t is the score, at t = 0, too."""
+    scores, target = np.array([[0.0, 2.0, 1.0]]), np.array([[1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(dk.grad(cross_entropy, 1)(scores, target), -scores, atol=EXACT)
+
+
+def test_a_score_of_minus_infinity_of_the_true_class_is_not_silent() -> None:
+    with pytest.warns(dk.errors.DomainWarning):
+        dk.value_and_grad(cross_entropy)(np.array([[-np.inf, 0.0]]), np.array([[1.0, 0.0]]))

@@ -12,6 +12,7 @@ from strategies import KINKED, SHAPED, SMOOTH, Program, programs
 import diffkit as dk
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.engines.interpret import run
+from diffkit.engines.liveness import dying_at
 from diffkit.engines.plan import ALIGNMENT, Plan, plan_graph
 from diffkit.graph.ir import Graph
 
@@ -172,3 +173,13 @@ def test_the_sizes_as_a_dictionary() -> None:
     sizes = mlp_case()[0].plan().to_dict()
     assert sizes["schema"] == 1
     assert sizes["peak"] == sizes["inputs"] + sizes["literals"] + sizes["workspace"]
+
+
+def test_what_reads_a_view_keeps_its_bytes_alive():
+    """x, sin x and its view die together, when the view has been read for the last time."""
+    graph = dk.trace(lambda x: np.sum(np.exp(np.reshape(np.sin(x), (2, 3)))), np.ones(6))
+    x, sine, view, exponential, total = range(5)
+    assert dying_at(graph.columns, (x, total)) == {view: [sine], exponential: [view], 4: [3]}
+    together = dying_at(graph.columns, (x, total), {view: sine})
+    assert together == {exponential: [sine], total: [exponential]}
+    assert dying_at(graph.columns, (x, view), {view: sine}) == {4: [3, 4]}

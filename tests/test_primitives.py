@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from derivatives import gradient, vjp
+from derivatives import ALL, INF, H, gradient, vjp
 
 import diffkit.primitives.reductions as red
 from diffkit.capture.capturing import trace
@@ -28,9 +28,6 @@ from diffkit.primitives.contraction import einsum, matmul
 from diffkit.primitives.indexing import getitem, scatter_add
 from diffkit.primitives.shaping import concatenate, flip, reshape, spread, transpose
 
-INF, NAN = np.inf, np.nan
-H = 1e-100  # the complex step of Squire & Trapp 1998
-ALL = ("slice", None, None, None)
 SMOOTH = [
     name
     for module in (tr, special)

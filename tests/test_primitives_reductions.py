@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from derivatives import agree_with_differences, gradient, jvp, second, vjp
+from derivatives import ALL, INF, NAN, H, agree_with_differences, gradient, jvp, second, vjp
 
 import diffkit.primitives.reductions as red
 from diffkit.capture.capturing import trace
@@ -19,23 +19,10 @@ from diffkit.engines.interpret import run
 from diffkit.engines.objects import to_objects
 from diffkit.errors import UnsupportedError
 from diffkit.graph.avals import aval, aval_of
-from diffkit.graph.primitive import REGISTRY, Elementwise
+from diffkit.graph.primitive import REGISTRY
 from diffkit.lazy import mp, sp
-from diffkit.primitives import special
-from diffkit.primitives import transcendental as tr
 from diffkit.primitives.contraction import einsum, matmul
 from diffkit.primitives.indexing import getitem, scatter_add
-
-INF, NAN = np.inf, np.nan
-H = 1e-100  # the complex step of Squire & Trapp 1998
-ALL = ("slice", None, None, None)
-SMOOTH = [
-    name
-    for module in (tr, special)
-    for name in module.__all__
-    if isinstance(getattr(module, name), Elementwise)
-]
-
 
 # Reductions -------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def test_the_order_is_new_in_every_epoch_and_the_same_for_a_seed() -> None:
 
 def test_a_given_order_is_kept() -> None:
     order = [[3, 1], [0, 2, 4], [5]]
-    seen = [batch.tolist() for batch in Batches(6, 1, 1, 0, order).epoch(0)]
+    seen = [batch.tolist() for batch in Batches(6, None, 1, 0, order).epoch(0)]
     assert seen == order
 
 
@@ -62,6 +62,9 @@ def test_a_given_order_is_kept() -> None:
         ({"order": [[0, 11]]}, "row 11"),
         ({"order": [[0, -1]]}, "row -1"),
         ({"order": "01"}, "order"),
+        ({"order": [[0, 1], [2]], "batch_size": 1}, "order has a batch of 2 rows"),
+        ({"order": [[0], [1, 2]], "batch_size": 2}, "order has a batch of 1 rows"),
+        ({"order": [[0, 1], [2, 3, 4]], "batch_size": 2}, "order has a batch of 3 rows"),
         ({"record": ("loss", "weights")}, "weights"),
         ({"signal_every": 0}, "signal_every"),
         ({"optimizer": 0.1}, "optimizer"),

@@ -112,3 +112,10 @@ def test_any_name_of_a_parameter_can_be_saved(tmp_path: Path, name: str) -> None
     params = {name: np.arange(3.0)}
     file = save_weights(tmp_path / "weights.npz", params)
     assert same_bits(load_weights(file, {name: np.zeros(3)}), params)
+
+
+def test_a_run_is_saved_to_a_path_only() -> None:
+    for path in (None, 3, ["runs"]):
+        with pytest.raises(InputError, match="saved to a path") as caught:
+            watched().save(path)  # type: ignore[arg-type]
+        assert "run.save(" in str(caught.value.hint)

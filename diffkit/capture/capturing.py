@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.complaints import explained
+from diffkit.capture.failures import FOREIGN, explained, users_place
 from diffkit.capture.tracing import Tracer, lift
 from diffkit.capture.trees import flatten, leaf_names, structure_of, unflatten
-from diffkit.errors import CaptureError, DiffkitError, DtypeError, InputError
+from diffkit.errors import CaptureError, DiffkitError, DtypeError, InputError, MissingAttributeError
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import aval_of, check_dtype
 from diffkit.graph.ir import INPUT, LITERAL, Graph, Guard
@@ -76,7 +76,7 @@ def capture(
         traced.append(Tracer(arena, node, arena.avals[node]))
     call_args, call_kwargs = unflatten(in_tree, traced)
     with _capturing(arena):
-        result = f(*call_args, **call_kwargs)
+        result = _called(f, call_args, call_kwargs)
         outputs, out_tree = outputs_of(arena, result, f)
     names = _input_names(f, args, kwargs, leaves)
     graph = arena.freeze(
@@ -91,22 +91,53 @@ def capture(
     return graph
 
 
+def _called(f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """``f(*args, **kwargs)``, with a word about its parameters when they do not fit."""
+    try:
+        return f(*args, **kwargs)
+    except DiffkitError:
+        raise
+    except TypeError as error:
+        parameters = _misfit(f, args, kwargs)
+        if parameters is None:
+            raise
+        raise CaptureError(
+            f"the arguments do not fit: {error}", hint=f"the parameters are {parameters}."
+        ) from None
+
+
+def _misfit(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> inspect.Signature | None:
+    """The signature of a function that these arguments do not fit; None if they do."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):
+        return None
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        return signature
+    return None
+
+
 @contextmanager
 def _capturing(arena: Arena) -> Any:
-    """Pause the garbage collector and unwrap our errors from NumPy's."""
+    """Pause the garbage collector, unwrap our errors from NumPy's, and explain NumPy's own."""
     collecting = gc.isenabled()
     gc.disable()
     stack = _ACTIVE.__dict__.setdefault("stack", [])
     stack.append(arena)
     try:
         yield
-    except DiffkitError:
+    except DiffkitError as error:
+        error.where = error.where or users_place(error)
         raise
-    except (ValueError, TypeError, IndexError) as error:
+    except FOREIGN as error:
         inner = error.__cause__ or error.__context__
-        ours = inner if isinstance(inner, DiffkitError) else explained(error)
+        if isinstance(inner, DiffkitError) and not isinstance(inner, MissingAttributeError):
+            raise inner from None
+        ours = explained(error)
         if ours is not None:
-            raise ours from None
+            raise ours from error
         raise
     finally:
         stack.pop()
@@ -132,7 +163,7 @@ def as_leaf(leaf: Any, name: str = "an argument") -> Any:
 
     Raises
     ------
-    DtypeError, InputError
+    DtypeError, InputError, MissingAttributeError
         For objects, strings, complex numbers, masked arrays and other subclasses.
     """
     if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:

@@ -1,9 +1,8 @@
-"""What a failure inside NumPy means while tracing, and how to write the line instead.
+"""How to write a line instead that stores a traced value into a plain array.
 
-Some of NumPy's doors can't be opened from outside: storing into a plain array calls
-``float(t)``, a plain array refuses a traced index, and ``np.sin`` of an object array asks every
-cell for a method ``sin``.  The user's line is read (``ast``, never run) to say which it was and
-to propose the line that works.
+That is one of NumPy's doors that can't be opened from outside: the store calls ``float(t)``.  The
+user's line is read (``ast``, never run) to say what it was and to propose the line that works.
+What NumPy refuses by itself is explained in ``capture/failures.py``.
 
 Reading on: NumPy's documentation, *Interoperability with NumPy*.
 """
@@ -12,13 +11,11 @@ from __future__ import annotations
 
 import ast
 import dis
-import traceback
-from typing import Any
 
-from diffkit.errors import CaptureError, DiffkitError, MutationError
+from diffkit.errors import MutationError
 from diffkit.graph.sources import Source, place_of, text_of
 
-__all__ = ["explained", "stored_into", "without_storing"]
+__all__ = ["stored_into", "without_storing"]
 
 _SIGNS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
@@ -90,40 +87,3 @@ def _subscripted(line: str) -> str:
             if isinstance(target, ast.Subscript):
                 return ast.unparse(target.value)
     return ""
-
-
-_MEANINGS = (
-    (
-        "no callable",
-        "NumPy cannot apply this function to an array that mixes traced and plain numbers",
-        "build the array with np.stack([...]), which gives a traced array, instead of np.array.",
-    ),
-    (
-        "valid indices",
-        "a plain array cannot be indexed by a traced array",
-        "use np.take(a, i) for traced integers i, or np.where for a condition.",
-    ),
-)
-
-
-def explained(error: BaseException) -> DiffkitError | None:
-    """Our error for one of NumPy's own that a traced value caused, or None.
-
-    >>> explained(TypeError("loop of ufunc does not support argument 0 of type float which "
-    ...                     "has no callable sin method")).hint[:27]
-    'build the array with np.sta'
-    """
-    for fragment, message, hint in _MEANINGS:
-        if fragment in str(error):
-            return CaptureError(message, where=_place(error), hint=hint)
-    return None
-
-
-def _place(error: BaseException) -> str | None:
-    """The innermost line of the user's in the traceback, as ``file.py:14    y = f(x)``."""
-    frames: Any = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return None
-    own = [frame for frame in frames if "site-packages" not in frame.filename]
-    last = (own or frames)[-1]
-    return f"{last.filename.replace(chr(92), '/').rsplit('/', 1)[-1]}:{last.lineno}    {last.line}"

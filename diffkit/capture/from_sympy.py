@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.stable_forms import stable_form
 from diffkit.capture.tracing import Tracer
 from diffkit.capture.trees import structure_of
 from diffkit.capture.vocabulary import vocabulary
@@ -26,7 +27,7 @@ from diffkit.errors import InputError, UnsupportedError
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import aval
 from diffkit.graph.ir import Graph
-from diffkit.lazy import sp
+from diffkit.lazy import forms, sp
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives.piecewise import where
 from diffkit.primitives.rounding import remainder
@@ -158,6 +159,8 @@ class SympyReader:
         self.arena = arena
         self.dtype = dtype
         self.built: dict[Any, Any] = dict(known)
+        # the reductions of stable functions: node → (reduction, stacked array, its elements)
+        self.stacks: dict[int, tuple[Any, Tracer, list[int]]] = {}
 
     def read(self, expr: Any) -> Tracer:
         """The tracer of an expression."""
@@ -187,6 +190,8 @@ class SympyReader:
             return _number(expr)
         if expr is sp.true or expr is sp.false:
             return bool(expr)
+        if isinstance(expr, forms.Stable):
+            return stable_form(self, expr)
         builder = _BUILDERS.get(kind)
         if builder is not None:
             return builder(self, expr)
@@ -217,19 +222,28 @@ class SympyReader:
         """±a b / c: negative exponents and the denominators of rationals are divided by."""
         above: list[Tracer] = []
         below: list[Tracer] = []
+        squared: list[Tracer] = []
         for factor in expr.args:
             if factor.is_Number:
                 sign = -sign if factor.is_negative else sign
                 numerator, denominator = _magnitude(factor)
                 above += [] if numerator == 1.0 else [self.literal(numerator)]
                 below += [] if denominator == 1.0 else [self.literal(denominator)]
+            elif factor.is_Pow and factor.exp == -2:
+                squared.append(self.tracer(factor.base))
             elif factor.is_Pow and _is_reciprocal(factor.exp):
                 below.append(self.raised(factor.base, -factor.exp))
             else:
                 above.append(self.tracer(factor))
-        result = reduce(ops.mul, above) if above else self.literal(1.0)
+        if not above:
+            below += [ops.integer_power(base, n=2) for base in squared]
+            squared, above = [], [self.literal(1.0)]
+        result = reduce(ops.mul, above)
         if below:
             result = ops.div(result, reduce(ops.mul, below))
+        # a/b² with two divisions, since b² over- or underflows long before the quotient does
+        for base in squared:
+            result = ops.div(ops.div(result, base), base)
         return ops.neg(result) if sign < 0 else result
 
     def power(self, expr: Any) -> Tracer:

@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.tracing import Tracer, caller_source, here, is_traced_deep
-from diffkit.errors import DataDependentError, DtypeError, ShapeError, UnsupportedError
+from diffkit.errors import (
+    DataDependentError,
+    DiffkitError,
+    DtypeError,
+    ShapeError,
+    UnsupportedError,
+)
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.ir import Operation
 from diffkit.primitives.indexing import getitem
@@ -53,7 +59,7 @@ class Rearranged:
 def layout_of(tracer: Tracer) -> np.ndarray:
     """An array without contents that lies in memory as NumPy's would, strides and all."""
     steps = []
-    while (view := getattr(tracer, "view", None)) is not None:
+    while (view := getattr(tracer, "viewed", None)) is not None:
         tracer, step = view
         steps.append(step)
     layout = np.empty(tracer.shape, np.int8)
@@ -64,11 +70,19 @@ def layout_of(tracer: Tracer) -> np.ndarray:
 
 def remember_view(base: Tracer, index: Any, found: Tracer) -> Tracer:
     """Tie a view to its base, so that in-place operations on either reach both."""
-    found.view = (base, index)
+    found.viewed = (base, index)
     if not hasattr(base, "children"):
         base.children = []
     base.children.append(weakref.ref(found))
     return found
+
+
+def remember_basic(base: Tracer, index: Any, found: Tracer) -> None:
+    """Basic indexing gives a view: later in-place operations must reach both."""
+    basic = (int, np.integer, slice, type(None), type(Ellipsis))
+    parts = index if isinstance(index, tuple) else (index,)
+    if all(isinstance(part, basic) and not isinstance(part, bool) for part in parts):
+        remember_view(base, index, found)
 
 
 # Reading ----------------------------------------------------------------------------------------
@@ -229,6 +243,8 @@ def _ask_numpy(of: Aval, parts: Sequence[Any]) -> None:
             where=here(),
             hint="check the index against the shape.",
         ) from None
+    except DiffkitError:
+        raise  # a traced value as a slice bound says so itself
     except TypeError as error:
         raise DtypeError(
             f"getitem: {error}", where=here(), hint="slice bounds must be plain integers."

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.lines import here
+from diffkit.errors import UnsupportedError
 from diffkit.graph.primitive import Primitive
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise
@@ -29,7 +31,9 @@ class Operators:
 
     def __pow__(self, other: Any, modulo: None = None) -> Any:
         if modulo is not None:
-            return NotImplemented
+            raise UnsupportedError(
+                "pow with three arguments cannot be traced", where=here(), hint="write x**n % m."
+            )
         return np.power(self, other)  # type: ignore[call-overload]
 
     def __round__(self, digits: int | None = None) -> Any:
@@ -57,8 +61,11 @@ class Operators:
         return np.invert(self)  # type: ignore[call-overload]
 
 
-def _binary(primitive: Primitive, reflected: bool = False) -> Any:
-    """The operator method of a binary primitive; see the module's essay."""
+def _binary(primitive: Primitive, reflected: bool = False, declines: Any = ()) -> Any:
+    """The operator method of a binary primitive; see the module's essay.
+
+    Operands of the types in ``declines`` are left to Python, as in ``x == None``.
+    """
     operation = primitive.bare
     memo = operation.memo
 
@@ -72,7 +79,7 @@ def _binary(primitive: Primitive, reflected: bool = False) -> Any:
             other_node = arena.scalars.get((other.__class__, other, self.aval.dtype)) \
                 if other.__class__ is float or other.__class__ is int else None  # fmt: skip
             if other_node is None:
-                if _declines(other):
+                if declines and isinstance(other, declines):
                     return NotImplemented
                 return primitive(other, self) if reflected else primitive(self, other)
         key = (operation, other_node, self.node) if reflected else \
@@ -103,11 +110,6 @@ def _binary(primitive: Primitive, reflected: bool = False) -> Any:
     return operator
 
 
-def _declines(other: Any) -> bool:
-    """Whether an operand is of a kind Python should report as unsupported."""
-    return isinstance(other, (str, bytes, dict, set)) or other is None
-
-
 def _in_place(operator: Callable[[Any, Any], Any]) -> Any:
     """``y += x``: scalars rebind, arrays change for every alias, as in NumPy."""
 
@@ -135,11 +137,13 @@ def _install() -> None:
         "eq": ops.equal, "ne": ops.not_equal,
     }  # fmt: skip
     for name, primitive in comparisons.items():
-        setattr(Operators, f"__{name}__", _binary(primitive))
+        declines = (str, bytes, dict, set, type(None)) if name in ("eq", "ne") else ()
+        setattr(Operators, f"__{name}__", _binary(primitive, declines=declines))
     # the rest goes through NumPy's ufuncs, which refuse bitwise operations on numbers
     others = {
         "floordiv": np.floor_divide, "mod": np.remainder, "divmod": np.divmod,
         "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+        "lshift": np.left_shift, "rshift": np.right_shift,
     }  # fmt: skip
     for name, ufunc in others.items():
         setattr(Operators, f"__{name}__", lambda self, other, u=ufunc: u(self, other))

@@ -10,29 +10,28 @@ The operators, which are the hot path, are in ``capture/operators.py``; the NumP
 
 from __future__ import annotations
 
-import os
-import sys
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from diffkit.capture.examples import example_value
+from diffkit.capture.lines import caller_source, here, user_source
 from diffkit.capture.operators import Operators
 from diffkit.errors import (
+    CaptureError,
     DataDependentError,
     DiffkitError,
     DtypeError,
     LeakedTracerError,
+    MissingAttributeError,
     MutationError,
-    UnsupportedError,
 )
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import Aval, aval_of
 from diffkit.graph.ir import Guard
 from diffkit.graph.primitive import Primitive
-from diffkit.graph.sources import Source, place_of
+from diffkit.graph.sources import place_of
 from diffkit.primitives import arithmetic as ops
 
 __all__ = [
@@ -40,39 +39,11 @@ __all__ = [
     "user_source",
 ]  # fmt: skip
 
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-_getframe = sys._getframe
-
-
-def user_source() -> Source:
-    """The position of the innermost frame outside diffkit and NumPy."""
-    frame = _getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_HERE) and not name.startswith(_NUMPY):
-            return frame.f_code, frame.f_lasti
-        frame = frame.f_back
-    return None
-
-
-def here() -> str:
-    """The user's line, for an error message."""
-    return place_of(user_source())
-
-
-def caller_source(frame: Any) -> Source:
-    """The position of a frame if it is the user's, else of the innermost one that is."""
-    name = frame.f_code.co_filename
-    if name.startswith(_HERE) or name.startswith(_NUMPY):
-        return user_source()
-    return frame.f_code, frame.f_lasti
-
 
 class Tracer(Operators):
     """A traced array of known shape and dtype; NumPy functions and operators accept it."""
 
-    __slots__ = ("__weakref__", "arena", "aval", "children", "node", "view")
+    __slots__ = ("__weakref__", "arena", "aval", "children", "node", "viewed")
     __array_priority__ = 1000.0
 
     arena: Arena
@@ -108,17 +79,34 @@ class Tracer(Operators):
 
     def __len__(self) -> int:
         if not self.aval.shape:
-            raise TypeError("len() of a traced scalar")
+            raise self._no_axis("len()")
         return self.aval.shape[0]
+
+    def _no_axis(self, what: str) -> CaptureError:
+        return CaptureError(
+            f"{what} of a traced scalar {self.aval}: it has no axis",
+            where=here(),
+            hint="use it as a number, or pass an array of one axis or more.",
+        )
 
     def __repr__(self) -> str:
         return f"Tracer<{self.aval}>"
 
     def __format__(self, spec: str) -> str:
+        if spec:
+            raise DataDependentError(
+                f"a traced {self.aval} cannot be formatted as {spec!r}: it has no numbers yet",
+                where=here(),
+                hint="print it without a format, or print the result outside the function.",
+            )
         return repr(self)
 
     def __hash__(self) -> int:
-        return id(self)
+        raise DataDependentError(
+            f"hash() of a traced {self.aval}: it cannot be a key of a dict or a member of a set",
+            where=here(),
+            hint="use plain keys, and no functools.cache around a traced function.",
+        )
 
     # Binding -----------------------------------------------------------------------------
 
@@ -129,7 +117,7 @@ class Tracer(Operators):
         arena = self.arena
         source = arena.source or user_source()
         try:
-            tracers = lift_all(arena, operands, primitive.inert)
+            tracers = lift_all(arena, operands, primitive.inert, primitive.name)
             wanted = primitive.dtypes([t.aval for t in tracers])
             if wanted is not None:
                 tracers = [cast_to(t, dtype) for t, dtype in zip(tracers, wanted, strict=True)]
@@ -166,7 +154,11 @@ class Tracer(Operators):
 
     def __index__(self) -> int:
         if self.aval.dtype.kind not in "iu":
-            raise TypeError(f"only integers can be an index, not a traced {self.aval}")
+            raise DtypeError(
+                f"a traced {self.aval} cannot be an index or a size: only integers can",
+                where=here(),
+                hint="take sizes from x.shape, or write int(x) for one number, which is recorded.",
+            )
         return self.guarded(int, "an index")
 
     def _no_float(self) -> Any:
@@ -183,9 +175,9 @@ class Tracer(Operators):
             "np.array([...]) instead of filling np.zeros.",
         )
 
-    __float__ = __complex__ = _no_float
+    __float__ = __complex__ = __trunc__ = _no_float
 
-    def item(self) -> Any:
+    def item(self, *index: int) -> Any:
         """Always raises: a traced value has no plain number."""
         return self._no_float()
 
@@ -228,29 +220,40 @@ class Tracer(Operators):
         if function is None:
             if name.startswith("__") or name in Tracer.__slots__:  # a slot not filled yet
                 raise AttributeError(name)
-            if hasattr(np.ndarray, name):
-                raise UnsupportedError(
-                    f"x.{name} is not supported on a traced array",
-                    where=here(),
-                    hint="write it with arithmetic, NumPy's functions of whole arrays, or x[i].",
-                )
-            raise AttributeError(f"a traced array has no attribute {name!r}")
+            known = hasattr(np.ndarray, name)
+            raise MissingAttributeError(
+                f"x.{name} is not supported on a traced array"
+                if known
+                else f"a traced array has no attribute {name!r}",
+                where=here(),
+                hint="write it with arithmetic, NumPy's functions of whole arrays, or x[i].",
+            )
         return function(self)
 
     def __iter__(self) -> Iterator[Tracer]:
         if not self.aval.shape:
-            raise TypeError("iteration over a traced scalar")
+            raise self._no_axis("iteration")
         return (self[i] for i in range(self.aval.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self == value))
 
     # Indexing and functional updates ------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tracer:
-        from diffkit.capture.indexing import read
+        from diffkit.capture.indexing import read, remember_basic
 
         found = read(self, index)
         if found.aval.ndim:
-            _remember_view(self, index, found)
+            remember_basic(self, index, found)
         return found
+
+    def __delitem__(self, index: Any) -> None:
+        raise MutationError(
+            f"elements of a traced {self.aval} cannot be deleted",
+            where=here(),
+            hint="join the parts that stay, as in np.concatenate([x[:i], x[i + 1:]]).",
+        )
 
     def __setitem__(self, index: Any, value: Any) -> None:
         from diffkit.capture.updating import updated
@@ -275,7 +278,7 @@ class Tracer(Operators):
                 hint="convert the array to float first, or write y = y + x instead of y += x.",
             )
         self.node = cast_to(new, self.aval.dtype).node
-        base = getattr(self, "view", None)
+        base = getattr(self, "viewed", None)
         if base is not None:
             base[0][base[1]] = self  # which reads this view again, too
         else:
@@ -289,20 +292,9 @@ class Tracer(Operators):
         self.children = alive
         for child in alive:
             view = child()
-            if view is not None and view.view[0] is self:
-                view.node = read(self, view.view[1]).node
+            if view is not None and view.viewed[0] is self:
+                view.node = read(self, view.viewed[1]).node
                 view.refresh_views()
-
-
-def _remember_view(base: Tracer, index: Any, found: Tracer) -> None:
-    """Basic indexing gives a view: later in-place operations must reach both."""
-    basic = (int, np.integer, slice, type(None), type(Ellipsis))
-    parts = index if isinstance(index, tuple) else (index,)
-    if all(isinstance(part, basic) and not isinstance(part, bool) for part in parts):
-        found.view = (base, index)
-        if not hasattr(base, "children"):
-            base.children = []
-        base.children.append(weakref.ref(found))
 
 
 def is_traced(value: Any) -> bool:
@@ -314,7 +306,7 @@ def is_traced(value: Any) -> bool:
     return False
 
 
-def lift(arena: Arena, value: Any, dtype: Any = None) -> Tracer:
+def lift(arena: Arena, value: Any, dtype: Any = None, what: str = "a calculation") -> Tracer:
     """A value as a tracer of this arena: constants become literals, object arrays are stacked."""
     if isinstance(value, Tracer):
         if value.arena is not arena:
@@ -330,7 +322,7 @@ def lift(arena: Arena, value: Any, dtype: Any = None) -> Tracer:
         return stack_cells(arena, value)
     if value is None or isinstance(value, (str, bytes, dict, set)):
         raise DtypeError(
-            f"a {type(value).__name__} cannot take part in a calculation ({value!r:.40})",
+            f"{what}: a {type(value).__name__} cannot take part ({value!r:.40})",
             hint="pass a number or an array.",
         )
     array = value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)
@@ -348,19 +340,33 @@ def is_traced_deep(value: Any) -> bool:
     return is_traced(value)
 
 
-def lift_all(arena: Arena, operands: Sequence[Any], inert: Sequence[int] = ()) -> list[Tracer]:
+def lift_all(
+    arena: Arena, operands: Sequence[Any], inert: Sequence[int] = (), what: str = "a calculation"
+) -> list[Tracer]:
     """Operands as tracers; plain Python numbers take the dtype of their company (NEP 50)."""
     weak = [type(x) in (int, float) for x in operands]
-    lifted = [None if w else lift(arena, x) for w, x in zip(weak, operands, strict=True)]
+    pairs = zip(weak, operands, strict=True)
+    lifted = [None if w else lift(arena, x, None, what) for w, x in pairs]
     strong = [t.aval.dtype for i, t in enumerate(lifted) if t is not None and i not in inert]
     for place, value in enumerate(operands):
         if weak[place]:
-            dtype = np.result_type(*strong, value) if strong else np.dtype(type(value))
-            lifted[place] = literal = lift(arena, value, dtype)
+            lifted[place] = literal = _lift_weak(arena, value, strong, what)
             if value and strong:
                 # the hot path finds this literal again by the Python number itself
                 arena.scalars[(value.__class__, value, strong[0])] = literal.node
     return lifted  # type: ignore[return-value]
+
+
+def _lift_weak(arena: Arena, value: int | float, strong: Sequence[Any], what: str) -> Tracer:
+    """A plain Python number in the dtype of the others."""
+    try:
+        dtype = np.result_type(*strong, value) if strong else np.dtype(type(value))
+        return lift(arena, value, dtype)
+    except OverflowError:
+        raise DtypeError(
+            f"{what}: an integer of {int(value).bit_length():,} bits is too large for the array",
+            hint="write it as a float, such as 1e300, or divide both sides first.",
+        ) from None
 
 
 def cast_to(tracer: Tracer, dtype: Any) -> Tracer:

@@ -11,7 +11,7 @@ from typing import Any
 
 import optree
 
-__all__ = ["flatten", "leaf_names", "structure_of", "unflatten"]
+__all__ = ["flatten", "leaf_names", "prefix_leaves", "structure_of", "unflatten"]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
@@ -35,6 +35,20 @@ def unflatten(structure: Any, leaves: Sequence[Any]) -> Any:
 def structure_of(tree: Any) -> Any:
     """The structure of a tree."""
     return optree.tree_structure(tree, none_is_leaf=True)
+
+
+def prefix_leaves(prefix: Any, tree: Any) -> list[Any]:
+    """For every leaf of a tree what the prefix says there; a leaf of it stands for all below.
+
+    Raises
+    ------
+    ValueError
+        When the prefix branches otherwise than the tree.
+
+    >>> prefix_leaves((0, None), ([1.0, 2.0], 3.0))
+    [0, 0, None]
+    """
+    return list(optree.broadcast_prefix(prefix, tree, none_is_leaf=True))
 
 
 def leaf_names(structure: Any, base: str) -> list[str]:

@@ -1,8 +1,8 @@
 """The words of text expressions: every function and constant that ``dk.parse`` knows.
 
-A word stands for a primitive, or for a few of them; there is no way from a word to a Python
-function.  Each entry works on tracers (it adds equations) and on plain numbers alike, since
-primitives do.
+A word stands for a primitive, or for a few of them, with the meaning that it has in NumPy; no
+other function of Python's can be reached by a word.  Each entry works on tracers (it adds
+equations) and on plain numbers alike, since primitives do.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Any
+
+import numpy as np
 
 from diffkit.graph.primitive import REGISTRY
 from diffkit.primitives.arithmetic import div, equal, greater, integer_power
@@ -30,10 +32,14 @@ UNARY = [
     "erf", "erfc",
 ]  # fmt: skip
 BINARY = ["maximum", "minimum", "hypot", "arctan2", "power", "xlogy"]
+# NumPy's functions that are a few primitives: on a traced value NumPy hands them to diffkit.
+NUMPY_UNARY = ["deg2rad", "rad2deg"]
+NUMPY_BINARY = ["logaddexp", "logaddexp2", "fmax", "fmin", "remainder", "floor_divide"]
 ALIASES = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
     "acosh": "arccosh", "atanh": "arctanh", "sigmoid": "logistic", "sgn": "sign",
     "absolute": "abs", "fabs": "abs", "atan2": "arctan2", "pow": "power",
+    "mod": "remainder", "expit": "logistic", "radians": "deg2rad", "degrees": "rad2deg",
 }  # fmt: skip
 
 
@@ -68,6 +74,8 @@ def vocabulary() -> dict[str, Word]:
     """
     words = {name: Word(name, REGISTRY[name]) for name in UNARY}
     words |= {name: Word(name, REGISTRY[name], 2, 2) for name in BINARY}
+    words |= {name: Word(name, getattr(np, name)) for name in NUMPY_UNARY}
+    words |= {name: Word(name, getattr(np, name), 2, 2) for name in NUMPY_BINARY}
     words |= {word.name: word for word in _compositions()}
     words |= {alias: words[name] for alias, name in ALIASES.items()}
     words["max"] = Word("max", lambda *x: reduce(REGISTRY["maximum"], x), 2, None)

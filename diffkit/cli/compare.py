@@ -38,9 +38,10 @@ EXAMPLES = """\b
 Examples:
   diffkit compare "sin(x*y)+exp(x)" --at x=1,y=2
   diffkit compare "log(x1)+x1*x2-sin(x2)" --at x1=2,x2=5 --json
-  diffkit compare --case softmax-digits
+  diffkit compare "logaddexp(x,y)" --at x=1/3,y=pi
   diffkit compare model.py:loss --at w=[0.5,-1],b=0 --methods reverse,finite
-  diffkit compare --list"""
+  diffkit compare --list                    the names for --case
+  diffkit compare --case softmax-digits"""
 
 DIGITS = (30, 800)
 """The decimal digits that the truth may have (``engines/precise.py``, which loads mpmath)."""
@@ -48,15 +49,15 @@ DIGITS = (30, 800)
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
 @click.argument("function", required=False)
-@click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=[1,2,3].")
-@click.option("--case", metavar="NAME", help="A built-in case instead of a function.")
+@click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=pi/3,z=[1,2].")
+@click.option("--case", metavar="NAME", help="A built-in case instead of a function; see --list.")
 @click.option("--methods", metavar="NAMES", help="Methods, as reverse,finite [all].")
 @click.option(
     "--digits",
     type=click.IntRange(*DIGITS),
     help="Decimal digits of the truth [chosen by the size].",
 )
-@click.option("--list", "list_only", is_flag=True, help="List the built-in cases and methods.")
+@click.option("--list", "list_only", is_flag=True, help="List the built-in cases.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
 def compare(
     function: str | None,

@@ -19,7 +19,7 @@ from diffkit.cli.shared import (
     write_json,
     write_rows,
 )
-from diffkit.errors import InputError
+from diffkit.errors import DiffkitError, InputError
 
 if TYPE_CHECKING:
     from diffkit.graph.ir import Graph
@@ -59,13 +59,19 @@ def derive(expression: str, wrt: str | None, order: int, latex: bool, as_json: b
     names = _variables(graph, wrt)
     from diffkit.differentiate.symbolic import derivative_expressions
 
-    derivatives = derivative_expressions(graph, names, order)
+    numbers = f'diffkit compare "{expression.strip()}" --at {_example_point(graph)}'
+    try:
+        derivatives = derivative_expressions(graph, names, order)
+    except DiffkitError as error:
+        if error.hint and "method=" in error.hint:  # an option of Python's, not of the command
+            error.hint = f"{numbers} gives numbers instead."
+        raise
     _check_finite(derivatives)
     if as_json:
         write_json(_document(derivatives))
     elif on_terminal():
         _print_formulas(derivatives, order, latex)
-        suggest(f'diffkit compare "{expression.strip()}" --at {_example_point(graph)}')
+        suggest(numbers)
     else:
         texts = _latex(derivatives) if latex else _text(derivatives)
         write_rows(["variable", "derivative"], texts.items())

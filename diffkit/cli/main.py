@@ -32,6 +32,7 @@ COMMANDS = {
 EXAMPLES = """\b
 Examples:
   diffkit compare "sin(x*y)+exp(x)" --at x=1,y=2
+  diffkit compare --list
   diffkit derive "x**x" --wrt x
   diffkit gallery --only ulps
 

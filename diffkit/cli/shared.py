@@ -1,8 +1,9 @@
 """What the commands share: reading points and functions, writing JSON and tables.
 
-Values on the command line are read by a small parser of our own (numbers, and nested lists as
-in JSON); nothing is evaluated.  Output has three forms: a table for a person at a terminal,
-tab-separated text with full precision for a pipe, and JSON on request.
+Values on the command line are read by parsers of our own (numbers, expressions without variables
+such as ``pi/3``, and nested lists as in JSON); Python evaluates nothing.  Output has three forms:
+a table for a person at a terminal, tab-separated text with full precision for a pipe, and JSON on
+request.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ SCHEMA = 1
 MAX_POINT = 1_000_000
 """The longest ``--at`` text that is read, in characters."""
 
+MAX_EXPRESSIONS = 10_000
+"""The longest list with expressions in it that is read, in characters; numbers may take more."""
+
 FUNCTION_TARGET = re.compile(r"(?P<path>.+\.py):(?P<name>[^\W\d]\w*)")
 
 
@@ -63,7 +67,7 @@ def _protected(word: str, known: set[str]) -> str:
 
 
 def parse_point(texts: Iterable[str]) -> dict[str, Any]:
-    """The values of ``--at``: floats, and arrays of floats from nested lists.
+    """The values of ``--at``: floats, also as ``1/3`` or ``pi``, and arrays from nested lists.
 
     Raises
     ------
@@ -71,8 +75,8 @@ def parse_point(texts: Iterable[str]) -> dict[str, Any]:
         If a part is not ``name=value``, a name comes twice, or a value is not a number or a
         rectangular list of numbers.
 
-    >>> parse_point(["x=1,y=[1,2]", "z=.5"])
-    {'x': 1.0, 'y': array([1., 2.]), 'z': 0.5}
+    >>> parse_point(["x=1,y=[1,2]", "z=1/4"])
+    {'x': 1.0, 'y': array([1., 2.]), 'z': 0.25}
     """
     point: dict[str, Any] = {}
     for text in texts:
@@ -95,7 +99,7 @@ def _split_at_commas(text: str) -> Iterator[str]:
         )
     depth, start = 0, 0
     for position, character in enumerate(text):
-        depth += (character == "[") - (character == "]")
+        depth += (character in "[(") - (character in "])")
         if character == "," and depth == 0:
             yield text[start:position]
             start = position + 1
@@ -106,10 +110,30 @@ def _split_at_commas(text: str) -> Iterator[str]:
 def _parse_value(name: str, text: str) -> Any:
     if text.startswith("["):
         return _parse_list(name, text)
+    return _parse_number(name, text)
+
+
+def _parse_number(name: str, text: str) -> float:
     with contextlib.suppress(ValueError):
         return float(text)
+    return _constant(name, text)
+
+
+def _constant(name: str, text: str) -> float:
+    """The number of an expression without variables, such as 1/3 or sqrt(2)*pi."""
+    from diffkit.capture.parsing import parse
+
+    reason = ""
+    try:
+        graph = parse(text)
+    except DiffkitError as error:
+        reason = f" ({error.message})"
+    else:
+        if not graph.input_names:
+            return float(graph())
     raise InputError(
-        f"--at {name}={_shortened(text)!r} is not a number", hint=f"--at {name}=1.5 or {name}=[1,2]"
+        f"--at {name}={_shortened(text)!r} is not a number{reason}",
+        hint=f"--at {name}=1.5, {name}=pi/3 or {name}=[1,2]",
     )
 
 
@@ -117,13 +141,31 @@ def _parse_list(name: str, text: str) -> np.ndarray:
     try:
         values = np.array(json.loads(text))
     except (ValueError, RecursionError):
-        values = np.array(None)
+        values = _list_of_expressions(name, text)
     if values.dtype.kind not in "iuf" or not values.size:
         raise InputError(
             f"--at {name}={_shortened(text)!r} is not a list of numbers with equal rows",
             hint=f"--at {name}=[1,2,3] or {name}=[[1,2],[3,4]]",
         )
     return values.astype(np.float64)
+
+
+def _list_of_expressions(name: str, text: str) -> np.ndarray:
+    """A nested list whose parts are expressions without variables, as in [1/3,pi]."""
+    if len(text) > MAX_EXPRESSIONS:
+        return np.array(None)
+    try:
+        return np.array(_nested(name, text))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        return np.array(None)  # ragged, or nested too deep
+
+
+def _nested(name: str, text: str) -> Any:
+    if text.startswith("[") and text.endswith("]"):
+        return [_nested(name, part.strip()) for part in _split_at_commas(text[1:-1])]
+    return _parse_number(name, text)
 
 
 def _shortened(text: str, width: int = 40) -> str:

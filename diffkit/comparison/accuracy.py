@@ -7,7 +7,8 @@ An **ulp** (unit in the last place) is the gap between neighbouring floating-poi
 with fl(t) the truth rounded to the dtype of the value.  Half an ulp is the best any method can
 do in general; one ulp is a wrong last bit.  At t = 0 the gap is the smallest number there is,
 so anything but 0 is far off: read the absolute error there.  Where value and truth round to
-the same infinity, or are both NaN, the error is 0.
+the same infinity the error is 0.  Where the truth is NaN there is no error, and none is given:
+that is NaN, too, and does not count (``comparison/undefined.py`` says where that is).
 
 Reading on: D. Goldberg 1991, *What every computer scientist should know about floating-point
 arithmetic*, ACM Computing Surveys 23; J.-M. Muller 2005, *On the definition of ulp(x)*.
@@ -89,10 +90,11 @@ def _ulp_of(number: float, dtype: Any) -> float:
 
 def _error(value: float, truth: Any, target: float) -> Any:
     """|value − truth|: exact where both are finite, else 0 for a match and infinite for none."""
+    if isnan(target):
+        return mp.nan
     if isfinite(value) and isfinite(target):
         return abs(mp.mpf(value) - truth)
-    same = value == target or (isnan(value) and isnan(target))
-    return mp.mpf(0) if same else mp.inf
+    return mp.mpf(0) if value == target else mp.inf
 
 
 def _pairs(value: Any, truth: Any) -> Iterable[tuple[float, Any]]:
@@ -127,7 +129,7 @@ def ulps(value: Any, truth: Any) -> np.ndarray:
     >>> float(ulps(1.0 + 2**-52, mp.mpf(1)))
     1.0
     >>> float(ulps(float("nan"), mp.mpf("nan"))), float(ulps(1.0, mp.inf))
-    (0.0, inf)
+    (nan, inf)
     """
     dtype = _dtype_of(value)
     errors = []
@@ -152,7 +154,9 @@ def absolute_errors(value: Any, truth: Any) -> np.ndarray:
 
 
 def summarize(values: Sequence[Any], truths: Sequence[Any]) -> ErrorSummary:
-    """The errors over all blocks of a derivative; NaN for a derivative without elements.
+    """The errors over all blocks of a derivative, elements without a truth left out.
+
+    They are NaN where no element has a truth.
 
     >>> summarize([1.0, 2.0], [mp.mpf(1), mp.mpf(2)]).max_ulp
     0.0
@@ -160,6 +164,7 @@ def summarize(values: Sequence[Any], truths: Sequence[Any]) -> ErrorSummary:
     pairs = list(zip(values, truths, strict=True))
     in_ulps = np.concatenate([np.zeros(0), *(ulps(v, t).reshape(-1) for v, t in pairs)])
     absolute = np.concatenate([np.zeros(0), *(absolute_errors(v, t).reshape(-1) for v, t in pairs)])
+    in_ulps, absolute = in_ulps[~np.isnan(in_ulps)], absolute[~np.isnan(absolute)]
     if in_ulps.size == 0:
         return UNKNOWN_ERRORS
     sizes = [abs(rounded(t)) for truth in truths for t in np.asarray(truth, object).reshape(-1)]
@@ -172,11 +177,15 @@ def summarize(values: Sequence[Any], truths: Sequence[Any]) -> ErrorSummary:
 def correct_digits(value: float, truth: Any) -> float:
     """The number of correct significant digits, −log₁₀ of the relative error, from 0 to 17.
 
+    NaN where the truth is.
+
     >>> round(correct_digits(3.14, mp.mpf("3.14159265")), 1)
     3.3
     """
     value, target = float(value), rounded(truth)
-    if value == target or (isnan(value) and isnan(target)):
+    if isnan(target):
+        return nan
+    if value == target:
         return float(MOST_DIGITS)
     if not (isfinite(value) and isfinite(target)) or truth == 0:
         return 0.0
@@ -189,13 +198,13 @@ def correct_digits(value: float, truth: Any) -> float:
 def first_wrong_place(value: float, truth: Any) -> int:
     """How many leading significant digits of a printed value are right, from 0 to 17.
 
-    A value that is the truth correctly rounded has no wrong digit.
+    A value that is the truth correctly rounded, or has no truth, has no wrong digit.
 
     >>> first_wrong_place(9.067, mp.mpf("9.066"))
     3
     """
     value, target = float(value), rounded(truth)
-    if value == target or (isnan(value) and isnan(target)):
+    if value == target or isnan(target):
         return MOST_DIGITS
     if not (isfinite(value) and isfinite(target)) or value == 0.0:
         return 0

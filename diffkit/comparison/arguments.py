@@ -15,7 +15,7 @@ import numpy as np
 
 from diffkit.capture.capturing import is_static
 from diffkit.capture.trees import flatten, unflatten
-from diffkit.errors import DtypeError, InputError, ShapeError
+from diffkit.errors import DtypeError, ShapeError
 from diffkit.graph.ir import Graph
 
 __all__ = ["Arguments", "arguments_of"]
@@ -47,10 +47,12 @@ def arguments_of(
     InputError
         When ``argnums`` names no argument.
     DtypeError
-        When none of the chosen arguments is floating point.
+        When none of the chosen arguments is a number.
     """
+    from diffkit.differentiate.calls import as_argnums
     from diffkit.differentiate.function import function_of
 
+    argnums = as_argnums(argnums)
     bound = function_of(f).bind(args, kwargs)
     leaves = list(bound.leaves)
     by_name = isinstance(f, Graph) and (f.keywords or f.in_tree is None)
@@ -140,16 +142,13 @@ def _filled(found: tuple[list[int | None], Any, int], start: int, by_place: dict
 def _chosen(argnums: int | Sequence[int] | None, count: int) -> list[int]:
     if argnums is None:
         return list(range(count))
-    wanted = [argnums] if isinstance(argnums, int) else list(argnums)
-    if not wanted or any(not isinstance(i, int) or not -count <= i < count for i in wanted):
-        raise InputError(
-            f"argnums={argnums!r} does not name one of the {count} arguments",
-            hint=f"count from 0 to {count - 1}." if count else "pass an argument.",
-        )
-    return [i % count for i in wanted]
+    from diffkit.differentiate.calls import chosen_arguments
+
+    return list(chosen_arguments(argnums, count))
 
 
-def _floats(leaves: Sequence[Any], places: Sequence[int]) -> list[int]:
+def _floats(leaves: list[Any], places: Sequence[int]) -> list[int]:
+    """The places that hold floats; where none does, integers become floats, as for ``grad``."""
     wrt = [place for place in places if np.asarray(leaves[place]).dtype.kind == "f"]
     if not places:
         raise DtypeError(
@@ -157,9 +156,13 @@ def _floats(leaves: Sequence[Any], places: Sequence[int]) -> list[int]:
             hint="pass one, as in dk.compare(f, 2.0).",
         )
     if not wrt:
+        wrt = [place for place in places if np.asarray(leaves[place]).dtype.kind in "iu"]
+        for place in wrt:
+            leaves[place] = np.asarray(leaves[place]).astype(float)[()]
+    if not wrt:
         found = ", ".join(sorted({str(np.asarray(leaves[place]).dtype) for place in places}))
         raise DtypeError(
-            f"no argument is floating point ({found}), so there is nothing to differentiate by",
-            hint="pass 2.0 instead of 2.",
+            f"no argument is a number ({found}), so there is nothing to differentiate by",
+            hint="pass floats, such as 1.0 for True.",
         )
     return wrt

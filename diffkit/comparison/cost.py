@@ -15,7 +15,7 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
-from diffkit.engines.liveness import last_readers
+from diffkit.engines.liveness import dying_at
 from diffkit.graph.ir import INPUT, LITERAL, Graph
 
 __all__ = ["Timing", "measure", "peak_memory"]
@@ -89,16 +89,13 @@ def peak_memory(graph: Graph, *, complex_numbers: bool = False) -> int:
     24
     """
     columns = graph.columns
-    last = last_readers(columns)
-    kept = {*graph.input_nodes, *graph.output_nodes, *columns.values}
+    dying = dying_at(columns, (*graph.input_nodes, *graph.output_nodes))
     fixed = [n for n, o in enumerate(columns.operations) if o is INPUT or o is LITERAL]
     alive = peak = sum(_bytes(graph, node, complex_numbers) for node in fixed)
     for node in graph.equation_nodes():
         alive += _bytes(graph, node, complex_numbers)
         peak = max(peak, alive)
-        for operand in set(columns.operands[node]):
-            if last[operand] == node and operand not in kept:
-                alive -= _bytes(graph, operand, complex_numbers)
+        alive -= sum(_bytes(graph, dead, complex_numbers) for dead in dying.get(node, ()))
     return peak
 
 

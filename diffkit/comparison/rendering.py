@@ -102,7 +102,7 @@ def number_parts(value: float, truth: Any) -> tuple[str, str, str]:
     """
     text = repr(float(value))
     if not isfinite(value):
-        same = rounded(truth) == value or (isnan(value) and isnan(rounded(truth)))
+        same = rounded(truth) == value or isnan(rounded(truth))
         return (text, "", "") if same else ("", text, "")
     mantissa, _, exponent = text.partition("e")
     cut = _cut(mantissa, first_wrong_place(value, truth))
@@ -228,7 +228,7 @@ def _rows(comparison: Comparison) -> list[Row]:
     for report in comparison.methods.values():
         cell, figures = Text("refused, see below", style="dim"), dict.fromkeys(HEADERS, "–")
         if report.refused is None:
-            cell = _cell(comparison, report, few)
+            cell = _cell(report, few)
             figures = dict(zip(HEADERS, _figures(report), strict=True))
         rows.append((_name_text(report), cell, figures))
     return rows
@@ -265,10 +265,10 @@ def _true_cell(comparison: Comparison, few: bool) -> Text:
     return Text("\n".join(repr(rounded(t)) for block in blocks for t in block.reshape(-1)))
 
 
-def _cell(comparison: Comparison, report: MethodReport, few: bool) -> Text:
+def _cell(report: MethodReport, few: bool) -> Text:
     from rich.text import Text
 
-    pairs = _pairs(comparison, report)
+    pairs = _pairs(report)
     if not few:
         return Text(_bar(pairs))
     cell = Text()
@@ -280,17 +280,20 @@ def _cell(comparison: Comparison, report: MethodReport, few: bool) -> Text:
     return cell
 
 
-def _pairs(comparison: Comparison, report: MethodReport) -> list[tuple[float, Any]]:
+def _pairs(report: MethodReport) -> list[tuple[float, Any]]:
     return [
         (float(value), truth)
-        for block, exact in zip(report.blocks, comparison.true_blocks, strict=True)
+        for block, exact in zip(report.blocks, report.truths, strict=True)
         for value, truth in zip(block.reshape(-1), exact.reshape(-1), strict=True)
     ]
 
 
 def _bar(pairs: list[tuple[float, Any]]) -> str:
     """The worst as a bar of full blocks, continued to the median by lighter ones."""
-    digits = [min(correct_digits(value, truth), BAR_DIGITS) for value, truth in pairs]
+    found = [correct_digits(value, truth) for value, truth in pairs]
+    digits = [min(count, BAR_DIGITS) for count in found if not isnan(count)]
+    if not digits:
+        return "undefined"
     worst, middle = min(digits), float(np.median(digits))
     full = int(worst / DIGITS_PER_BLOCK)
     bar = "█" * full + "▒" * max(round(middle / DIGITS_PER_BLOCK) - full, 0)
@@ -306,12 +309,13 @@ def _remarks(comparison: Comparison) -> list[str]:
         f"truth: {truth.how}{state}",
         *(f"  {note}" for note in truth.notes),
     ]
+    shared: dict[str, list[str]] = {}
     for report in comparison.methods.values():
-        name = _mark(report)[0]
         if report.refused is not None:
-            lines.append(f"{name} refused: {report.refused}")
-        lines += [f"{name}: {note}" for note in report.notes]
-    return lines
+            shared.setdefault(f"refused: {report.refused}", []).append(_mark(report)[0])
+        for note in report.notes:
+            shared.setdefault(note, []).append(_mark(report)[0])
+    return lines + [f"{', '.join(names)}: {note}" for note, names in shared.items()]
 
 
 # HTML ------------------------------------------------------------------------------------------
@@ -332,7 +336,7 @@ def to_html(comparison: Comparison) -> str:
         f"<tr><td {_LEFT}>truth</td><td {_LEFT}>{true_cell}</td>"
         f'<td colspan="{len(HEADERS)}"></td></tr>',
     ]
-    rows += [_html_row(comparison, report, few) for report in comparison.methods.values()]
+    rows += [_html_row(report, few) for report in comparison.methods.values()]
     remarks = "<br>".join(escape(line) for line in _remarks(comparison))
     return (
         f"<div><b>{escape(_heading(comparison))}</b><table>{''.join(rows)}</table>"
@@ -340,13 +344,13 @@ def to_html(comparison: Comparison) -> str:
     )
 
 
-def _html_row(comparison: Comparison, report: MethodReport, few: bool) -> str:
+def _html_row(report: MethodReport, few: bool) -> str:
     name, marker, _, colour = _mark(report)
     first = f'<td {_LEFT}><span style="color:{colour}">{marker}</span> {escape(name)}</td>'
     if report.refused is not None:
         span = len(HEADERS) + 1
         return f'<tr>{first}<td colspan="{span}">refused: {escape(report.refused)}</td></tr>'
-    pairs = _pairs(comparison, report)
+    pairs = _pairs(report)
     shown = "<br>".join(_html_number(*pair) for pair in pairs) if few else escape(_bar(pairs))
     figures = "".join(f"<td {_CELL}>{escape(text)}</td>" for text in _figures(report))
     return f"<tr>{first}<td {_LEFT}>{shown}</td>{figures}</tr>"

@@ -28,6 +28,7 @@ from diffkit.comparison.accuracy import (
 )
 from diffkit.comparison.arguments import Arguments, arguments_of
 from diffkit.comparison.cost import measure, peak_memory
+from diffkit.comparison.undefined import fitting_truths, undefined_notes
 from diffkit.engines.precise import DIGITS, NO_TRUTH, Truth, true_derivatives
 from diffkit.errors import BudgetError, DiffkitError, DiffkitWarning, DtypeError, ShapeError
 from diffkit.graph.ir import Graph
@@ -46,8 +47,9 @@ RUNS_PER_INPUT = {"finite": 2, "complex": 4, "forward": 2}
 class MethodReport:
     """What one method gave and what it cost; ``refused`` is the reason when it gave nothing.
 
-    ``blocks`` are the derivatives by leaf, in the order of the arguments; ``derivative`` has the
-    tree of the arguments.  Times are seconds, memory is bytes.
+    ``blocks`` are the derivatives by leaf, in the order of the arguments, and ``truths`` what they
+    are held against, NaN where nothing binds them; ``derivative`` has the tree of the arguments.
+    An error that does not exist is NaN, and a note says why.  Times are seconds, memory is bytes.
     """
 
     name: str
@@ -55,6 +57,7 @@ class MethodReport:
     value: float = nan
     derivative: Any = None
     blocks: list[np.ndarray] = field(default_factory=list)
+    truths: list[np.ndarray] = field(default_factory=list)
     errors: ErrorSummary = UNKNOWN_ERRORS
     operations: int = 0
     evaluations: int = 0
@@ -174,7 +177,8 @@ def compare(
     methods
         Names or method objects; default symbolic, finite, complex, forward and reverse.
     argnums
-        Which positional arguments to differentiate by; default all that hold floats.
+        Which positional arguments to differentiate by; default all that hold floats, or all
+        numbers where none does.
     digits
         The working precision of the truth.
     engine
@@ -187,7 +191,7 @@ def compare(
     ShapeError
         When the result is not one number.
     DtypeError
-        When no argument is floating point, or the result is not.
+        When no argument is a number, or the result is not floating point.
     InputError
         For unknown methods or argnums.
 
@@ -292,6 +296,8 @@ def _report(
     f_now = measure(lambda: bound.values(leaves, engine), TIME_BUDGET).seconds
     result = timing.result
     blocks = [np.asarray(block) for block in result.blocks[0]]
+    truths = fitting_truths(blocks, truth, wrt)
+    undefined = undefined_notes(method.name, blocks, truth, truths) if truth.known else []
     memory = 0
     if result.graph is not None:
         memory = peak_memory(result.graph, complex_numbers=method.name == "complex")
@@ -301,7 +307,8 @@ def _report(
         value=float(np.asarray(result.values[0])),
         derivative=arguments.tree_of(blocks),
         blocks=blocks,
-        errors=summarize(blocks, truth.blocks[0]) if truth.known else UNKNOWN_ERRORS,
+        truths=truths,
+        errors=summarize(blocks, truths) if truth.known else UNKNOWN_ERRORS,
         operations=int(result.flops),
         evaluations=int(result.evaluations),
         time=timing.seconds,
@@ -309,5 +316,5 @@ def _report(
         compile_time=timing.first_extra,
         memory=memory,
         formula=result.extra.get("formula"),
-        notes=list(dict.fromkeys([*result.notes, *(str(w.message) for w in caught)])),
+        notes=list(dict.fromkeys([*undefined, *result.notes, *(str(w.message) for w in caught)])),
     )

@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.capturing import capture
 from diffkit.errors import InputError
 from diffkit.graph.primitive import Elementwise, Primitive
+from diffkit.primitives.control import Body
 
 __all__ = ["SAMPLES", "Sample", "add_samples", "draw", "draw_like", "draw_sample", "samples_for"]
 
@@ -48,6 +50,18 @@ _MASK = np.array([[True], [False]])
 _TWICE, _COLUMNS = np.array([2, 0, 2]), np.array([3, 1, 3])
 _SLIDING = {"stride": (2, 1), "padding": ((1, 0), (0, 1))}
 _PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0))}
+
+
+def _step(carries: int, rows: int, *shapes: Shape) -> Body:
+    """A step c, x, w → c + x·sin(c·w), c·x to check loops with; x and w may be left out."""
+
+    def step(c: Any, *xw: Any) -> Any:
+        x, w = xw if len(xw) == 2 else (*xw, 0.7) if xw else (0.3, 0.7)
+        return (c + x * np.sin(c * w), c * x)[: 2 if rows else 1]
+
+    return Body(capture(step, [np.zeros(shape) for shape in shapes]), carries, rows)
+
+
 _LOW, _HIGH = np.array([-0.7]), np.array([0.8])
 
 # Shapes and parameters by primitive name.
@@ -121,6 +135,13 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
     "conv2d_filter": (_of((1, 4, 3, 2), (1, 2, 3, 1), window=(2, 2), **_SLIDING),),
     "windows": (_of((1, 4, 3, 2), window=(2, 2), **_SLIDING),),
     "fold": (_of((1, 2, 3, 2, 2, 2), shape=(1, 4, 3, 2), **_SLIDING),),
+    # loops: keeping every carry, every second one with a step left over, and backwards
+    "scan": (
+        _of((2,), (3, 2), (), body=_step(1, 1, (2,), (2,), ()), length=3),
+        _of((), (5,), (), body=_step(1, 1, (), (), ()), length=5, every=2),
+        _of((), (5,), (), body=_step(1, 1, (), (), ()), length=5, every=2, reverse=True),
+        _of((2,), body=_step(1, 0, (2,)), length=4, every=2),
+    ),
 }
 
 

@@ -19,9 +19,14 @@ from diffkit.differentiate.calls import Argnums, Call, TracedCall, dispatch
 from diffkit.differentiate.function import function_of
 from diffkit.differentiate.method import JacobianResult, Method
 from diffkit.differentiate.methods import get_method
-from diffkit.differentiate.reverse import gradient_graph, probe_nodes, scalar_output
-from diffkit.engines.calling import runner_of, warn_of_nan
-from diffkit.errors import ShapeError, UnsupportedError
+from diffkit.differentiate.reverse import (
+    check_one_scalar,
+    gradient_graph,
+    probe_nodes,
+    scalar_output,
+)
+from diffkit.engines.calling import runner_of, warn_of_hidden_nan, warn_of_nan
+from diffkit.errors import UnsupportedError
 from diffkit.graph.ir import Graph
 
 __all__ = ["Probe", "grad", "jacobian", "value_and_grad"]
@@ -79,13 +84,15 @@ def value_and_grad(
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         def traced() -> Any:
             call = TracedCall(function, args, kwargs, argnums)
-            _one_scalar([t.aval for t in call.values()], f)
+            name = getattr(f, "__name__", "the function")
+            check_one_scalar([t.aval for t in call.values()], name)
             return call.values()[0], call.rebuilt(call.jacobian(chosen.name)[0])
 
         def concrete() -> Any:
             call = Call(function, args, kwargs, argnums)
             scalar_output(call.bound.graph_for(call.leaves))
             result = chosen.jacobian(call.bound, call.leaves, call.wrt, engine)
+            warn_of_hidden_nan(call.leaves, result.values[0], result.blocks[0])
             return result.values[0], call.rebuilt(result.blocks[0])
 
         return dispatch((args, kwargs), traced, concrete)
@@ -122,16 +129,6 @@ def _probed(f: Differentiable, argnums: Argnums, method: Method, engine: str) ->
         return value, call.rebuilt(bars), found
 
     return with_probes
-
-
-def _one_scalar(avals: Sequence[Any], f: Any) -> None:
-    if len(avals) != 1 or avals[0].shape or not avals[0].is_float:
-        shown = ", ".join(map(repr, avals))
-        raise ShapeError(
-            f"grad needs one scalar output, but {getattr(f, '__name__', 'the function')} "
-            f"returns {shown}",
-            hint="reduce it with np.sum or np.mean, or use dk.jacobian.",
-        )
 
 
 def grad(

@@ -7,7 +7,8 @@ take each other's variable (perturbation confusion; Siskind & Pearlmutter 2005).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +24,7 @@ from diffkit.graph.ir import Graph
 from diffkit.graph.sources import place_of
 from diffkit.primitives.arithmetic import alias
 
-__all__ = ["Call", "TracedCall", "dispatch"]
+__all__ = ["Call", "TracedCall", "as_argnums", "chosen_arguments", "dispatch"]
 
 Argnums = int | Sequence[int] | None
 
@@ -57,7 +58,7 @@ class Call:
         graph = function.graph
         self.text = graph is not None and graph.keywords
         self.leaves = list(self.bound.leaves)
-        self.argnums = argnums
+        argnums = as_argnums(argnums)
         if graph is not None and (self.text or graph.in_tree is None):
             self._by_variable(graph, argnums)
         else:
@@ -66,13 +67,13 @@ class Call:
 
     def _by_variable(self, graph: Graph, argnums: Argnums) -> None:
         count = len(graph.input_nodes)
-        chosen = tuple(range(count)) if argnums is None else _as_tuple(argnums, count)
+        chosen = tuple(range(count)) if argnums is None else chosen_arguments(argnums, count)
         self.wrt = list(chosen)
         self.names = [graph.input_names[i] for i in chosen]
         self.single = isinstance(argnums, int)
 
     def _by_argument(self, args: Sequence[Any], argnums: Argnums) -> None:
-        chosen = _as_tuple(0 if argnums is None else argnums, len(args))
+        chosen = chosen_arguments(0 if argnums is None else argnums, len(args))
         self.single = argnums is None or isinstance(argnums, int)
         counts = [[is_static(leaf) for leaf in flatten(arg)[0]] for arg in args]
         starts = np.cumsum([0, *(static.count(False) for static in counts)])
@@ -110,14 +111,44 @@ class Call:
         return self.rebuilt([self.rebuilt(row) for row in blocks])
 
 
-def _as_tuple(argnums: Argnums, count: int) -> tuple[int, ...]:
-    chosen: tuple[Any, ...] = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
-    if not chosen or any(not isinstance(i, int) or not -count <= i < count for i in chosen):
+def as_argnums(argnums: Any) -> int | tuple[int, ...] | None:
+    """One or several argument numbers as Python's own integers; NumPy's integers count, too.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+
+    >>> as_argnums(np.int64(1)), as_argnums([np.int8(0), 2]), as_argnums(None)
+    (1, (0, 2), None)
+    """
+    if argnums is None:
+        return None
+    try:
+        several = isinstance(argnums, (list, tuple, range)) or np.ndim(argnums) == 1
+        return tuple(map(index, argnums)) if several else index(argnums)
+    except TypeError:
+        raise InputError(
+            f"argnums={argnums!r} does not name an argument",
+            hint="argnums counts positional arguments from 0, as in argnums=0 or argnums=(0, 1).",
+        ) from None
+
+
+def chosen_arguments(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """The places that ``argnums`` names among ``count`` arguments, counted from 0.
+
+    Raises
+    ------
+    InputError
+        When it names none, or one that there is not.
+    """
+    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if not chosen or any(not -count <= place < count for place in chosen):
         raise InputError(
             f"argnums={argnums!r} does not name one of the {count} arguments",
             hint="argnums counts positional arguments from 0.",
         )
-    return tuple(i % count for i in chosen)
+    return tuple(place % count for place in chosen)
 
 
 def arena_of(leaves: Sequence[Any]) -> Arena:
@@ -138,6 +169,7 @@ class TracedCall(Call):
         self, function: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums
     ) -> None:
         self.function = function
+        argnums = as_argnums(argnums)
         leaves, self.structure = flatten((tuple(args), kwargs))
         self.full = leaves
         self.numeric = [i for i, leaf in enumerate(leaves) if not is_static(leaf)]

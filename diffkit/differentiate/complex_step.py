@@ -8,6 +8,13 @@ with a truncation error of order h² and no difference of nearly equal numbers: 
 small (1e-100) that the truncation error vanishes altogether.  It needs an analytic function;
 an operation that declares no analytic form over the reals is refused, by name and line.
 
+Note [Step].  The error is of order (h/x)² in functions such as log x or 1/x, which know no scale
+but that of x.  So h = 10⁻¹⁰⁰ is right down to |x| ≈ 10⁻⁹⁰; where an argument has a smaller
+element, h is a power of two about 10⁻¹⁰ times it, whose square is below rounding.  A step so
+small may let imaginary parts underflow.  Then two larger steps are tried, and what they give is
+taken only where both give the same (and where h was fitted, roughly what the small one gives).
+So slopes below about 10⁻¹⁹⁰ have fewer digits, or are 0.
+
 Reading on: W. Squire & G. Trapp 1998, *Using complex variables to estimate derivatives of
 real functions*, SIAM Review 40; the complex values of each operation are its ``analytic``
 entry in ``primitives/``.
@@ -15,6 +22,7 @@ entry in ``primitives/``.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -22,9 +30,9 @@ import numpy as np
 
 from diffkit.differentiate.finite import float_leaf
 from diffkit.differentiate.method import Captured, JacobianResult, Method
-from diffkit.engines.calling import warn_of_nan
+from diffkit.engines.calling import user_level, warn_of_nan
 from diffkit.engines.interpret import run
-from diffkit.errors import InputError
+from diffkit.errors import DomainWarning, InputError, NotAnalyticError
 from diffkit.graph.ir import Graph
 
 __all__ = ["ComplexStep", "complex_step_errors"]
@@ -32,9 +40,14 @@ __all__ = ["ComplexStep", "complex_step_errors"]
 # Squire & Trapp 1998 use 1e-100: its square is far below the rounding of any double.
 DEFAULT_STEP = 1e-100
 
-# Where h·f′ is so small that it loses digits to underflow, this larger step is tried; its
-# square is still 10⁻²⁴ of a rounding error.
-LARGER_STEP = 1e-20
+# Where h·f′ is so small that it loses digits to underflow, these larger steps are tried, and they
+# must agree to this relative difference; their squares are still 10⁻²⁴ of a rounding error.
+LARGER_STEP, CHECK_STEP = 1e-20, 1e-23
+AGREEMENT = 1e-12
+# Relative difference up to which a slope that lost digits to underflow is called the same.
+ROUGHLY = 1e-3
+# Steps this much smaller than the smallest element: the square is 10⁻⁴ of a rounding error.
+RELATIVE_STEP = 1e-10
 UNDERFLOW = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 
 # A complex addition is two real ones, a multiplication six operations: four on the average.
@@ -82,7 +95,8 @@ class ComplexStep(Method):
         Raises
         ------
         NotAnalyticError
-            Naming the first operation without an analytic form, and its line.
+            Naming the first operation without an analytic form, and its line; or when an element
+            of the arguments is so near the smallest double that no step is small against it.
         DtypeError
             When a leaf of ``wrt`` is not floating point.
         """
@@ -109,7 +123,8 @@ class _Perturbed:
     """Runs of a value graph at x + ih eⱼ, counted."""
 
     def __init__(self, graph: Graph, leaves: Sequence[Any], step: float) -> None:
-        self.graph, self.leaves, self.step = graph, list(leaves), step
+        self.graph, self.leaves, self.step = graph, list(leaves), _fitting_step(leaves, step)
+        self.fitted = self.step != step
         self.count = 0
         self.notes: list[str] = []
 
@@ -130,12 +145,29 @@ class _Perturbed:
         if self.step >= LARGER_STEP or not _underflows(parts):
             return [part / self.step for part in parts]
         larger = self._imaginary(place, leaf, element, LARGER_STEP)
+        check = self._imaginary(place, leaf, element, CHECK_STEP)
         if any(np.any(part) for part in larger) and not self.notes:
             self.notes.append(
                 f"an imaginary part underflowed at h = {self.step:g}: "
                 f"h = {LARGER_STEP:g} was used there"
             )
-        return [part / LARGER_STEP for part in larger]
+        slopes = [
+            _agreed(small / self.step, large / LARGER_STEP, other / CHECK_STEP, self.fitted)
+            for small, large, other in zip(parts, larger, check, strict=True)
+        ]
+        pairs = zip(slopes, larger, strict=True)
+        if self.fitted and any(np.any(slope != big / LARGER_STEP) for slope, big in pairs):
+            self._tell_lost_digits()
+        return slopes
+
+    def _tell_lost_digits(self) -> None:
+        told = (
+            f"complex step: an argument is so small that h = {self.step:.2g} is needed, at which "
+            "the imaginary part underflows: the derivative may have lost its digits"
+        )
+        if told not in self.notes:
+            self.notes.append(told)
+            warnings.warn(told, DomainWarning, stacklevel=user_level())
 
     def _imaginary(
         self, place: int, leaf: np.ndarray, element: int, step: float
@@ -145,6 +177,30 @@ class _Perturbed:
         self.count += 1
         leaves = [*self.leaves[:place], moved[()], *self.leaves[place + 1 :]]
         return [_imaginary_part(y, step) for y in run(self.graph, leaves, domain="complex")]
+
+
+def _fitting_step(leaves: Sequence[Any], step: float) -> float:
+    """The step, or a smaller power of two that fits the smallest element; see Note [Step]."""
+    floats = [np.abs(np.asarray(x)) for x in leaves if np.asarray(x).dtype.kind == "f"]
+    smallest = min((float(x[x > 0].min()) for x in floats if np.any(x > 0)), default=1.0)
+    if step <= smallest * RELATIVE_STEP:
+        return step
+    fitting = float(np.ldexp(1.0, int(np.floor(np.log2(smallest) + np.log2(RELATIVE_STEP)))))
+    if fitting == 0.0:
+        raise NotAnalyticError(
+            f"complex step: no step is small against an argument of {smallest:g}",
+            hint='scale the arguments, or use method="reverse".',
+        )
+    return fitting
+
+
+def _agreed(small: Any, large: Any, check: Any, fitted: bool) -> np.ndarray:
+    """The slope at the larger step where it is NaN, or where other steps give the same."""
+    with np.errstate(invalid="ignore"):  # NaN and infinities agree with nothing
+        same = np.abs(large - check) <= AGREEMENT * np.abs(large)
+        if fitted:
+            same &= np.abs(large - small) <= ROUGHLY * np.abs(large)
+    return np.where(same | (np.isnan(large) & (not fitted)), large, small)
 
 
 def _imaginary_part(y: Any, step: float) -> np.ndarray:

@@ -148,8 +148,10 @@ def _symbols(name: Any, shape: tuple[int, ...], assumptions: dict[str, bool]) ->
     return cells
 
 
-def outputs_over(graph: Graph, symbols: Sequence[Any]) -> list[Any]:
+def outputs_over(graph: Graph, symbols: Sequence[Any], domain: str = "sympy") -> list[Any]:
     """The outputs of a graph over SymPy objects, with sums and products left as they are.
+
+    ``domain`` is ``"sympy"`` for textbook formulas, ``"stable"`` for those that keep their digits.
 
     Raises
     ------
@@ -157,7 +159,7 @@ def outputs_over(graph: Graph, symbols: Sequence[Any]) -> list[Any]:
         For an operation without a SymPy form.
     """
     try:
-        return run(graph, symbols, domain="sympy")
+        return run(graph, symbols, domain)
     except NotImplementedError:
         raise UnsupportedError(
             "an operation of the graph has no SymPy form", hint='use method="reverse".'

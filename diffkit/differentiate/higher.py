@@ -146,7 +146,7 @@ def _symbolic_slope(call: Call, order: int, engine: str) -> Any:
 
     graph = call.bound.graph_for(call.leaves)
     name = graph.input_names[call.wrt[0]]
-    formula = derivative_expressions(graph, [name], order)[name]
+    formula = derivative_expressions(graph, [name], order, stable=True)[name]
     slope = from_sympy(formula)
     values = dict(zip(graph.input_names, call.leaves, strict=True))
     return runner_of(slope, engine)([values[n] for n in slope.input_names])[0]

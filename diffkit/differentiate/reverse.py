@@ -17,6 +17,7 @@ from diffkit.differentiate.sweeps import pull_back
 from diffkit.engines.calling import runner_of, warn_of_nan
 from diffkit.errors import ShapeError
 from diffkit.graph.arena import Arena
+from diffkit.graph.avals import Aval
 from diffkit.graph.ir import Graph
 
 __all__ = ["Reverse", "gradient_graph", "pullback_graph"]
@@ -79,7 +80,12 @@ def scalar_output(graph: Graph) -> int:
         When the outputs are several, or not a scalar, or not a float.
     """
     avals = [graph.columns.avals[node] for node in graph.output_nodes]
-    name = graph.title or "the function"
+    check_one_scalar(avals, graph.title or "the function")
+    return graph.output_nodes[0]
+
+
+def check_one_scalar(avals: Sequence[Aval], name: str) -> None:
+    """Refuse outputs that are not one scalar float, in the words of ``grad``."""
     if len(avals) != 1:
         raise ShapeError(
             f"grad needs one scalar output, but {name} returns {len(avals)} values",
@@ -95,7 +101,6 @@ def scalar_output(graph: Graph) -> int:
             f"grad needs a float output, but {name} returns {avals[0]}",
             hint="its derivative is zero wherever it exists; return a float.",
         )
-    return graph.output_nodes[0]
 
 
 def _or_zeros(arena: Arena, bars: Sequence[int | None], nodes: Sequence[int]) -> list[int]:

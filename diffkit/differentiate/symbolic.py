@@ -7,6 +7,10 @@ with ``sympy.diff``, and SymPy's common-subexpression elimination names what the
 share.  The result is a graph again, so a formula runs on the same engines as every other
 method's derivative; no code is generated from text.  Each formula is derived once per graph.
 
+The formulas are of the stable kind (``differentiate/formula_calculus.py``): log(1 + eˣ) stays
+one function, softplus, which is evaluated without overflow.  For reading, as ``diffkit derive``
+prints it, :func:`derivative_expressions` gives the textbook kind.
+
 The price is expression swell (Baydin et al. 2018, section 2.3): SymPy walks formulas as trees,
 and trees grow exponentially where graphs grow linearly.  So the work has a budget.
 
@@ -32,6 +36,7 @@ from diffkit.differentiate.formula_calculus import (
     formulas,
     in_form,
 )
+from diffkit.differentiate.formula_ranges import warn_of_range
 from diffkit.differentiate.formula_sizes import (
     expression_sizes,
     formula_cells,
@@ -129,6 +134,7 @@ class Symbolic(Method):
         entries = runner_of(derivation.graph, engine)(scalars)
         blocks = _blocks(derivation, entries, values, [np.asarray(leaves[j]) for j in wrt])
         warn_of_nan(graph, leaves, [*values, *entries])
+        warn_of_range(derivation.graph, scalars, entries)
         return JacobianResult(
             values=values,
             blocks=blocks,
@@ -164,11 +170,13 @@ def derivative_expressions(
     order: int = 1,
     *,
     budget: Budget | None = None,
+    stable: bool = False,
 ) -> dict[str, Any]:
     """The derivative of a scalar graph by each of its variables, as SymPy expressions.
 
     ``wrt`` names inputs (all by default; an array input stands for its elements), ``order`` is
-    the order of the derivative by that variable.
+    the order of the derivative by that variable.  Textbook formulas, or ``stable`` ones that keep
+    their digits when they are evaluated.
 
     Raises
     ------
@@ -191,7 +199,7 @@ def derivative_expressions(
     limits.spend(scalar_operations(graph))
 
     def work() -> dict[str, Any]:
-        symbols, (output,) = formulas(graph)
+        symbols, (output,) = formulas(graph, stable=stable)
         plain = {symbol: sp.Symbol(symbol.name) for symbol in formula_cells(symbols)}
         found = {}
         for symbol in _chosen(graph, symbols, wrt):
@@ -236,7 +244,7 @@ def _derive(graph: Graph, wrt: tuple[int, ...], budget: Budget, form: str) -> De
 
 
 def _derivation(graph: Graph, wrt: tuple[int, ...], budget: Budget, form: str) -> Derivation:
-    symbols, outputs = formulas(graph)
+    symbols, outputs = formulas(graph, stable=True)
     targets = [formula_cells(symbols[place]) for place in wrt]
     cells = [formula_cells(output) for output in outputs]
     variables = sum(map(len, targets))

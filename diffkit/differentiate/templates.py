@@ -166,7 +166,7 @@ def vjp_template(
         x = [_fresh(arena, a) for a in avals]
         y = _fresh(arena, out)
         y_bar = None if unit else _fresh(arena, out)
-        thunks = _pullback(operation, y_bar, y, x)
+        thunks = _pullback(operation, y_bar, y, x, active)
         outputs = [
             _cotangent(operation, thunk, y_bar, y, x_i) if moves else None
             for thunk, moves, x_i in zip(thunks, active, x, strict=True)
@@ -179,7 +179,9 @@ def _fresh(arena: Arena, aval: Aval) -> Tracer:
     return Tracer(arena, arena.new_input(aval), aval)
 
 
-def _pullback(operation: Operation, y_bar: Any, y: Tracer, x: list[Tracer]) -> Sequence[Any]:
+def _pullback(
+    operation: Operation, y_bar: Any, y: Tracer, x: list[Tracer], active: tuple[bool, ...]
+) -> Sequence[Any]:
     primitive = operation.primitive
     if isinstance(primitive, Elementwise):
         thunks = primitive.partials(y, *x, **operation.kwargs)
@@ -188,7 +190,8 @@ def _pullback(operation: Operation, y_bar: Any, y: Tracer, x: list[Tracer]) -> S
         thunks = primitive.transpose(y_bar, *x, **operation.kwargs)
     elif isinstance(primitive, Other):
         y_bar = _one(y) if y_bar is None else y_bar
-        thunks = primitive.vjp(y_bar, y, *x, **operation.kwargs)
+        told = {"active": active} if primitive.takes_active else {}
+        thunks = primitive.vjp(y_bar, y, *x, **told, **operation.kwargs)
     else:
         raise RuleError(f"{operation.name} has no derivative rule")
     if len(thunks) != len(x):

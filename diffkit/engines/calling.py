@@ -31,6 +31,8 @@ __all__ = [
     "guards_hold",
     "leaves_of",
     "runner_of",
+    "user_level",
+    "warn_of_hidden_nan",
     "warn_of_nan",
 ]
 
@@ -224,7 +226,7 @@ def warn_of_nan(graph: Graph, leaves: Sequence[Any], outputs: Sequence[Any]) -> 
             warnings.warn(
                 f"a NaN was born in {operation.name}" + (f" at {line}" if line else ""),
                 DomainWarning,
-                stacklevel=_user_level(),
+                stacklevel=user_level(),
             )
             return
     born = [n for n in columns.values if columns.operations[n] is LITERAL and _has_nan(state[n])]
@@ -232,10 +234,24 @@ def warn_of_nan(graph: Graph, leaves: Sequence[Any], outputs: Sequence[Any]) -> 
         "the derivative is NaN although the function is not: "
         "it is undefined here, or the method stepped outside the domain"
     )  # fmt: skip
-    warnings.warn(told, DomainWarning, stacklevel=_user_level())
+    warnings.warn(told, DomainWarning, stacklevel=user_level())
 
 
-def _user_level() -> int:
+def warn_of_hidden_nan(leaves: Sequence[Any], value: Any, slopes: Sequence[Any]) -> None:
+    """Warn when a NaN went in and came out of a function, but not out of its derivative.
+
+    A NaN that shows in the derivative needs no warning: it came from the user.
+    """
+    if _has_nan(value) and any(map(_has_nan, leaves)) and not any(map(_has_nan, slopes)):
+        warnings.warn(
+            "an argument is NaN and so is the function, but its derivative is not: "
+            "a selection such as relu or where took the NaN for a number",
+            DomainWarning,
+            stacklevel=user_level(),
+        )
+
+
+def user_level() -> int:
     """The stack level of the user's call, so that a warning points at their line."""
     level, frame = 1, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("diffkit."):

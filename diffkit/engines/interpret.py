@@ -1,12 +1,13 @@
 """The interpreter: the readable reference that runs a graph one equation at a time.
 
-The same graph runs over four domains, since a primitive knows its value in each of them:
+The same graph runs over five domains, since a primitive knows its value in each of them:
 
 * ``numpy``: arrays, the ordinary case;
 * ``complex``: arrays with an imaginary perturbation, for the complex step; an operation
   without an analytic form is refused;
 * ``mpmath``: object arrays of ``mpf``, for the high-precision truth;
-* ``sympy``: object arrays of symbols, for formulas.
+* ``sympy``: object arrays of symbols, for formulas;
+* ``stable``: symbols too, with functions that keep their digits where textbook formulas do not.
 
 Values are freed after their last use.  Reading on: ``engines/objects.py`` has the object
 domains.
@@ -27,7 +28,7 @@ from diffkit.graph.sources import place_of
 
 __all__ = ["DOMAINS", "Program", "program_of", "run"]
 
-DOMAINS = ("numpy", "complex", "mpmath", "sympy")
+DOMAINS = ("numpy", "complex", "mpmath", "sympy", "stable")
 
 
 class Program:
@@ -104,8 +105,8 @@ def program_of(graph: Graph, domain: str = "numpy") -> Program:
 def run(graph: Graph, values: Sequence[Any], domain: str = "numpy") -> list[Any]:
     """The outputs of a graph at these input values, one per ``graph.input_nodes``.
 
-    Shapes and dtypes are those of the inputs; over ``mpmath`` and ``sympy`` an array is an
-    object array and a scalar the object itself.
+    Shapes and dtypes are those of the inputs; over ``mpmath``, ``sympy`` and ``stable`` an array
+    is an object array and a scalar the object itself.
 
     >>> from diffkit.capture.capturing import trace
     >>> graph = trace(lambda x: x * x, 3.0)

@@ -1,7 +1,7 @@
 """Elementwise graphs over arrays as loops: all operations on one element, then the next element.
 
     for lane in range(lanes):
-        a = math.sin(x[lane]);  y[lane] = a * b
+        a = sin(x[lane]);  y[lane] = a * b
 
 One loop over the elements (lanes) does the work of many passes over arrays, and temporaries
 live in registers ("loop fusion"; Darte 1999, *On the complexity of loop fusion*).  What is the

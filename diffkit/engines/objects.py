@@ -66,7 +66,11 @@ def to_objects(value: Any, domain: str) -> Any:
 
 
 def object_implementation(columns: Columns, node: int, domain: str) -> Callable[..., Any]:
-    """The function that computes one equation over mpmath or SymPy objects."""
+    """The function that computes one equation over mpmath or SymPy objects.
+
+    Over the domain ``stable`` an operation's ``stable`` form comes before the textbook one.
+    """
+    stable, domain = domain == "stable", "sympy" if domain == "stable" else domain
     operation = columns.operations[node]
     out_ndim = columns.avals[node].ndim
     if operation.name == "cast":
@@ -75,23 +79,25 @@ def object_implementation(columns: Columns, node: int, domain: str) -> Callable[
     if operation.name == "matmul" and domain == "mpmath":
         return exact_matmul
     if isinstance(operation.primitive, Elementwise):
-        scalar = _scalar_function(columns, node, operation, domain)
+        scalar = _scalar_function(columns, node, operation, domain, stable)
         return partial(_elementwise, scalar, len(columns.operands[node]))
     value = (
         operation.primitive.generic
         if isinstance(operation.primitive, Other)
         else operation.primitive.value
     )
+    if stable and operation.primitive.stable is not None:
+        value = operation.primitive.stable
     function = partial(value, **operation.kwargs) if operation.kwargs else value
     return partial(_whole, function, out_ndim)
 
 
 def _scalar_function(
-    columns: Columns, node: int, operation: Operation, domain: str
+    columns: Columns, node: int, operation: Operation, domain: str, stable: bool
 ) -> Callable[..., Any]:
     primitive: Any = operation.primitive
     if domain == "sympy":
-        form = primitive.sympy
+        form = primitive.stable if stable and primitive.stable is not None else primitive.sympy
         return partial(form, **operation.kwargs) if operation.kwargs else form
     try:
         return mpmath_function(operation, len(columns.operands[node]))

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from diffkit.engines.liveness import last_readers
+from diffkit.engines.liveness import dying_at
 from diffkit.graph.ir import INPUT, LITERAL, Graph
 from diffkit.graph.primitive import Elementwise
 from diffkit.graph.sources import line_of
@@ -210,30 +210,17 @@ class _Planner:
                 kind = "input" if operation is INPUT else "literal"
                 self.places[node] = Place(kind, 0, _nbytes(self.graph, node), node)
                 self.roots[node] = node
-        dying = self._dying()
+        for node in self.graph.equation_nodes():
+            viewed = self._viewed(node)
+            self.roots[node] = node if viewed is None else self.roots[viewed[0]]
+        kept = (*self.graph.input_nodes, *self.graph.output_nodes)
+        dying = dying_at(self.columns, kept, self.roots)
         for node in self.graph.equation_nodes():
             dead = dying.get(node, [])
             self._place(node, dead)
             for root in dead:
                 self._release(root)
         return Plan(self.graph, self.places, self.end, self.most_alive)
-
-    def _dying(self) -> dict[int, list[int]]:
-        """Equation → the owners of bytes that nobody reads after it, views counted."""
-        last = last_readers(self.columns)
-        until: dict[int, int] = {}
-        for node in self.graph.equation_nodes():
-            base = self._viewed(node)
-            self.roots[node] = node if base is None else self.roots[base[0]]
-            root = self.roots[node]
-            until[root] = max(until.get(root, node), last.get(node, node))
-        for node in self.graph.output_nodes:
-            until.pop(self.roots[node], None)
-        dying: dict[int, list[int]] = {}
-        for root, reader in until.items():
-            if self.columns.operations[root] not in (INPUT, LITERAL):
-                dying.setdefault(reader, []).append(root)
-        return dying
 
     def _viewed(self, node: int) -> tuple[int, int] | None:
         """The operand whose bytes a result shares, and the offset in it; None if it does not."""

@@ -70,6 +70,8 @@ class Truth:
 
     ``blocks[i][j]`` has shape ``y.shape + x.shape``; ``digits`` is the working precision;
     ``certified`` says that an independent check of the digits held, and ``how`` what was done.
+    ``sides`` has the slopes from the left and the right where they differ, by (output, leaf, flat
+    index in the block).
     """
 
     values: list[Any]
@@ -78,6 +80,7 @@ class Truth:
     certified: bool
     how: str
     notes: list[str] = field(default_factory=list)
+    sides: dict[tuple[int, int, int], tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def known(self) -> bool:
@@ -158,6 +161,7 @@ class _Differences:
             self.leaves = [to_objects(_plain(leaf), "mpmath") for leaf in leaves]
         self.bases: dict[int, list[Any]] = {}
         self.notes: dict[str, None] = {}
+        self.sides: dict[tuple[int, int, int], tuple[Any, Any]] = {}
         self.converged = True
 
     def run(self, leaves: Sequence[Any]) -> list[Any]:
@@ -189,7 +193,7 @@ class _Differences:
         columns = [self._leaf(place, digits, adaptive) for place in wrt]
         blocks = [[column[i] for column in columns] for i in range(self.count)]
         how = f"central differences of the value graph, {digits} digits"
-        return Truth(values, blocks, digits, self.converged, how, list(self.notes))
+        return Truth(values, blocks, digits, self.converged, how, list(self.notes), self.sides)
 
     def _leaf(self, place: int, digits: int, adaptive: bool) -> list[np.ndarray]:
         leaf = self.leaves[place]
@@ -218,6 +222,11 @@ class _Differences:
         self.converged &= settled
         for slope in (slope for column in slopes for slope in column.flat if slope.note):
             self.note(slope.note)
+        size = int(np.size(self.leaves[place]))
+        for i, column in enumerate(slopes):
+            for row, slope in enumerate(column.flat):
+                if slope.sides is not None:
+                    self.sides[i, place, row * size + element] = slope.sides
         return [_each(lambda slope: slope.value, column) for column in slopes]
 
     def _displaced(self, place: int, element: int, t: Any) -> list[Any]:

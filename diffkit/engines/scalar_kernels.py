@@ -1,11 +1,12 @@
 """Small functions that generated code calls on one element at a time.
 
-A primitive's ``emit`` template uses neutral names (``tanh``, ``select``, ``maximum``).  Most of
-them are functions of Python's ``math`` that Numba compiles to calls into the C library; what is
-missing there, or wrong for NaN, infinities or signed zeros, is written here:
+A primitive's ``emit`` template uses neutral names (``tanh``, ``select``, ``maximum``).  The most
+common functions are in ``engines/elementary.py``, and others are functions of Python's ``math``
+that Numba compiles to calls into the C library; what is missing there, or wrong for NaN,
+infinities or signed zeros, is written here:
 
     maximum(a, b) = a if a > b or a ≠ a else b,      since Python's max(a, b) loses NaN,
-    logistic(x)   = 1 / (1 + e⁻ˣ), or eˣ / (1 + eˣ) for x < 0, so that eˣ never overflows.
+    xlogy(a, b)   = a·log b, and 0 where a = 0, whatever b is.
 
 Every function keeps the type of its operands: constants are made with ``type(x)``, so that
 float32 stays float32.  The text of this module is part of the name of all generated code
@@ -22,13 +23,13 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-__all__ = [
-    "FLAGS", "floor_divide", "integer_floor_divide", "integer_remainder", "lane_sum", "logistic",
-    "maximum", "minimum", "remainder", "select", "sign", "softplus", "vector", "xlogy",
-]  # fmt: skip
+from diffkit.engines.elementary import log
+from diffkit.engines.lane_terms import FLAGS
 
-# No fastmath: it breaks NaN, and contraction would round differently from the interpreter.
-FLAGS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "nogil": True}
+__all__ = [
+    "FLAGS", "floor_divide", "integer_floor_divide", "integer_remainder", "lane_sum",
+    "maximum", "minimum", "remainder", "select", "sign", "vector", "xlogy",
+]  # fmt: skip
 
 
 def vector(scalar: Any) -> Any:
@@ -86,37 +87,13 @@ def sign(x: Any) -> Any:
 
 
 @njit(**FLAGS)
-def logistic(x: Any) -> Any:
-    """1 / (1 + e⁻ˣ), without overflow for large negative x.
-
-    >>> logistic(0.0)
-    0.5
-    """
-    one = type(x)(1)
-    if x >= type(x)(0):
-        return one / (one + math.exp(-x))
-    e = math.exp(x)
-    return e / (one + e)
-
-
-@njit(**FLAGS)
-def softplus(x: Any) -> Any:
-    """log(1 + eˣ) = max(x, 0) + log1p(e^−|x|), without overflow.
-
-    >>> softplus(1000.0)
-    1000.0
-    """
-    return maximum(x, type(x)(0)) + math.log1p(math.exp(-abs(x)))
-
-
-@njit(**FLAGS)
 def xlogy(a: Any, b: Any) -> Any:
     """a·log b, and 0 where a = 0.
 
     >>> xlogy(0.0, 0.0)
     0.0
     """
-    return a * math.log(b if a != type(a)(0) else type(b)(1))
+    return a * log(b if a != type(a)(0) else type(b)(1))
 
 
 @njit(**FLAGS)

@@ -34,17 +34,24 @@ NOISE_POWER = 0.75
 VISIBLE_GAP = 1e-6
 # A smooth gap halves with h and a smooth slope stays: half way to what a kink would do.
 GAP_PERSISTS, SLOPE_GROWS = 0.75, 1.1
+# From 2h to h a vertical tangent as steep as |x|^(1/100) loses this part of its rise; a jump none.
+JUMP_PERSISTS = 0.995
 
 BITS_PER_DIGIT = log2(10)
 
 
 @dataclass(slots=True)
 class Slope:
-    """A slope, whether its digits have settled, and what is unusual about it."""
+    """A slope, whether its digits have settled, and what is unusual about it.
+
+    ``sides`` are the slopes from the left and the right where they differ: any number between
+    them is a derivative that a rule may declare.
+    """
 
     value: Any
     settled: bool = True
     note: str = ""
+    sides: tuple[Any, Any] | None = None
 
 
 def slope_of(y: Any, displaced: Sequence[Any], h: Any, digits: int) -> Slope:
@@ -67,10 +74,15 @@ def slope_of(y: Any, displaced: Sequence[Any], h: Any, digits: int) -> Slope:
     near, far = (right - left) / (2 * h), (rr - ll) / (4 * h)
     noise = mp.mpf(10) ** (-NOISE_POWER * digits) * abs(y)
     if abs(right - left) > noise and abs(near) > SLOPE_GROWS * abs(far):
+        if abs(right - left) > JUMP_PERSISTS * abs(rr - ll):
+            note = "a jump: there is no slope, and a rule may declare any"
+            return Slope(mp.sign(near) * mp.inf, note=note, sides=(-mp.inf, mp.inf))
         return Slope(mp.sign(near) * mp.inf, note="the slope is infinite here")
     if _is_kink(y, ll, left, right, rr, noise):
-        slopes = f"{mp.nstr((y - left) / h, 6)} and {mp.nstr((right - y) / h, 6)}"
-        return Slope(near, note=f"a kink: the slopes are {slopes}, and their mean is shown")
+        sides = (2 * (y - left) - (y - ll) / 2) / h, (2 * (right - y) - (rr - y) / 2) / h
+        slopes = " and ".join(mp.nstr(side, 6) for side in sides)
+        note = f"a kink: the slopes are {slopes}, and their mean is shown"
+        return Slope(near, note=note, sides=sides)
     value = (4 * near - far) / 3
     if near == far == 0:
         # in 1 + exp(-300) the working precision hides a slope that a double could hold

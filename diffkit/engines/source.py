@@ -26,6 +26,7 @@ import numpy as np
 
 from diffkit.engines.emitting import NUMPY, Names, constant, dtype_text, expression, writable
 from diffkit.engines.kernels import Argument
+from diffkit.engines.source_helpers import HELPERS, Globals, loop_text
 from diffkit.errors import InputError
 from diffkit.graph.avals import Aval
 from diffkit.graph.ir import LITERAL, Graph, Guard, Operation
@@ -37,29 +38,6 @@ TARGETS = ("numpy", "numba")
 _COMMENT_COLUMN = 44  # comments are not pushed further right than this by one long statement
 _WIDTH = 100  # columns before a large constant is wrapped
 _INLINE_ELEMENTS = 4  # array constants up to this size stand where they are used
-
-# NumPy has no such functions; their text comes before the function that uses them.
-_HELPERS = {
-    "logistic": """\
-def logistic(x):
-    e = np.exp(-np.abs(x))  # never overflows
-    return np.where(np.asarray(x) >= 0, 1, e) / (1 + e)
-""",
-    "logsumexp": """\
-def logsumexp(x, axis):
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isinf(top), 0, top).astype(top.dtype)
-    total = np.log(np.sum(np.exp(x - top), axis=axis))
-    return total + np.reshape(top, np.shape(total))
-""",
-    "softmax": """\
-def softmax(x, axis):
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    weights = np.where(np.isinf(top), x == np.inf, np.exp(x - top))
-    total = np.sum(weights, axis=axis, keepdims=True)
-    return (weights / np.where(total == 0, 1, total)).astype(x.dtype)
-""",
-}
 
 
 def to_source(graph: Graph, name: str = "f", target: str = "numpy") -> str:
@@ -140,29 +118,46 @@ def _constant_text(array: np.ndarray) -> str:
 class _Writer:
     """Writes one graph as NumPy code."""
 
-    def __init__(self, graph: Graph, name: str) -> None:
+    def __init__(self, graph: Graph, name: str, shared: Globals | None = None) -> None:
         self.graph = graph
         self.columns = graph.columns
         self.title = name
-        self.names = Names([name, "np", "special", "REGISTRY", *_HELPERS])
+        self.shared = shared or Globals()
+        reserved = [name, "np", "special", "REGISTRY", *HELPERS, *self.shared.names]
+        self.names = Names(reserved)
+        self.shared.writing.append(self.names)
         self.texts: dict[int, str] = dict(self.names.of(graph))
-        self.constants: list[str] = []
         for node, value in self.columns.values.items():
             self.texts[node] = self._literal(value)
 
     def module(self) -> str:
-        """The whole text: imports, helpers, large constants, and the function."""
+        """The whole text: imports, helpers, large constants, steps of loops, and the function."""
+        function = self.function()
+        text = "\n".join([*self.shared.functions, function])
+        helpers = [helper for name, helper in HELPERS.items() if f"{name}(" in text]
+        parts = ["\n".join(_imports(text)), *helpers]
+        if self.shared.constants:
+            parts.append("\n".join(self.shared.constants))
+        parts += [*self.shared.functions, function]
+        return "\n\n\n".join(part.rstrip() for part in parts) + "\n"
+
+    def function(self) -> str:
+        """The text of the function alone."""
         rows = [row for node in self.graph.equation_nodes() for row in self._rows(node)]
         rows += [self._guard_row(guard) for guard in self.graph.guards]
         arguments = ", ".join(self.texts[node] for node in self.graph.input_nodes)
         outputs = ", ".join(self.texts[node] for node in self.graph.output_nodes)
         body = [f"def {self.title}({arguments}):", *_with_comments(rows), f"    return {outputs}"]
-        text = "\n".join(body)
-        helpers = [helper for name, helper in _HELPERS.items() if f"{name}(" in text]
-        parts = ["\n".join(_imports(text)), *helpers]
-        if self.constants:
-            parts.append("\n".join(self.constants))
-        return "\n\n\n".join([*(part.rstrip() for part in parts), text]) + "\n"
+        return "\n".join(body)
+
+    def _step(self, body: Any) -> str:
+        """The name of the function that is the step of a loop, written when it is new."""
+        shared = self.shared
+        if body not in shared.steps:
+            shared.steps[body] = name = shared.unique(body.name)
+            shared.functions.append(_Writer(body.graph, name, shared).function())
+            shared.writing.pop()
+        return shared.steps[body]
 
     def _literal(self, value: Any) -> str:
         """A constant where it is used, or the name of one that is defined before the function."""
@@ -172,9 +167,9 @@ class _Writer:
         text = array_text(array)
         if array.size <= _INLINE_ELEMENTS:
             return text
-        name = self.names.unique("constant")
+        name = self.shared.unique("constant")
         wrapped = textwrap.wrap(f"{name} = {text}", _WIDTH, subsequent_indent="    ")
-        self.constants.append("\n".join(wrapped))
+        self.shared.constants.append("\n".join(wrapped))
         return name
 
     def _guard_row(self, guard: Guard) -> tuple[str, str]:
@@ -198,6 +193,8 @@ class _Writer:
         line, target = line_of(columns.sources[node]), self.texts[node]
         if operation.name == "scatter_add":
             statements = _scatter_add(target, operation, texts, out)
+        elif operation.name == "scan":
+            statements = [f"{target} = {loop_text(operation, texts, self._step)}"]
         else:
             statements = [f"{target} = {_right_side(operation, texts, avals, out)}"]
         return [(statement, line) for statement in statements]

@@ -16,13 +16,14 @@ Reading on: ``graph.to_source(target="numba")`` prints what is compiled.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from diffkit.engines.emitting import KERNELS
+from diffkit.engines.emitting import ELEMENTARY, KERNELS
 from diffkit.engines.kernels import Argument, Kernel, Result, live_nodes
 from diffkit.errors import EngineError, ShapeError
 from diffkit.graph.arena import Arena
@@ -35,8 +36,8 @@ Runner: TypeAlias = Callable[[Sequence[Any]], list[Any]]
 __all__ = ["compile_graph", "kernel_of", "kernel_source", "specialised_runner"]
 
 _KERNEL_NAME = "kernel"
-_RESERVED = ("CACHE", "FLAGS", "abs", "float", "int", "math", "njit", "np", "range", "types",
-             "vector", _KERNEL_NAME, *KERNELS)  # fmt: skip
+_RESERVED = ("CACHE", "FLAGS", "abs", "elementary", "float", "int", "math", "njit", "np",
+             "range", "types", "vector", _KERNEL_NAME, *ELEMENTARY, *KERNELS)  # fmt: skip
 
 
 def compile_graph(graph: Graph) -> Callable[..., Any]:
@@ -146,15 +147,29 @@ def _type_text(argument: Argument) -> str:
 
 
 def _imports(kernel: Kernel, function: str) -> list[str]:
-    used = [name for name in KERNELS if re.search(rf"\b{name}\(", function)]
-    lines = ["import math"] if "math." in function else []
-    if "np." in function:
-        lines.append("import numpy as np")
-    lines.append("from numba import njit, types")
+    called = Counter(re.findall(r"(?<![\w.])\w+(?=\()", function))
+    # In a loop every formula is inlined, which lets LLVM vectorise the loop.
+    most = _MOST_INLINED if "for " not in function else called.total()
+    shared = [name for name in sorted(ELEMENTARY) if called[name] > most]
+    inlined = [name for name in sorted(ELEMENTARY) if 0 < called[name] <= most]
+    ours = sorted({"FLAGS", *(name for name in KERNELS if called[name])})
     if any(argument.is_vector for argument in kernel.arguments):
-        used.append("vector")
-    names = ", ".join(["FLAGS", *sorted(used)])
-    return [*lines, "", f"from diffkit.engines.scalar_kernels import {names}"]
+        ours.append("vector")
+    return [
+        *(["import math"] if "math." in function else []),
+        *(["import numpy as np"] if "np." in function else []),
+        "from numba import njit, types",
+        "",
+        *(["from diffkit.engines import elementary"] if shared else []),
+        *([f"from diffkit.engines.elementary import {', '.join(inlined)}"] if inlined else []),
+        f"from diffkit.engines.scalar_kernels import {', '.join(ours)}",
+        *([""] if shared else []),
+        *(f"{name} = elementary.{name}.called" for name in shared),
+    ]
+
+
+# Straight-line code calls a formula that it uses more often: inlining it would compile longer.
+_MOST_INLINED = 2
 
 
 def _compiled(kernel: Kernel) -> Callable[..., Any]:
@@ -176,12 +191,18 @@ _LOADED: dict[str, Callable[..., Any]] = {}
 _LOADED_LIMIT = 512
 
 
+_LIBRARY = (
+    "scalar_kernels.py", "elementary.py", "elementary_parts.py", "elementary_single.py",
+    "lane_terms.py",
+)  # fmt: skip
+
+
 def _library_text() -> tuple[str, ...]:
     """The text of everything that machine code is made from besides its own source."""
     from pathlib import Path
 
     folder = Path(__file__).parent
-    return ((folder / "scalar_kernels.py").read_text(encoding="utf-8"),)
+    return tuple((folder / name).read_text(encoding="utf-8") for name in _LIBRARY)
 
 
 # Calling ---------------------------------------------------------------------------------------

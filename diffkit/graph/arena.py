@@ -42,6 +42,7 @@ class Arena(Columns):
         "guards",
         "has_alias",
         "has_masks",
+        "inner",
         "keep",
         "relations",
         "repeated",
@@ -58,6 +59,7 @@ class Arena(Columns):
         self.guards: list[Guard] = []
         self.examples: dict[int, Any] = {}
         self.repeated: dict[int, set[Source]] = {}
+        self.inner: list[int] = []  # inputs of the bodies of loops, which no output may need
         self.keep: dict[int, Any] = {}  # arrays whose id is a key must stay alive
         self.units: set[int] = set()  # literals that are exactly 1.0, for structural products
         self.scalars: dict[Any, int] = {}  # (type, Python number, dtype) → literal
@@ -186,6 +188,11 @@ class Arena(Columns):
         """A graph of what the outputs (and guards) need, renumbered with the inputs first."""
         guards = self.guards if guards is None else guards
         live = self._reachable([*inputs, *outputs, *(guard.node for guard in guards)])
+        if any(live[node] for node in self.inner):
+            raise LeakedTracerError(
+                "a traced value of one step of a loop was used after the loop",
+                hint="return it from the step, as a part of the carry or of y.",
+            )
         if self._is_compact(live, inputs):
             place = {node: node for node in range(len(live))} if self.relations else {}
             return Graph(

@@ -248,11 +248,20 @@ class Graph:
     # Counting and checking ---------------------------------------------------------------
 
     def operations(self) -> dict[str, int]:
-        """The number of equations of each primitive, and their ``"total"``."""
+        """How often each primitive is evaluated in one run, and the ``"total"``.
+
+        The equations inside a loop count once for every step.
+        """
         counts: dict[str, int] = {}
         for node in self.equation_nodes():
-            name = self.columns.operations[node].name
-            counts[name] = counts.get(name, 0) + 1
+            operation = self.columns.operations[node]
+            counts[operation.name] = counts.get(operation.name, 0) + 1
+            inside = operation.primitive.inner(operation.kwargs)
+            if inside is not None:
+                graph, times = inside
+                for name, count in graph.operations().items():
+                    counts[name] = counts.get(name, 0) + times * count
+        counts.pop("total", None)
         counts = dict(sorted(counts.items()))
         counts["total"] = sum(counts.values())
         return counts
@@ -289,6 +298,9 @@ class Graph:
                 continue
             if any(operand >= node or operand < 0 for operand in operands):
                 raise GraphError(f"node {node} ({operation}) reads a node that comes after it")
+            inside = operation.primitive.inner(operation.kwargs)
+            if inside is not None:
+                inside[0].check()
             inferred = operation.primitive.infer(
                 [columns.avals[operand] for operand in operands], operation.kwargs
             )

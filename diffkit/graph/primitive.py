@@ -35,6 +35,7 @@ __all__ = [
     "Other",
     "Primitive",
     "Selected",
+    "aligned",
     "primitive",
 ]
 
@@ -86,8 +87,13 @@ class Primitive:
     analytic: Any = None
     # Operands that carry no derivative (conditions, indices).
     inert: tuple[int, ...] = ()
+    # A SymPy form that keeps its digits where the textbook one (``sympy``, ``generic``) does not.
+    stable: Any = None
     # How the operation is written in code; names are resolved by each backend.
     emit: str | None = None
+    # An operation on one array: its parameters that name axes, which move one place when an axis
+    # of examples comes first.  None: ``batch`` is written out, or its general form serves.
+    axis_params: ClassVar[tuple[str, ...] | None] = None
 
     def __init__(self) -> None:
         self.bare = Operation.of(self, ())
@@ -115,6 +121,25 @@ class Primitive:
         """The dtypes the operands must be cast to first, or None when they fit as they are."""
         return None
 
+    def batch(self, batched: tuple[bool, ...], *operands: Any, size: int, **params: Any) -> Any:
+        """The results for ``size`` examples (one or more), stacked along axis 0.
+
+        ``batched`` says which operands carry the axis of examples, as their axis 0; at least
+        one does.  The general form, one call per example, is right for every operation.
+        """
+        if self.axis_params is not None:
+            behind = {name: _one_place_on(params[name]) for name in self.axis_params}
+            return self(*operands, **params | behind)
+        examples = [
+            self(*(x[i] if b else x for x, b in zip(operands, batched, strict=True)), **params)
+            for i in range(size)
+        ]
+        return np.stack(examples)
+
+    def inner(self, params: Mapping[str, Any]) -> tuple[Any, int] | None:
+        """The graph that the operation runs inside, and how many times; None for most."""
+        return None
+
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
@@ -124,6 +149,27 @@ class Primitive:
 
 def _lookup(name: str) -> Primitive:
     return REGISTRY[name]
+
+
+def _one_place_on(axes: Any) -> Any:
+    return tuple(axis + 1 for axis in axes) if isinstance(axes, tuple) else axes + 1
+
+
+def aligned(batched: Sequence[bool], operands: Sequence[Any]) -> list[Any]:
+    """Operands that broadcast as they do within one example, the axis of examples in front.
+
+    Where an operand has fewer axes than another, axes of size 1 come between its axis of
+    examples and its own; operands without that axis broadcast along it as they are.
+
+    >>> [x.shape for x in aligned((True, False), (np.zeros(5), np.zeros((2, 3))))]
+    [(5, 1, 1), (2, 3)]
+    """
+    ranks = [x.ndim - b for x, b in zip(operands, batched, strict=True)]
+    missing = [(1,) * (max(ranks) - rank) for rank in ranks]
+    return [
+        np.reshape(x, (x.shape[0], *ones, *x.shape[1:])) if b and ones else x
+        for x, b, ones in zip(operands, batched, missing, strict=True)
+    ]
 
 
 def _broadcast(name: str, avals: Sequence[Aval]) -> tuple[int, ...]:
@@ -191,6 +237,9 @@ class Elementwise(Primitive):
     def cost(self, out: Aval, avals: Sequence[Aval], params: Mapping[str, Any]) -> int:
         return self.flops * out.size
 
+    def batch(self, batched: tuple[bool, ...], *operands: Any, size: int, **params: Any) -> Any:
+        return self(*aligned(batched, operands), **params)
+
 
 class Linear(Primitive):
     """Linear in the operands ``linear_in``; ``joint`` if in all of them together."""
@@ -231,6 +280,8 @@ class Other(Primitive):
 
     kind = "other"
     required = ("value", "shape", "jvp", "vjp", "generic", "flops")
+    # True: ``vjp`` is told which operands need a cotangent (``active``), before it does the work.
+    takes_active: ClassVar[bool] = False
 
     def shape(self, *avals: Aval, **params: Any) -> Any:
         """The shape of the result (or an abstract value)."""

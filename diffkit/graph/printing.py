@@ -76,6 +76,24 @@ def _equation_text(graph: Graph, node: int) -> str:
     return f"{graph.names[node]}:{columns.avals[node]} = {right}"
 
 
+def _equation_rows(
+    graph: Graph, nodes: Iterable[int], limit: int | None, shown: set[Operation]
+) -> list[tuple[str, str]]:
+    """Equations with their lines; the body of a loop stands indented below its first equation."""
+    columns = graph.columns
+    rows = []
+    for node in nodes:
+        rows.append((_equation_text(graph, node), line_of(columns.sources[node])))
+        operation = columns.operations[node]
+        inside = operation.primitive.inner(operation.kwargs)
+        if inside is not None and operation not in shown:
+            shown.add(operation)
+            opening, *rest = to_text(inside[0], limit).splitlines()
+            rows.append((f"  {operation.kwargs['body']!r} = {opening}", ""))
+            rows += [(f"    {line}", "") for line in rest]
+    return rows
+
+
 def abridged(nodes: Sequence[int], limit: int | None) -> tuple[Sequence[int], int, Sequence[int]]:
     """The first nodes, how many are left out, and the last nodes.
 
@@ -122,11 +140,11 @@ def to_text(graph: Graph, limit: int | None = LIMIT) -> str:
     """
     rows: list[tuple[str, str]] = []
     head, hidden, tail = abridged(list(graph.equation_nodes()), limit)
-    sources = graph.columns.sources
-    rows += [(_equation_text(graph, node), line_of(sources[node])) for node in head]
+    shown: set[Operation] = set()
+    rows += _equation_rows(graph, head, limit, shown)
     if hidden:
         rows.append((f"… {hidden:,} more equations …", ""))
-        rows += [(_equation_text(graph, node), line_of(sources[node])) for node in tail]
+        rows += _equation_rows(graph, tail, limit, shown)
     names = [repr(var) for var in graph.inputs]
     lines = _wrapped("{ lambda ", names, " .", " ")
     lines += _with_comments(
@@ -183,6 +201,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
                 "parameters": {k: _plain(v) for k, v in columns.operations[node].params},
                 "operands": [_atom_dict(graph, operand) for operand in columns.operands[node]],
                 "source": line_of(columns.sources[node]),
+                **_inner_dict(columns.operations[node]),
             }
             for node in graph.equation_nodes()
         ],
@@ -196,6 +215,12 @@ def to_dict(graph: Graph) -> dict[str, Any]:
             for guard in graph.guards
         ],
     }
+
+
+def _inner_dict(operation: Operation) -> dict[str, Any]:
+    """The graph that a loop runs inside, for ``length`` steps."""
+    inside = operation.primitive.inner(operation.kwargs)
+    return {} if inside is None else {"inner": to_dict(inside[0])}
 
 
 def _aval_dict(aval: Any) -> dict[str, Any]:

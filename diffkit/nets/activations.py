@@ -9,7 +9,7 @@ so it shrinks the learning signal at every layer (Hochreiter 1991), where a rect
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,23 @@ ACTIVATIONS: dict[str, Function] = {
 """Every activation by name."""
 
 
+def named(kind: str, given: Any, known: Mapping[str, Any], own: str) -> Any:
+    """A function by its name among ``known``, or the function that was given itself.
+
+    Raises
+    ------
+    InputError
+        For a name that is not known, and for what is no function; ``own`` describes one.
+    """
+    if isinstance(given, str) and given in known:
+        return known[given]
+    if isinstance(given, str) or not callable(given):
+        raise InputError(
+            f"there is no {kind} {given!r}", hint=f"use one of {', '.join(known)}, or {own}."
+        )
+    return given
+
+
 def get_activation(function: str | Function) -> Function:
     """An activation by its name, or the function itself.
 
@@ -69,14 +86,7 @@ def get_activation(function: str | Function) -> Function:
     >>> get_activation("tanh") is np.tanh
     True
     """
-    if isinstance(function, str) and function in ACTIVATIONS:
-        return ACTIVATIONS[function]
-    if isinstance(function, str) or not callable(function):
-        raise InputError(
-            f"there is no activation {function!r}",
-            hint=f"use one of {', '.join(ACTIVATIONS)}, or a function of an array.",
-        )
-    return function
+    return named("activation", function, ACTIVATIONS, "a function of an array")
 
 
 def activation_name(function: str | Function) -> str:

@@ -192,19 +192,9 @@ def max_pool2d(x: Any, window: Any = 2, stride: Any = None, padding: Any = "vali
 def avg_pool2d(x: Any, window: Any = 2, stride: Any = None, padding: Any = "valid") -> Any:
     """The mean pixel of every window, over the pixels that are there (padding does not count).
 
-    Parameters
-    ----------
-    x
-        Images (batch, height, width, channels), plain or traced.
-    window, stride, padding
-        See the module's essay; the stride is the window unless given.
-
-    Raises
-    ------
-    ShapeError
-        When no window fits, or a window could lie in the padding alone.
-    InputError
-        For a window, stride or padding that is none.
+    Images, windows and the errors for those that do not fit are as for :func:`max_pool2d`: shape
+    (batch, height, width, channels), the stride is the window unless given, ShapeError where no
+    window fits and InputError for a window, stride or padding that is none.
 
     Source: LeCun et al. 1990, *Handwritten digit recognition with a back-propagation network*.
 

@@ -12,21 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from diffkit.errors import ShapeError
 from diffkit.nets import convolutional
-from diffkit.nets.activations import Function, get_activation
+from diffkit.nets.activations import Function
 from diffkit.nets.initializers import Initializer
-from diffkit.nets.layers import (
-    Layer,
-    Params,
-    Shape,
-    check_count,
-    first_params,
-    initializer_for,
-    with_activation,
-)
+from diffkit.nets.layers import Affine, Layer, Params, Shape, with_activation
 from diffkit.primitives.convolution import out_size
 
 __all__ = ["AvgPool", "Conv2d", "MaxPool", "avg_pool", "conv2d", "max_pool"]
@@ -80,7 +70,7 @@ class _OnImages(Layer):
 
 
 @dataclass(frozen=True)
-class Conv2d(_OnImages):
+class Conv2d(_OnImages, Affine):
     """A convolution layer, h = φ(conv(x, k) + b), over (batch, height, width, channels).
 
     Parameters
@@ -97,6 +87,7 @@ class Conv2d(_OnImages):
 
     Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*.
 
+    >>> import numpy as np
     >>> layer = Conv2d(4, window=3, activation="relu")
     >>> params, shape = layer.init(np.random.default_rng(0), (8, 8, 1))
     >>> params["w"].shape, shape
@@ -115,12 +106,13 @@ class Conv2d(_OnImages):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        check_count("conv2d: channels", self.channels)
-        if self.inputs is not None:
-            check_count("conv2d: inputs", self.inputs)
         self.check_settings()
-        get_activation(self.activation)
-        initializer_for(self.initializer, self.activation)
+        self.check_options("conv2d", "channels")
+
+    @property
+    def outputs(self) -> int:
+        """The channels."""
+        return self.channels
 
     def expects(self, in_shape: Shape) -> str | None:
         """Images, of ``inputs`` channels if given."""
@@ -132,21 +124,13 @@ class Conv2d(_OnImages):
         """(rows, columns, channels)."""
         return (*self.grid(in_shape), self.channels)
 
-    def param_shapes(self, in_shape: Shape) -> dict[str, Shape]:
-        """Filters (height, width, channels in, channels) and biases (channels,)."""
-        window = convolutional.pair_of("window", self.window)
-        shapes: dict[str, Shape] = {"w": (*window, in_shape[2], self.channels)}
-        return shapes | ({"b": (self.channels,)} if self.bias else {})
+    def weight_shape(self, in_shape: Shape) -> Shape:
+        """(height, width, channels in, channels)."""
+        return (*convolutional.pair_of("window", self.window), in_shape[2], self.channels)
 
-    def init(self, rng: np.random.Generator, in_shape: Shape) -> tuple[Params, Shape]:
-        """Random filters and zero biases."""
-        self.require(in_shape, self.kind, "the input")
-        start = initializer_for(self.initializer, self.activation)
-        return first_params(start, rng, self.param_shapes(in_shape)), self.out_shape(in_shape)
-
-    def __call__(self, params: Params, x: Any) -> Any:
-        h = convolutional.conv2d(x, params["w"], self.stride, self.padding)
-        return get_activation(self.activation)(h + params["b"] if self.bias else h)
+    def product(self, x: Any, weights: Any) -> Any:
+        """The convolution."""
+        return convolutional.conv2d(x, weights, self.stride, self.padding)
 
     def describe(self) -> str:
         """Filters and activation."""
@@ -195,6 +179,7 @@ class AvgPool(_Pool):
 
     Raises InputError for a window, stride or padding that is none.
 
+    >>> import numpy as np
     >>> AvgPool(2)({}, np.ones((1, 2, 2, 1))).shape
     (1, 1, 1, 1)
     """

@@ -21,7 +21,8 @@ from math import prod, sqrt
 
 import numpy as np
 
-from diffkit.errors import InputError, ShapeError
+from diffkit.errors import ShapeError
+from diffkit.nets.activations import named
 
 __all__ = [
     "INITIALIZERS",
@@ -160,11 +161,4 @@ def get_initializer(initializer: str | Initializer) -> Initializer:
     >>> get_initializer("he") is he
     True
     """
-    if isinstance(initializer, str) and initializer in INITIALIZERS:
-        return INITIALIZERS[initializer]
-    if isinstance(initializer, str) or not callable(initializer):
-        raise InputError(
-            f"there is no initializer {initializer!r}",
-            hint=f"use one of {', '.join(INITIALIZERS)}, or a function of (rng, shape).",
-        )
-    return initializer
+    return named("initializer", initializer, INITIALIZERS, "a function of (rng, shape)")

@@ -23,7 +23,7 @@ from diffkit.errors import InputError, ShapeError
 from diffkit.nets.activations import ACTIVATIONS, Function, activation_name, get_activation
 from diffkit.nets.initializers import Initializer, get_initializer, he, xavier
 
-__all__ = ["Activation", "Dense", "Flatten", "Layer", "activation", "dense", "flatten"]
+__all__ = ["Activation", "Affine", "Dense", "Flatten", "Layer", "activation", "dense", "flatten"]
 
 Shape = tuple[int, ...]
 Params = dict[str, Any]
@@ -99,6 +99,55 @@ class Layer:
         return ""
 
 
+class Affine(Layer):
+    """What dense layers and convolutions share: h = φ(x ∗ W + b), each with a product ∗ of its own.
+
+    A subclass has the fields ``activation``, ``inputs``, ``initializer`` and ``bias``, and says how
+    many ``outputs`` it has, the shape of W and the product.
+    """
+
+    activation: Any
+    inputs: Any
+    initializer: Any
+    bias: Any
+
+    @property
+    def outputs(self) -> int:
+        """The size of the last axis of the output, and of the biases."""
+        raise NotImplementedError
+
+    def weight_shape(self, in_shape: Shape) -> Shape:
+        """The shape of W."""
+        raise NotImplementedError
+
+    def product(self, x: Any, weights: Any) -> Any:
+        """x ∗ W."""
+        raise NotImplementedError
+
+    def check_options(self, layer: str, outputs: str) -> None:
+        """Refuse sizes, activations and initializers that are none."""
+        check_count(f"{layer}: {outputs}", self.outputs)
+        if self.inputs is not None:
+            check_count(f"{layer}: inputs", self.inputs)
+        get_activation(self.activation)
+        initializer_for(self.initializer, self.activation)
+
+    def param_shapes(self, in_shape: Shape) -> dict[str, Shape]:
+        """Weights, and biases (outputs,)."""
+        shapes = {"w": self.weight_shape(in_shape)}
+        return shapes | ({"b": (self.outputs,)} if self.bias else {})
+
+    def init(self, rng: np.random.Generator, in_shape: Shape) -> tuple[Params, Shape]:
+        """Random weights and zero biases."""
+        self.require(in_shape, self.kind, "the input")
+        start = initializer_for(self.initializer, self.activation)
+        return first_params(start, rng, self.param_shapes(in_shape)), self.out_shape(in_shape)
+
+    def __call__(self, params: Params, x: Any) -> Any:
+        h = self.product(x, params["w"])
+        return get_activation(self.activation)(h + params["b"] if self.bias else h)
+
+
 def check_count(what: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise InputError(
@@ -107,7 +156,7 @@ def check_count(what: str, value: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Dense(Layer):
+class Dense(Affine):
     """A fully connected layer, h = φ(x W + b): (batch, inputs) → (batch, units).
 
     Parameters
@@ -141,11 +190,12 @@ class Dense(Layer):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        check_count("dense: units", self.units)
-        if self.inputs is not None:
-            check_count("dense: inputs", self.inputs)
-        get_activation(self.activation)
-        initializer_for(self.initializer, self.activation)
+        self.check_options("dense", "units")
+
+    @property
+    def outputs(self) -> int:
+        """The units."""
+        return self.units
 
     def expects(self, in_shape: Shape) -> str | None:
         """One axis of features, as many as ``inputs`` if given."""
@@ -164,20 +214,13 @@ class Dense(Layer):
         """(units,)."""
         return (self.units,)
 
-    def param_shapes(self, in_shape: Shape) -> dict[str, Shape]:
-        """Weights (inputs, units) and biases (units,)."""
-        shapes: dict[str, Shape] = {"w": (in_shape[0], self.units)}
-        return shapes | ({"b": (self.units,)} if self.bias else {})
+    def weight_shape(self, in_shape: Shape) -> Shape:
+        """(inputs, units)."""
+        return (in_shape[0], self.units)
 
-    def init(self, rng: np.random.Generator, in_shape: Shape) -> tuple[Params, Shape]:
-        """Random weights and zero biases."""
-        self.require(in_shape, self.kind, "the input")
-        start = initializer_for(self.initializer, self.activation)
-        return first_params(start, rng, self.param_shapes(in_shape)), self.out_shape(in_shape)
-
-    def __call__(self, params: Params, x: Any) -> Any:
-        h = x @ params["w"]
-        return get_activation(self.activation)(h + params["b"] if self.bias else h)
+    def product(self, x: Any, weights: Any) -> Any:
+        """The matrix product."""
+        return x @ weights
 
     def describe(self) -> str:
         """Units and activation."""

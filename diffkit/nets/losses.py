@@ -32,6 +32,7 @@ from diffkit.nets.targets import (
     refuse_nan,
     same_shapes,
     score_of,
+    weighted,
 )
 from diffkit.primitives.reductions import logsumexp
 from diffkit.primitives.transcendental import softplus
@@ -191,7 +192,8 @@ class CrossEntropy(Loss):
 
     ``prediction`` has the classes on its last axis; ``target`` has integer labels (one axis less)
     or the probabilities of all classes (one-hot or soft, each row summing to 1).  Subtracting the
-    true score first keeps full precision for logits of ±1e4 and for losses near 0.  Raises
+    true score first keeps full precision for logits of ±1e4 and for losses near 0; a score of −∞ of
+    a class that the target excludes counts for nothing.  Raises
     InputError for labels out of range and for rows that are no probabilities, DtypeError for
     labels that are not integers, ShapeError for shapes that do not fit.  Source: Goodfellow,
     Bengio & Courville 2016, section 6.2.2.3.
@@ -224,7 +226,10 @@ class CrossEntropy(Loss):
     def each(self, prediction: Any, target: Any) -> Any:
         """log Σⱼ e^(zⱼ − z_t), where z_t is the true score or the mean score under the target."""
         labelled = target.shape != prediction.shape
-        true = score_of(target, prediction) if labelled else np.sum(target * prediction, axis=-1)
+        if labelled:
+            true = score_of(target, prediction)
+        else:
+            true = np.sum(weighted(target, prediction), axis=-1)
         losses = logsumexp(prediction - true[..., None], axes=(len(prediction.shape) - 1,))
         return nan_unless_valid(target, prediction.shape[-1], losses) if labelled else losses
 
@@ -262,7 +267,7 @@ class BinaryCrossEntropy(Loss):
 
     def each(self, prediction: Any, target: Any) -> Any:
         """The surprise of each target."""
-        return target * softplus(-prediction) + (1 - target) * softplus(prediction)
+        return weighted(target, softplus(-prediction)) + weighted(1 - target, softplus(prediction))
 
 
 @dataclass(frozen=True, repr=False)

@@ -29,6 +29,7 @@ __all__ = [
     "refuse_nan",
     "same_shapes",
     "score_of",
+    "weighted",
 ]
 
 
@@ -130,6 +131,14 @@ def chosen(labels: Any, classes: int) -> Any:
 def score_of(labels: Any, scores: Any) -> Any:
     """The score of the true class, selected (never multiplied: 0·∞ would be a NaN)."""
     return np.sum(np.where(chosen(labels, scores.shape[-1]), scores, 0.0), axis=-1)
+
+
+def weighted(weights: Any, values: Any) -> Any:
+    """The product in which a weight of 0 leaves nothing of an infinite value, as 0·∞ would not.
+
+    The value is replaced before the product, so that its derivative is 0 there, too.
+    """
+    return weights * np.where((weights == 0) & np.isinf(values), 0.0, values)
 
 
 def nan_unless_valid(labels: Any, classes: int, losses: Any) -> Any:

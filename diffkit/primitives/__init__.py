@@ -12,6 +12,7 @@ capture, the engines, the rule checker and the table of operations in the docume
 * ``reductions``: sums, products, extrema and log-sum-exp over axes;
 * ``contraction``: matrix products and Einstein sums;
 * ``convolution``: filters over images, and the windows that pooling reduces;
+* ``control`` and ``control_rules``: loops of equal steps;
 * ``probing``: named identities, through which the learning signal is watched.
 
 A new operation is a class with the decorator ``@primitive``; ``graph/primitive.py`` says what
@@ -21,6 +22,7 @@ it must declare.
 from diffkit.primitives import (
     arithmetic,
     contraction,
+    control,
     convolution,
     hyperbolic,
     indexing,
@@ -37,6 +39,7 @@ from diffkit.primitives import (
 __all__ = [
     "arithmetic",
     "contraction",
+    "control",
     "convolution",
     "hyperbolic",
     "indexing",

@@ -14,7 +14,7 @@ import numpy as np
 from diffkit.errors import BudgetError
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Elementwise, Kink, Linear, primitive
-from diffkit.lazy import mp, sp
+from diffkit.lazy import forms, mp, sp
 from diffkit.primitives.complex_forms import (
     MULTIPLIED_OUT,
     complex_integer_power,
@@ -180,6 +180,10 @@ class power(Elementwise):
     def sympy(self, a: Any, b: Any) -> Any:
         return _formula_power(a, b)
 
+    def stable(self, a: Any, b: Any) -> Any:
+        number = sp.sympify(a).is_number or sp.sympify(b).is_number
+        return _formula_power(a, b) if number else forms.power(a, b)
+
     def partials(self, y: Any, a: Any, b: Any) -> Any:
         from diffkit.primitives.piecewise import where
         from diffkit.primitives.transcendental import log
@@ -213,7 +217,7 @@ class alias(Elementwise):
 class cast(Linear):
     """Conversion to another dtype; its transpose converts back."""
 
-    linear_in, joint = (0,), True
+    linear_in, joint, axis_params = (0,), True, ()
 
     def value(self, x: Any, dtype: str) -> Any:
         kind = np.asarray(x).dtype.kind

@@ -56,7 +56,7 @@ def continued(
 def complex_log1p(z: Any) -> Any:
     """log(1 + z) for Re z > −1, as log(1 + a) + log(1 + ib/(1 + a)) in polar form."""
     a, b = np.real(z), np.imag(z)
-    return from_parts(np.log1p(a) + 0.5 * np.log1p((b / (1 + a)) ** 2), np.arctan2(b, 1 + a))
+    return from_parts(np.log1p(a) + 0.5 * np.log1p(np.square(b / (1 + a))), np.arctan2(b, 1 + a))
 
 
 def complex_cbrt(z: Any) -> Any:

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
 
 from diffkit.errors import ShapeError, UnsupportedError
 from diffkit.graph.avals import Aval
-from diffkit.graph.primitive import Linear, primitive
+from diffkit.graph.primitive import Linear, aligned, primitive
 from diffkit.primitives.shaping import common_dtypes, moved, reshape, spread, transpose
 
 __all__ = ["einsum", "mT", "matmul", "parse_subscripts"]
@@ -77,6 +78,15 @@ class matmul(Linear):
             return matmul(mT(a), ct)
 
         return lambda: matmul(ct, mT(b)), by_second
+
+    def batch(self, batched: Any, a: Any, b: Any, size: int) -> Any:
+        if batched == (True, False) and b.ndim == 2:  # the examples are more rows
+            rows = reshape(a, shape=(prod(a.shape[:-1]), a.shape[-1]))
+            return reshape(matmul(rows, b), shape=(*a.shape[:-1], b.shape[-1]))
+        if batched == (False, True) and a.ndim == 2 and b.ndim == 3 and b.shape[-1] == 1:
+            columns = reshape(b, shape=b.shape[:-1])  # A b for many vectors b is one product
+            return reshape(matmul(columns, mT(a)), shape=(size, a.shape[0], 1))
+        return matmul(*aligned(batched, (a, b)))
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         return out.size * max(2 * avals[0].shape[-1] - 1, 0)
@@ -174,6 +184,15 @@ class einsum(Linear):
             lambda place=place: _operand_cotangent(ct, x, terms, out, place)
             for place in range(len(x))
         )
+
+    def batch(self, batched: Any, *x: Any, size: int, subscripts: str) -> Any:
+        terms, out = parse_subscripts(subscripts)
+        spare = set(ascii_letters) - set(subscripts)
+        if not spare:
+            return super().batch(batched, *x, size=size, subscripts=subscripts)
+        example = min(spare)
+        terms = (example + term if b else term for term, b in zip(terms, batched, strict=True))
+        return einsum(*x, subscripts=f"{','.join(terms)}->{example}{out}")
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         sizes = _letter_sizes(params["subscripts"], avals)

@@ -26,7 +26,8 @@ import numpy as np
 from diffkit.errors import ShapeError
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Linear, primitive
-from diffkit.primitives.shaping import common_dtypes
+from diffkit.primitives.contraction import matmul, mT
+from diffkit.primitives.shaping import common_dtypes, moved, reshape
 
 __all__ = ["conv2d", "conv2d_filter", "conv2d_image", "fold", "windows"]
 
@@ -120,6 +121,39 @@ def _add_windows(
     return y[:, top : top + height, left : left + width]
 
 
+# Many examples at once -------------------------------------------------------------------------
+
+
+def _as_images(x: Any) -> Any:
+    """An axis of examples and one of images as one axis of images."""
+    return reshape(x, shape=(x.shape[0] * x.shape[1], *x.shape[2:]))
+
+
+def _as_examples(x: Any, size: int) -> Any:
+    """One axis of images as an axis of examples and one of images."""
+    return reshape(x, shape=(size, x.shape[0] // size, *x.shape[1:]))
+
+
+def _as_channels(x: Any, axis: int) -> Any:
+    """An axis of examples (axis 0) joined with the channels, which are ``axis`` without it."""
+    rest = tuple(range(1, x.ndim))
+    x = moved(x, (*rest[:axis], 0, *rest[axis:]))
+    joined = x.shape[axis] * x.shape[axis + 1]
+    return reshape(x, shape=(*x.shape[:axis], joined, *x.shape[axis + 2 :]))
+
+
+def _from_channels(x: Any, axis: int, size: int) -> Any:
+    """Channels that belong to several examples, taken apart into an axis 0 of examples."""
+    x = reshape(x, shape=(*x.shape[:axis], size, x.shape[axis] // size, *x.shape[axis + 1 :]))
+    return moved(x, (axis, *(i for i in range(x.ndim) if i != axis)))
+
+
+def _rows(x: Any, axes: int) -> Any:
+    """For each example a matrix: its first ``axes`` axes are the rows, the others the columns."""
+    shape = x.shape[1:]
+    return reshape(x, shape=(x.shape[0], prod(shape[:axes]), prod(shape[axes:])))
+
+
 @primitive
 class windows(Linear):
     """All windows of an image, ``(batch, rows, columns, height, width, channels)``."""
@@ -136,6 +170,9 @@ class windows(Linear):
 
     def transpose(self, ct: Any, x: Any, window: Pair, stride: Pair, padding: Padding) -> Any:
         return (lambda: fold(ct, shape=x.shape, stride=stride, padding=padding),)
+
+    def batch(self, batched: Any, x: Any, size: int, **params: Any) -> Any:
+        return _as_examples(windows(_as_images(x), **params), size)
 
 
 @primitive
@@ -168,6 +205,10 @@ class fold(Linear):
     ) -> Any:
         window = (c.shape[3], c.shape[4])
         return (lambda: windows(ct, window=window, stride=stride, padding=padding),)
+
+    def batch(self, batched: Any, c: Any, size: int, shape: Any, **params: Any) -> Any:
+        images = (size * shape[0], *shape[1:])
+        return _as_examples(fold(_as_images(c), shape=images, **params), size)
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         return avals[0].size
@@ -205,6 +246,14 @@ class conv2d(Linear):
             lambda: conv2d_image(ct, k, shape=x.shape, **params),
             lambda: conv2d_filter(x, ct, window=k.shape[:2], **params),
         )
+
+    def batch(self, batched: Any, x: Any, k: Any, size: int, **params: Any) -> Any:
+        if batched == (True, False):
+            return _as_examples(conv2d(_as_images(x), k, **params), size)
+        if batched == (False, True):
+            return _from_channels(conv2d(x, _as_channels(k, 3), **params), 3, size)
+        cells = _as_examples(windows(_as_images(x), window=k.shape[1:3], **params), size)
+        return reshape(matmul(_rows(cells, 3), _rows(k, 3)), shape=(*cells.shape[:4], k.shape[4]))
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         return out.size * max(2 * prod(avals[1].shape[:3]) - 1, 0)
@@ -251,6 +300,19 @@ class conv2d_image(Linear):
             lambda: conv2d_filter(ct, c, window=k.shape[:2], **params),
         )
 
+    def batch(
+        self, batched: Any, c: Any, k: Any, size: int, shape: tuple[int, ...], **params: Any
+    ) -> Any:
+        images, wide = (size * shape[0], *shape[1:]), (*shape[:3], size * shape[3])
+        if batched == (True, False):
+            return _as_examples(conv2d_image(_as_images(c), k, shape=images, **params), size)
+        if batched == (False, True):
+            pixels = conv2d_image(c, _as_channels(k, 2), shape=wide, **params)
+            return _from_channels(pixels, 3, size)
+        cells = matmul(_rows(c, 3), mT(_rows(k, 3)))
+        cells = reshape(cells, shape=(size * shape[0], *c.shape[2:4], *k.shape[1:4]))
+        return _as_examples(fold(cells, shape=images, **params), size)
+
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         # a product and an addition for each cotangent and each weight of its filter
         return 2 * avals[0].size * prod(avals[1].shape[:3])
@@ -289,6 +351,17 @@ class conv2d_filter(Linear):
             lambda: conv2d_image(c, ct, shape=x.shape, **params),
             lambda: conv2d(x, ct, **params),
         )
+
+    def batch(self, batched: Any, x: Any, c: Any, size: int, window: Pair, **params: Any) -> Any:
+        if batched == (True, False):
+            filters = conv2d_filter(_as_channels(x, 3), c, window=window, **params)
+            return _from_channels(filters, 2, size)
+        if batched == (False, True):
+            filters = conv2d_filter(x, _as_channels(c, 3), window=window, **params)
+            return _from_channels(filters, 3, size)
+        cells = _as_examples(windows(_as_images(x), window=window, **params), size)
+        filters = matmul(mT(_rows(cells, 3)), _rows(c, 3))
+        return reshape(filters, shape=(size, *window, x.shape[4], c.shape[4]))
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         return out.size * max(2 * prod(avals[1].shape[:3]) - 1, 0)

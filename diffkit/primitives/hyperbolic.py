@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.graph.primitive import Elementwise, Kink, primitive
-from diffkit.lazy import sp
+from diffkit.lazy import forms, sp
 from diffkit.primitives.complex_forms import continued
 from diffkit.primitives.domains import above_one, inside_unit, reals
 from diffkit.primitives.roots import hypot, sqrt
@@ -79,6 +79,9 @@ class arcsinh(Elementwise):
     def sympy(self, x: Any) -> Any:
         return sp.asinh(x)
 
+    def stable(self, x: Any) -> Any:
+        return forms.arcsinh(x)
+
     def partials(self, y: Any, x: Any) -> Any:
         return (lambda: 1.0 / hypot(x, 1.0),)
 
@@ -111,6 +114,9 @@ class arctanh(Elementwise):
 
     def sympy(self, x: Any) -> Any:
         return sp.atanh(x)
+
+    def stable(self, x: Any) -> Any:
+        return forms.arctanh(x)
 
     def partials(self, y: Any, x: Any) -> Any:
         return (lambda: 1.0 / ((1.0 - x) * (1.0 + x)),)

@@ -20,7 +20,7 @@ import numpy as np
 
 from diffkit.errors import DtypeError, InputError, ShapeError, UnsupportedError
 from diffkit.graph.avals import Aval, aval
-from diffkit.graph.primitive import Linear, primitive
+from diffkit.graph.primitive import Linear, aligned, primitive
 
 __all__ = ["getitem", "scatter_add", "slice_of"]
 
@@ -63,6 +63,68 @@ def _resolved(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 def _has_arrays(index: tuple[Any, ...]) -> bool:
     return any(isinstance(part, tuple) and part[0] == "array" for part in index)
+
+
+class _Axes:
+    """Where the axes of index arrays come to stand, in one example and in a batch of them.
+
+    NumPy puts the axes of index arrays where the first of them stands in the index; but in front
+    of all others, when a slice or a new axis comes between them.  (Integers among index arrays
+    count as such.)
+    """
+
+    def __init__(self, index: tuple[Any, ...], arrays: Sequence[Any], batched: Sequence[bool]):
+        chosen = [i for i, part in enumerate(index) if not _keeps_axis(part)]
+        together = chosen == list(range(chosen[0], chosen[-1] + 1)) if chosen else True
+        self.count = max((x.ndim - b for x, b in zip(arrays, batched, strict=True)), default=0)
+        self.apart = bool(arrays) and not together
+        self.start = chosen[0] if arrays and together else 0
+
+    def whole_read(self, ndim: int) -> tuple[int, ...]:
+        """Behind a whole axis of examples: where they stand when they should be axis 0."""
+        front = self.count if self.apart else 0
+        return (front, *(axis for axis in range(ndim) if axis != front))
+
+    def shared(self, ndim: int) -> tuple[int, ...]:
+        """The same array read by the indices of each example, whose axis should be axis 0."""
+        return (self.start, *(axis for axis in range(ndim) if axis != self.start))
+
+    def numbered(self, ndim: int) -> tuple[int, ...]:
+        """Read by example numbers: (examples, index arrays, others) as one example has them."""
+        arrays = tuple(range(1, 1 + self.count))
+        others = tuple(range(1 + self.count, ndim))
+        return (0, *others[: self.start], *arrays, *others[self.start :])
+
+
+def _every(size: int) -> tuple[str, int, int, int]:
+    """A whole axis, spelled as capture spells it, so that equal reads are one equation."""
+    return ("slice", 0, size, 1)
+
+
+def _keeps_axis(part: Any) -> bool:
+    """Whether a part of an index leaves an axis (a slice) or makes one (None)."""
+    return part is None or (isinstance(part, tuple) and part[0] == "slice")
+
+
+def _numbered(
+    index: tuple[Any, ...], arrays: Sequence[Any], batched: Sequence[bool], size: int
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The index with the number of the example in front, and its index arrays."""
+    fitted = aligned(batched, arrays)
+    numbers = np.arange(size).reshape(size, *(1,) * (max(x.ndim for x in fitted) - 1))
+    behind = [
+        ("array", part[1] + 1) if isinstance(part, tuple) and part[0] == "array" else part
+        for part in index
+    ]
+    return (("array", 1), *behind), (numbers, *fitted)
+
+
+def _in_order(x: Any, axes: tuple[int, ...]) -> Any:
+    return x if axes == tuple(range(len(axes))) else np.transpose(x, axes)
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(axes.index(axis) for axis in range(len(axes)))
 
 
 def _read_shape(
@@ -116,6 +178,18 @@ class getitem(Linear):
 
         return (added_back, *[None] * len(arrays))
 
+    def batch(self, batched: Any, x: Any, *arrays: Any, size: int, index: tuple[Any, ...]) -> Any:
+        axes = _Axes(index, arrays, batched[1:])
+        if not any(batched[1:]):
+            found = getitem(x, *arrays, index=(_every(size), *index))
+            return _in_order(found, axes.whole_read(found.ndim))
+        if not batched[0]:
+            found = getitem(x, *aligned(batched[1:], arrays), index=index)
+            return _in_order(found, axes.shared(found.ndim))
+        index, arrays = _numbered(index, arrays, batched[1:], size)
+        found = getitem(x, *arrays, index=index)
+        return _in_order(found, axes.numbered(found.ndim))
+
 
 @primitive
 class scatter_add(Linear):
@@ -148,6 +222,18 @@ class scatter_add(Linear):
         self, ct: Any, x: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]
     ) -> Any:
         return (lambda: getitem(ct, *arrays, index=index), *[None] * len(arrays))
+
+    def batch(
+        self, batched: Any, x: Any, *arrays: Any, size: int, index: Any, shape: tuple[int, ...]
+    ) -> Any:
+        axes, shape = _Axes(index, arrays, batched[1:]), (size, *shape)
+        if not any(batched[1:]):
+            x = _in_order(x, _inverse(axes.whole_read(x.ndim)))
+            return scatter_add(x, *arrays, index=(_every(size), *index), shape=shape)
+        x = x if batched[0] else np.broadcast_to(x, (size, *x.shape))
+        x = _in_order(x, _inverse(axes.numbered(x.ndim)))
+        index, arrays = _numbered(index, arrays, batched[1:], size)
+        return scatter_add(x, *arrays, index=index, shape=shape)
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         return avals[0].size if _has_arrays(params["index"]) else 0

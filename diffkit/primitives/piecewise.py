@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.graph.primitive import Elementwise, Kink, Selected, primitive
-from diffkit.lazy import mp, sp
+from diffkit.lazy import forms, mp, sp
 from diffkit.primitives.arithmetic import (
     equal,
     greater,
@@ -34,9 +34,13 @@ __all__ = ["abs_", "clip", "floor", "mask", "maximum", "minimum", "relu", "sign"
 
 
 def _selected(wins: Any, a: Any, b: Any) -> Any:
-    """One of two complex operands by their real parts; a tie shares the imaginary part."""
+    """One of two complex operands by their real parts; a tie shares the imaginary part.
+
+    A NaN among the real parts becomes both parts of the result.
+    """
     first, second = wins(np.real(a), np.real(b)), wins(np.real(b), np.real(a))
-    shared = from_parts((np.real(a) + np.real(b)) / 2, (np.imag(a) + np.imag(b)) / 2)
+    middle, tie = (np.real(a) + np.real(b)) / 2, np.real(a) == np.real(b)
+    shared = from_parts(middle, np.where(tie, (np.imag(a) + np.imag(b)) / 2, np.nan))
     return np.where(first, a, np.where(second, b, shared))[()]
 
 
@@ -94,9 +98,11 @@ def _half_where(tie: Any, like: Any) -> Any:
     return where(tie, number(0.5), number(1.0))
 
 
-def _shared(wins: Any, a: Any, b: Any) -> Selected:
-    """The derivative 1 for the winner and ½ each for a tie."""
-    return Selected(wins(a, b), _half_where(equal(a, b), a))
+def _shared(loses: Any, y: Any, a: Any, b: Any) -> Selected:
+    """The derivative of y by a: 1 if it wins, ½ at a tie, and NaN where y is."""
+    number = a.dtype.type
+    slope = where(equal(a, b), number(0.5), where(equal(y, y), number(1.0), number(np.nan)))
+    return Selected(logical_not(loses(a, b)), slope)
 
 
 @primitive
@@ -113,12 +119,15 @@ class maximum(Elementwise):
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Max(a, b)
 
+    def stable(self, a: Any, b: Any) -> Any:
+        return forms.maximum(a, b)
+
     def mpmath(self, a: Any, b: Any) -> Any:
         """The selected operand; a NaN wins."""
         return a if a >= b or a != a else b
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
-        return lambda: _shared(greater_equal, a, b), lambda: _shared(less_equal, a, b)
+        return lambda: _shared(less, y, a, b), lambda: _shared(less, y, b, a)
 
 
 @primitive
@@ -135,12 +144,15 @@ class minimum(Elementwise):
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Min(a, b)
 
+    def stable(self, a: Any, b: Any) -> Any:
+        return forms.minimum(a, b)
+
     def mpmath(self, a: Any, b: Any) -> Any:
         """The selected operand; a NaN wins."""
         return a if a <= b or a != a else b
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
-        return lambda: _shared(less_equal, a, b), lambda: _shared(greater_equal, a, b)
+        return lambda: _shared(greater, y, a, b), lambda: _shared(greater, y, b, a)
 
 
 @primitive
@@ -244,6 +256,9 @@ class clip(Elementwise):
     def sympy(self, x: Any, low: Any, high: Any) -> Any:
         return sp.Min(sp.Max(x, low), high)
 
+    def stable(self, x: Any, low: Any, high: Any) -> Any:
+        return forms.minimum(forms.maximum(x, low), high)
+
     def mpmath(self, x: Any, low: Any, high: Any) -> Any:
         """x, or the bound it crossed; a NaN stays."""
         held = low if x < low else x
@@ -251,8 +266,10 @@ class clip(Elementwise):
 
     def partials(self, y: Any, x: Any, low: Any, high: Any) -> Any:
         def inner() -> Any:
-            edge = _half_where(logical_or(equal(x, low), equal(x, high)), x)
-            return Selected(logical_and(greater_equal(x, low), less_equal(x, high)), edge)
+            edge = logical_or(equal(x, low), equal(x, high))
+            number = x.dtype.type
+            slope = where(edge, number(0.5), where(equal(y, y), number(1.0), number(np.nan)))
+            return Selected(logical_not(logical_or(less(x, low), greater(x, high))), slope)
 
         def by_low() -> Any:
             wins = logical_and(less_equal(x, low), less(low, high))

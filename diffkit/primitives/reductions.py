@@ -21,10 +21,10 @@ import numpy as np
 from diffkit.errors import ShapeError, UnsupportedError
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Linear, Other, primitive
-from diffkit.lazy import mp, sp
-from diffkit.primitives.arithmetic import cast, equal
+from diffkit.lazy import forms, mp, sp
+from diffkit.primitives.arithmetic import cast, equal, greater, less, logical_not
 from diffkit.primitives.complex_forms import from_parts
-from diffkit.primitives.piecewise import mask
+from diffkit.primitives.piecewise import mask, where
 from diffkit.primitives.product_tree import products_of_others
 from diffkit.primitives.shaping import check_axes, flip, spread
 
@@ -83,7 +83,7 @@ def _library(cells: Sequence[Any]) -> Any:
 class sum_(Linear):
     """Sum over axes; its transpose spreads the cotangent along them."""
 
-    linear_in, joint = (0,), True
+    linear_in, joint, axis_params = (0,), True, ("axes",)
 
     def dtypes(self, avals: Sequence[Aval]) -> Any:
         return _whole_numbers(avals)
@@ -105,7 +105,7 @@ class sum_(Linear):
 class cumsum(Linear):
     """Running sum along one axis; its transpose is the running sum from the other end."""
 
-    linear_in, joint = (0,), True
+    linear_in, joint, axis_params = (0,), True, ("axis",)
 
     def dtypes(self, avals: Sequence[Aval]) -> Any:
         return _whole_numbers(avals)
@@ -128,7 +128,7 @@ class cumsum(Linear):
 class prod(Other):
     """Product over axes; its gradient is right with one zero or many, Note [Products]."""
 
-    analytic = True
+    analytic, axis_params = True, ("axes",)
 
     def dtypes(self, avals: Sequence[Aval]) -> Any:
         return _whole_numbers(avals)
@@ -182,13 +182,19 @@ def _check_not_empty(name: str, x: Aval, axes: Axes) -> None:
 class Extreme(Other):
     """The largest or smallest element over axes; ties share the derivative evenly."""
 
+    axis_params = ("axes",)
     better: Any  # the ufunc
+    loses: Any  # the comparison of an element with the extreme one
 
     def value(self, x: Any, axes: Axes) -> Any:
         return self.better.reduce(x, axis=axes)
 
     def generic(self, x: Any, axes: Axes) -> Any:
         return _over_cells(x, axes, lambda cells: _extreme_cell(self.name, cells))
+
+    def stable(self, x: Any, axes: Axes) -> Any:
+        extreme = forms.largest if self.name == "max" else forms.smallest
+        return _over_cells(x, axes, lambda cells: extreme(*cells))
 
     def analytic(self, x: Any, axes: Axes) -> Any:
         """The element whose real part is extreme; a tie shares the imaginary part."""
@@ -208,9 +214,14 @@ class Extreme(Other):
         return shape
 
     def winners(self, y: Any, x: Any, axes: Axes) -> tuple[Any, Any]:
-        """Where x is the extreme element, and how many such there are along the axes."""
-        wins = equal(x, _spread_back(y, x, axes))
-        return wins, sum_(cast(wins, dtype=x.dtype.str), axes=axes)
+        """Where x is the extreme element, and how many such there are along the axes.
+
+        Where an element is NaN, the result is: all win, and their number is NaN, and so is every
+        derivative, by whichever method.
+        """
+        wins = logical_not(self.loses(x, _spread_back(y, x, axes)))
+        count = sum_(cast(wins, dtype=x.dtype.str), axes=axes)
+        return wins, where(equal(y, y), count, x.dtype.type(np.nan))
 
     def jvp(self, y: Any, x: Sequence[Any], x_dot: Sequence[Any], axes: Axes) -> Any:
         wins, count = self.winners(y, x[0], axes)
@@ -231,20 +242,20 @@ class Extreme(Other):
 class max_(Extreme):
     """Largest element over axes; ties share the derivative evenly."""
 
-    better = np.maximum
+    better, loses = np.maximum, less
 
 
 @primitive
 class min_(Extreme):
     """Smallest element over axes; ties share the derivative evenly."""
 
-    better = np.minimum
+    better, loses = np.minimum, greater
 
 
 class Place(Other):
     """The place of the extreme element along one axis: an integer, without a derivative."""
 
-    inert = (0,)
+    inert, axis_params = (0,), ("axis",)
     find: Any
 
     def value(self, x: Any, axis: int) -> Any:
@@ -313,7 +324,7 @@ class logsumexp(Other):
             total = np.log(np.sum(np.exp(x - shift), axis=axes))
         return (total + np.reshape(shift, np.shape(total)))[()]
 
-    analytic = value
+    analytic, axis_params = value, ("axes",)
 
     def generic(self, x: Any, axes: Axes) -> Any:
         def log_sum(cells: list[Any]) -> Any:
@@ -321,6 +332,9 @@ class logsumexp(Other):
             return library.log(sum(map(library.exp, cells)))
 
         return _over_cells(x, axes, log_sum)
+
+    def stable(self, x: Any, axes: Axes) -> Any:
+        return _over_cells(x, axes, lambda cells: forms.logsumexp(*cells))
 
     def dtypes(self, avals: Sequence[Aval]) -> Any:
         return None if avals[0].is_float else (np.dtype(np.float64),)
@@ -353,7 +367,7 @@ class softmax(Other):
         total = np.sum(weights, axis=axes, keepdims=True)
         return (weights / np.where(total == 0, 1, total)).astype(x.dtype)[()]
 
-    analytic = value
+    analytic, axis_params = value, ("axes",)
 
     def generic(self, x: Any, axes: Axes) -> Any:
         x = np.asarray(x, dtype=object)
@@ -361,6 +375,12 @@ class softmax(Other):
         weights = np.asarray(np.frompyfunc(library.exp, 1, 1)(x), dtype=object)
         total = np.asarray(np.sum(weights, axis=axes, keepdims=True), dtype=object)
         return (weights / np.where(total == 0, 1, total))[()]
+
+    def stable(self, x: Any, axes: Axes) -> Any:
+        x = np.asarray(x, dtype=object)
+        totals = np.asarray(logsumexp.stable(x, axes), dtype=object)
+        weights = np.frompyfunc(forms.softmax_weight, 2, 1)
+        return np.asarray(weights(x, np.expand_dims(totals, axes)), dtype=object)[()]
 
     def dtypes(self, avals: Sequence[Aval]) -> Any:
         return None if avals[0].is_float else (np.dtype(np.float64),)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.graph.primitive import Elementwise, Kink, Selected, primitive
-from diffkit.lazy import mp, sp
+from diffkit.lazy import forms, mp, sp
 from diffkit.primitives.arithmetic import not_equal
 from diffkit.primitives.complex_forms import complex_cbrt, complex_hypot, continued
 from diffkit.primitives.domains import nonnegative, reals
@@ -51,6 +51,9 @@ class cbrt(Elementwise):
         third = sp.Rational(1, 3)
         return sp.Piecewise((x**third, x >= 0), (-((-x) ** third), True))
 
+    def stable(self, x: Any) -> Any:
+        return forms.cbrt(x)
+
     def mpmath(self, x: Any) -> Any:
         """The real root of either sign."""
         return mp.cbrt(x) if x >= 0 else -mp.cbrt(-x)
@@ -72,6 +75,9 @@ class hypot(Elementwise):
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.sqrt(a**2 + b**2)
+
+    def stable(self, a: Any, b: Any) -> Any:
+        return forms.hypot(a, b)
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
         return (

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.graph.primitive import Elementwise, Kink, primitive
-from diffkit.lazy import sp
+from diffkit.lazy import forms, sp
 from diffkit.primitives.arithmetic import neg
 from diffkit.primitives.domains import nonzero
 from diffkit.primitives.piecewise import Staircase
@@ -58,6 +58,9 @@ class rint(Staircase):
         even = 2 * sp.floor((x + half) / 2)
         return sp.Piecewise((even, sp.Eq(x - sp.floor(x), half)), (sp.floor(x + half), True))
 
+    def stable(self, x: Any) -> Any:
+        return forms.rint(x)
+
 
 @primitive
 class floor_divide(Elementwise):
@@ -74,6 +77,9 @@ class floor_divide(Elementwise):
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.floor(a / b)
+
+    def stable(self, a: Any, b: Any) -> Any:
+        return forms.floor_divide(a, b)
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
         return lambda: 0, lambda: 0
@@ -94,6 +100,9 @@ class remainder(Elementwise):
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Mod(a, b)
+
+    def stable(self, a: Any, b: Any) -> Any:
+        return forms.remainder(a, b)
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
         return lambda: 1, lambda: neg(floor_divide(a, b))

@@ -78,6 +78,9 @@ class reshape(Linear):
     def transpose(self, ct: Any, x: Any, shape: Axes) -> Any:
         return (lambda: reshape(ct, shape=x.shape),)
 
+    def batch(self, batched: Any, x: Any, size: int, shape: Axes) -> Any:
+        return reshape(x, shape=(size, *shape))
+
 
 @primitive
 class transpose(Linear):
@@ -101,12 +104,15 @@ class transpose(Linear):
         back = tuple(axes.index(axis) for axis in range(len(axes)))
         return (lambda: transpose(ct, axes=back),)
 
+    def batch(self, batched: Any, x: Any, size: int, axes: Axes) -> Any:
+        return transpose(x, axes=(0, *(axis + 1 for axis in axes)))
+
 
 @primitive
 class spread(Linear):
     """Repetition along new axes, at positions ``axes`` of the result, of these ``sizes``."""
 
-    linear_in, joint = (0,), True
+    linear_in, joint, axis_params = (0,), True, ("axes",)
 
     def value(self, x: Any, axes: Axes, sizes: Axes) -> Any:
         x = np.asarray(x)
@@ -177,6 +183,13 @@ class concatenate(Linear):
             for start, stop in zip(starts, stops, strict=True)
         )
 
+    def batch(self, batched: Any, *x: Any, size: int, axis: int) -> Any:
+        parts = (
+            part if b else spread(part, axes=(0,), sizes=(size,))
+            for part, b in zip(x, batched, strict=True)
+        )
+        return concatenate(*parts, axis=axis + 1)
+
 
 def _without(shape: Axes, axis: int) -> tuple[Any, ...]:
     return len(shape), shape[:axis], shape[axis + 1 :]
@@ -194,7 +207,7 @@ def common_dtypes(avals: Sequence[Aval]) -> tuple[np.dtype[Any], ...] | None:
 class flip(Linear):
     """The elements in reverse order along some axes; its own transpose."""
 
-    linear_in, joint = (0,), True
+    linear_in, joint, axis_params = (0,), True, ("axes",)
 
     def value(self, x: Any, axes: Axes) -> Any:
         return np.flip(x, axes)

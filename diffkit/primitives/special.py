@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.graph.primitive import Elementwise, Kink, Selected, primitive
-from diffkit.lazy import sp, special
+from diffkit.lazy import forms, sp, special
 from diffkit.primitives.arithmetic import neg, not_equal
 from diffkit.primitives.complex_forms import continued
 from diffkit.primitives.domains import log_of_second, reals
@@ -95,6 +95,9 @@ class xlogy(Elementwise):
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Piecewise((0, sp.Eq(a, 0)), (a * sp.log(b), True))
+
+    def stable(self, a: Any, b: Any) -> Any:
+        return forms.xlogy(a, b)
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
         return lambda: log(b), lambda: Selected(not_equal(a, 0.0), a / b)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.graph.primitive import Elementwise, Kink, Selected, primitive
-from diffkit.lazy import mp, sp
+from diffkit.lazy import forms, mp, sp
 from diffkit.primitives.arithmetic import neg, not_equal
 from diffkit.primitives.complex_forms import complex_arctan2, complex_log1p, continued
 from diffkit.primitives.domains import above_minus_one, off_origin, off_poles, positive, reals, unit
@@ -66,6 +66,9 @@ class expm1(Elementwise):
 
     def sympy(self, x: Any) -> Any:
         return sp.exp(x) - 1
+
+    def stable(self, x: Any) -> Any:
+        return forms.expm1(x)
 
     def mpmath(self, x: Any) -> Any:
         """Without the cancellation of eˣ − 1."""
@@ -114,6 +117,9 @@ class log1p(Elementwise):
 
     def sympy(self, x: Any) -> Any:
         return sp.log(1 + x)
+
+    def stable(self, x: Any) -> Any:
+        return forms.log1p(x)
 
     def mpmath(self, x: Any) -> Any:
         """Without the rounding of 1 + x."""
@@ -172,6 +178,9 @@ class logistic(Elementwise):
     def sympy(self, x: Any) -> Any:
         return 1 / (1 + sp.exp(-x))
 
+    def stable(self, x: Any) -> Any:
+        return forms.logistic(x)
+
     def partials(self, y: Any, x: Any) -> Any:
         return (lambda: y * (1.0 - y),)
 
@@ -193,6 +202,9 @@ class softplus(Elementwise):
 
     def sympy(self, x: Any) -> Any:
         return sp.log(1 + sp.exp(x))
+
+    def stable(self, x: Any) -> Any:
+        return forms.softplus(x)
 
     def partials(self, y: Any, x: Any) -> Any:
         return (lambda: logistic(x),)
@@ -257,6 +269,9 @@ class arcsin(Elementwise):
     def sympy(self, x: Any) -> Any:
         return sp.asin(x)
 
+    def stable(self, x: Any) -> Any:
+        return forms.arcsin(x)
+
     def partials(self, y: Any, x: Any) -> Any:
         return (lambda: 1.0 / sqrt((1.0 - x) * (1.0 + x)),)
 
@@ -275,6 +290,9 @@ class arccos(Elementwise):
     def sympy(self, x: Any) -> Any:
         return sp.acos(x)
 
+    def stable(self, x: Any) -> Any:
+        return forms.arccos(x)
+
     def partials(self, y: Any, x: Any) -> Any:
         return (lambda: -1.0 / sqrt((1.0 - x) * (1.0 + x)),)
 
@@ -288,6 +306,9 @@ class arctan(Elementwise):
 
     def sympy(self, x: Any) -> Any:
         return sp.atan(x)
+
+    def stable(self, x: Any) -> Any:
+        return forms.arctan(x)
 
     def partials(self, y: Any, x: Any) -> Any:
         return (lambda: 1.0 / (1.0 + x * x),)
@@ -306,6 +327,9 @@ class arctan2(Elementwise):
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.atan2(a, b)
+
+    def stable(self, a: Any, b: Any) -> Any:
+        return forms.arctan2(a, b)
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
         # dividing by r twice instead of by r² cannot overflow

@@ -25,7 +25,8 @@ class Batches:
     Raises
     ------
     InputError
-        For a batch larger than the data, empty data, or an order that names missing rows.
+        For a batch larger than the data, empty data, or an order that names missing rows or has
+        batches of another size than ``batch_size`` (its last one may be smaller).
 
     >>> batches = Batches(5, batch_size=2, epochs=1, seed=0)
     >>> [len(batch) for batch in batches.epoch(0)]
@@ -64,6 +65,8 @@ class Batches:
             )
         self.n, self.size, self.epochs, self.seed = n, int(size), int(epochs), int(seed)
         self.given = None if order is None else _given_order(order, n)
+        if self.given is not None and batch_size is not None:
+            _check_sizes(self.given, self.size)
 
     @property
     def per_epoch(self) -> int:
@@ -95,6 +98,17 @@ def _given_order(order: Sequence[Sequence[int]], n: int) -> list[np.ndarray]:
             hint="for example order=[[0, 1], [2, 3]].",
         )
     return [_indices(batch, n) for batch in order]
+
+
+def _check_sizes(batches: Sequence[np.ndarray], size: int) -> None:
+    """Refuse an order that says something else than the batch size beside it."""
+    lengths = [len(batch) for batch in batches]
+    if any(length != size for length in lengths[:-1]) or lengths[-1] > size:
+        wrong = next(length for length in lengths if length != size)
+        raise InputError(
+            f"order has a batch of {wrong} rows, but batch_size is {size}",
+            hint="leave batch_size out: the order says how large each batch is.",
+        )
 
 
 def _indices(batch: Sequence[int], n: int) -> np.ndarray:

@@ -142,9 +142,15 @@ class Run:
         Raises
         ------
         InputError
-            When the folder cannot be written.
+            When the folder cannot be written, or ``path`` is none.
         """
-        folder = Path(path)
+        try:
+            folder = Path(path)
+        except TypeError:
+            raise InputError(
+                f"a run is saved to a path, not to {path!r:.40}",
+                hint='name a folder, as in run.save("runs/first").',
+            ) from None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _write(folder / "config.json", self.describe())

@@ -26,6 +26,7 @@ from types import ModuleType
 from typing import Any
 
 from diffkit.engines.machine.kernels import FAMILIES
+from diffkit.engines.machine.kernels.entry import ENTRY
 from diffkit.errors import EngineError
 
 __all__ = ["build_family", "write_atomically"]
@@ -62,6 +63,8 @@ def build_family(family: str, report: Callable[[str], None] = lambda name: None)
         else:
             whole.link_in(module)
     assert whole is not None, family
+    if family == "control":
+        whole.link_in(binding.parse_assembly(ENTRY))
     machine = target_machine(binding, OPTIMISATION)
     return machine.emit_object(whole)
 

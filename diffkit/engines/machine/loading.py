@@ -20,7 +20,7 @@ from diffkit.engines.cache import cache_folder
 from diffkit.engines.machine.fingerprint import fingerprint
 from diffkit.engines.machine.kernels import FAMILIES
 
-__all__ = ["Kernels", "family_path", "is_warm", "kernels", "warm_up"]
+__all__ = ["Kernels", "family_path", "is_warm", "kernels"]
 
 _LOCK = threading.RLock()
 _LOADED: list[Kernels] = []
@@ -54,8 +54,30 @@ class Kernels:
             self._engine.add_object_file(binding.ObjectFileRef.from_data(content))
         self._engine.finalize_object()
         self.address: dict[str, int] = _Addresses(self._engine.get_function_address)
-        address = self.address["run"]
-        self.run: Callable[[int], int] = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)
+        # Both take the address of a state and return the position where it stopped.
+        self.enter: Callable[[int], int] = _function(self.address["enter"])
+        self.enter_unlocked: Callable[[int], int] = _function(self.address["enter_unlocked"])
+
+
+class _Method(ctypes.Structure):
+    """CPython's description of a function (PyMethodDef)."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("function", ctypes.c_void_p),
+                ("flags", ctypes.c_int), ("doc", ctypes.c_char_p)]  # fmt: skip
+
+
+_ONE_ARGUMENT = 0x0008  # METH_O
+_METHODS: list[_Method] = []  # function objects point at them as long as the process lives
+
+
+def _function(address: int) -> Callable[[int], int]:
+    """A function object of the interpreter over compiled code of the C API."""
+    method = _Method(b"run", address, _ONE_ARGUMENT, None)
+    _METHODS.append(method)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.POINTER(_Method), ctypes.c_void_p, ctypes.c_void_p]
+    return make(ctypes.byref(method), None, None)
 
 
 class _Addresses(dict[str, int]):
