@@ -42,7 +42,7 @@ def chebyshev(low: Any, high: Any, share: Any) -> Any:
 
 
 def levelled(f: Function, weight: Function, points: list[Any], degree: int) -> list[Any]:
-    """The polynomial whose weighted errors at the points alternate in sign and are equal in size."""
+    """The polynomial whose weighted errors at the points are equal in size and alternate."""
     rows = [
         [*(x**j for j in range(degree + 1)), (-1) ** i / weight(x)] for i, x in enumerate(points)
     ]

@@ -137,11 +137,7 @@ def test_differential_equation(kept: int) -> None:
 
 
 RNG = np.random.default_rng(0)
-WEIGHTS = {
-    "W": 0.5 * RNG.normal(size=(3, 3)),
-    "U": RNG.normal(size=(2, 3)),
-    "b": RNG.normal(size=3),
-}
+WEIGHTS = {"W": 0.5 * RNG.normal(size=(3, 3)), "U": RNG.normal(size=(2, 3)), "b": np.ones(3)}
 DIRECTION = {name: RNG.normal(size=w.shape) for name, w in WEIGHTS.items()}
 SEQUENCE = RNG.normal(size=(7, 2))
 
@@ -196,14 +192,12 @@ def test_second_derivatives_of_a_recurrent_net(reverse: bool, kept: int) -> None
     def along(h: Any) -> Callable[[Any], Any]:
         return lambda p: sum(np.sum(w * DIRECTION[k]) for k, w in dk.grad(h)(p).items())
 
-    over_reverse = [dk.grad(along(h))(WEIGHTS) for h in (f, g)]
-    assert furthest(*over_reverse) < 1e-11
+    assert furthest(*(dk.grad(along(h))(WEIGHTS) for h in (f, g))) < 1e-11
 
     def pushed(h: Any) -> Callable[[Any], Any]:
         return lambda p: dk.jvp(h, (p,), (DIRECTION,))[1]
 
-    over_forward = [dk.grad(pushed(h))(WEIGHTS) for h in (f, g)]
-    assert furthest(*over_forward) < 1e-11
+    assert furthest(*(dk.grad(pushed(h))(WEIGHTS) for h in (f, g))) < 1e-11
 
 
 @pytest.mark.parametrize("reverse", (False, True))
@@ -277,7 +271,7 @@ def test_formula_and_many_digits() -> None:
         assert mpmath.almosteq(found, z, rel_eps=mpmath.mpf(10) ** -38)
 
 
-def test_linearized_batched_and_rewritten() -> None:
+def test_pulled_back_and_rewritten() -> None:
     y, pullback = dk.vjp(lambda r: logistic(r, 5), 2.5)
     assert y == logistic(2.5, 5)
     assert pullback(1.0)[0] == dk.grad(logistic)(2.5, 5)
@@ -321,6 +315,21 @@ def test_what_does_not_depend_on_the_step_is_computed_once() -> None:
     graph = dk.trace(f, 0.1)
     assert graph.operations()["exp"] == 1
     assert dk.grad(f)(0.1) == pytest.approx(dk.grad(f, method="forward")(0.1), rel=1e-13)
+
+
+def test_closed_over_names_are_those_of_the_step() -> None:
+    """A variable of the closure that has no value yet is no obstacle."""
+
+    def f(rate: Any) -> Any:
+        def step(c: Any, _: Any) -> tuple[Any, Any]:
+            return (c * rate if c is not None else later), None
+
+        last = dk.scan(step, rate, length=3)[0]
+        later = last
+        return later
+
+    assert "step = { lambda c:f64 rate:f64 ." in str(dk.trace(f, 2.0))
+    assert dk.grad(f)(2.0) == 4 * 2.0**3
 
 
 def test_rows_that_no_cotangent_needs_are_not_pulled_back() -> None:

@@ -157,8 +157,10 @@ def _closed_over(step: Step, arena: Arena, nodes: Sequence[int]) -> list[str]:
     function = step.__func__ if isinstance(step, types.MethodType) else step
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
     for name, cell in zip(names, getattr(function, "__closure__", None) or (), strict=False):
-        content = cell.cell_contents
-        leaves, structure = flatten(content)
+        try:
+            leaves, structure = flatten(cell.cell_contents)
+        except ValueError:  # a variable that has no value yet
+            continue
         for leaf, leaf_name in zip(leaves, leaf_names(structure, name), strict=True):
             if isinstance(leaf, Tracer) and leaf.arena is arena:
                 found.setdefault(leaf.node, leaf_name)

@@ -125,9 +125,8 @@ def as_argnums(argnums: Any) -> int | tuple[int, ...] | None:
     if argnums is None:
         return None
     try:
-        several = isinstance(argnums, (list, tuple, range)) or np.ndim(argnums) == 1
-        return tuple(map(index, argnums)) if several else index(argnums)
-    except TypeError:
+        return tuple(map(index, argnums)) if np.ndim(argnums) == 1 else index(argnums)
+    except (TypeError, ValueError):
         raise InputError(
             f"argnums={argnums!r} does not name an argument",
             hint="argnums counts positional arguments from 0, as in argnums=0 or argnums=(0, 1).",

@@ -32,8 +32,8 @@ from diffkit.engines.lane_terms import (
 )
 
 __all__ = [
-    "COS", "COS_SINGLE", "EXP", "EXP_SINGLE", "LN2_HIGH", "LN2_LOW", "LOG", "LOG_SINGLE", "SIN",
-    "SIN_SINGLE", "above", "below", "exp_tail", "exp_terms", "exponent_halves", "log_edges",
+    "COS", "COS_SINGLE", "ERF_FAR", "ERF_FAR_SINGLE", "ERF_NEAR", "ERF_NEAR_SINGLE", "EXP",
+    "EXP_SINGLE", "LN2_HIGH", "LN2_LOW", "LOG", "LOG_SINGLE", "SIN", "SIN_SINGLE", "above", "below", "exp_tail", "exp_terms", "exponent_halves", "log_edges",
     "log_terms", "power_of_two", "quadrant", "quarter_turns", "quotient", "split_exp", "split_log",
 ]  # fmt: skip
 
@@ -57,6 +57,21 @@ COS = (0.0416666666666666, -0.0013888888888874138, 2.4801587289491817e-05,
        -2.7557314355237e-07, 2.087572368359358e-09, -1.1359669815264886e-11)  # fmt: skip
 COS_SINGLE = (0.04166666662282786, -0.001388888375339827, 2.4799520006467595e-05,
               -2.7210237616510265e-07)  # fmt: skip
+# erf(√z)/√z − 1 on 0 ≤ z ≤ 1, and erfc(x)·e^(x²) with weight e^(−x²), in t = 1/(x + 2), on
+# 1 ≤ x ≤ 6.
+ERF_NEAR = (0.12837916709551256, -0.3761263890318355, 0.11283791670945252,
+            -0.026866170643276066, 0.005223977607422485, -0.0008548325989660722,
+            0.00012055295319702941, -1.4924744652879135e-05, 1.644751759931887e-06,
+            -1.6209175643273977e-07, 1.3722976348072611e-08, -7.801191033989748e-10)  # fmt: skip
+ERF_NEAR_SINGLE = (0.1283791659137795, -0.37612627136102134, 0.11283600177706445,
+                   -0.026854444652589637, 0.005189535456214049, -0.0008020842317213513,
+                   7.889122972225729e-05)  # fmt: skip
+ERF_FAR = (-3.1306116743593287e-06, 0.5643774137391467, 1.1232651553407886, 2.058495720082237,
+           1.8974672010231937, 9.887914836961086, -41.11799425392093, 161.2264246246074,
+           -510.8251813075938, 994.7902452567156, -1153.0315795438235, 748.0170562119192,
+           -212.13341230432852)  # fmt: skip
+ERF_FAR_SINGLE = (0.0018224781957152706, 0.5194012894381725, 1.5872078641462526,
+                  -0.5156835358846414, 10.186877855836878, -7.385651740053839)  # fmt: skip
 
 # ln 2 and π/2 in pieces (Cody & Waite): k·LN2_HIGH is exact for |k| < 2¹², since its last 12
 # bits are zero; π/2 has three full pieces, since the first product is rounded with the sum.
@@ -170,7 +185,8 @@ def log_terms(k: Real, f: Real, f_low: Real | None = None) -> tuple[Real, Real]:
 def log_edges(x: Real, inside: Real) -> Real:
     """The logarithm of x from its value inside the domain: −∞ at 0, NaN below, x if ∞ or NaN."""
     outside = select(x < 0.0, math.nan, -math.inf)
-    return select(x < math.inf, select(x > 0.0, inside, outside), x)
+    # x + x is infinite or NaN like x, and a NaN that signals becomes a quiet one.
+    return select(x < math.inf, select(x > 0.0, inside, outside), x + x)
 
 
 # Sine and cosine ---------------------------------------------------------------------------------
@@ -179,8 +195,8 @@ def log_edges(x: Real, inside: Real) -> Real:
 def quarter_turns(x: Real) -> tuple[Word, Real, Real]:
     """k, r and r_low with x = k·π/2 + r + r_low, |r| ≤ π/4, for |x| ≤ 2³⁰.
 
-    No binary64 number up to the bound is nearer to a multiple of π/2 than 2⁻⁶²; the pieces of
-    π/2 leave an error below 2⁻¹²⁸.
+    No binary64 number is nearer to a multiple of π/2 than 2⁻⁶¹ (Muller 2016, §11.3.1); up to
+    the bound the pieces of π/2 leave an error below 2⁻¹²⁸.
     """
     first, second, third = HALF_PI
     shifted = fma(x, TWO_OVER_PI, x.new(_SHIFT))

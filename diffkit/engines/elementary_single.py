@@ -14,7 +14,7 @@ import math
 from diffkit.engines import elementary_parts as parts
 from diffkit.engines.lane_terms import Real, absolute, copy_sign, fma, polynomial, select
 
-__all__ = ["cos", "exp", "expm1", "log", "log1p", "logistic", "sin", "softplus", "tanh"]
+__all__ = ["cos", "erf", "exp", "expm1", "log", "log1p", "logistic", "sin", "softplus", "tanh"]
 
 # Beyond ±150 the results in float32 are 0, ±1 or infinite, or x itself.
 _FAR = 150.0
@@ -62,6 +62,14 @@ def logistic(x: Real) -> Real:
     return select(x < 0.0, e, 1.0) / (e + 1.0)
 
 
+def erf(x: Real) -> Real:
+    """Error function."""
+    size = absolute(x)
+    near = fma(size, polynomial(x * x, parts.ERF_NEAR_SINGLE), size)
+    scaled = polynomial(1.0 / (size + 2.0), parts.ERF_FAR_SINGLE)
+    return copy_sign(select(size < 1.0, near, fma(-exp(-(x * x)), scaled, x.new(1.0))), x)
+
+
 def log(x: Real) -> Real:
     """Natural logarithm."""
     k, m, _ = parts.split_log(x)
@@ -87,12 +95,12 @@ def _sine_and_cosine(r: Real) -> tuple[Real, Real]:
 
 
 def sin(x: Real) -> Real:
-    """Sine, for |x| up to ``elementary_parts.FARTHEST``."""
+    """Sine, for |x| up to ``elementary.FARTHEST``."""
     k, r, _ = parts.quarter_turns(x)
     return select(absolute(x) < 2.0**-20, x, parts.quadrant(k, *_sine_and_cosine(r)))
 
 
 def cos(x: Real) -> Real:
-    """Cosine, for |x| up to ``elementary_parts.FARTHEST``."""
+    """Cosine, for |x| up to ``elementary.FARTHEST``."""
     k, r, _ = parts.quarter_turns(x)
     return parts.quadrant(k + 1, *_sine_and_cosine(r))

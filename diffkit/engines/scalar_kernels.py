@@ -137,7 +137,10 @@ def integer_floor_divide(a: Any, b: Any) -> Any:
     >>> integer_floor_divide(-1, 3)
     -1
     """
-    return a // b if b != type(b)(0) else type(a)(0)
+    zero = type(b)(0)
+    if b < zero and b + type(b)(1) == zero:
+        return type(a)(-a)  # the least integer wraps around
+    return a // b if b != zero else type(a)(0)
 
 
 @njit(**FLAGS)

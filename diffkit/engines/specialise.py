@@ -5,10 +5,10 @@ arrays become loops (``engines/lanes.py``); a derivative is a graph like any oth
 and reverse mode are compiled by the same few lines.  The source is a module in the cache folder
 (``engines/cache.py``), and a second process loads its machine code without compiling.
 
-Compiled results equal the interpreter's up to the last place of functions such as ``sin``,
-where NumPy's own vector code and the C library may round differently.  The idea of compiling a
-traced expression is as old as automatic differentiation by source transformation (Speelpenning
-1980); the compiler is Numba (Lam, Pitrou & Seibert 2015).
+Compiled results equal the interpreter's up to two ulps of functions such as ``sin``, where
+NumPy's own vector code and ``engines/elementary.py`` may round differently.  The idea of
+compiling a traced expression is as old as automatic differentiation by source transformation
+(Speelpenning 1980); the compiler is Numba (Lam, Pitrou & Seibert 2015).
 
 Reading on: ``graph.to_source(target="numba")`` prints what is compiled.
 """

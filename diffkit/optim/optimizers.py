@@ -2,6 +2,10 @@
 
     state = init(params)        params, state = update(gradients, state, params, t)
 
+An update depends on its number t through a few scalars only (the rate, Adam's corrections), so it
+is written as ``update(…, t) = step(…, scalars(t))``: one graph of ``step`` serves all updates of a
+training, with the scalars as data.  An optimizer of your own may define ``update`` alone.
+
 Nothing is hidden and nothing is changed in place, so an update is a function like any other: it
 can be captured as a graph, differentiated and counted (the form is that of Optax's gradient
 transformations).  Trees of arrays are handled leaf by leaf.
@@ -38,8 +42,8 @@ class Optimizer:
         if callable(self.rate):
             object.__setattr__(self, "rate", schedule)
 
-    def rate_at(self, t: int) -> float:
-        """The learning rate of update t (from 0)."""
+    def rate_at(self, t: Any) -> Any:
+        """The learning rate of update t (from 0), or of an array of updates."""
         return as_schedule(self.rate)(t)
 
     def for_steps(self, total: int) -> Optimizer:
@@ -50,9 +54,19 @@ class Optimizer:
         """The state before the first update."""
         raise NotImplementedError
 
-    def update(self, gradients: Any, state: Any, params: Any, t: int) -> tuple[Any, Any]:
-        """The parameters and the state after update t."""
+    def scalars(self, t: Any) -> dict[str, Any]:
+        """What the update needs of its number t (or of an array of them), by name."""
+        return {"rate": self.rate_at(t)}
+
+    def step(
+        self, gradients: Any, state: Any, params: Any, scalars: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        """The parameters and the state after the update whose scalars these are."""
         raise NotImplementedError
+
+    def update(self, gradients: Any, state: Any, params: Any, t: Any) -> tuple[Any, Any]:
+        """The parameters and the state after update t."""
+        return self.step(gradients, state, params, self.scalars(t))
 
 
 @dataclass(frozen=True)
@@ -74,8 +88,10 @@ class SGD(Optimizer):
     def init(self, params: Any) -> Any:
         return tree_map(np.zeros_like, params) if self.momentum else ()
 
-    def update(self, gradients: Any, state: Any, params: Any, t: int) -> tuple[Any, Any]:
-        rate = self.rate_at(t)
+    def step(
+        self, gradients: Any, state: Any, params: Any, scalars: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        rate = scalars["rate"]
         if not self.momentum:
             return tree_map(lambda w, g: w - rate * g, params, gradients), state
         velocity = tree_map(lambda v, g: self.momentum * v + g, state, gradients)
@@ -107,20 +123,29 @@ class Adam(Optimizer):
         zeros = tree_map(np.zeros_like, params)
         return {"mean": zeros, "square": zeros}
 
-    def update(self, gradients: Any, state: Any, params: Any, t: int) -> tuple[Any, Any]:
-        rate = self.rate_at(t)
+    def scalars(self, t: Any) -> dict[str, Any]:
+        """The corrections of both means for their start at zero (Kingma & Ba 2015, section 2).
+
+        η m̂ / (√v̂ + ε) = (η √c₂ / c₁) m / (√v + ε √c₂) with cₖ = 1 − βₖᵗ⁺¹.
+        """
+        grown1, grown2 = 1 - self.beta1 ** (t + 1), 1 - self.beta2 ** (t + 1)
+        root = grown2**0.5
+        return {"rate": self.rate_at(t) * root / grown1, "eps": self.eps * root}
+
+    def step(
+        self, gradients: Any, state: Any, params: Any, scalars: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        rate, eps = scalars["rate"], scalars["eps"]
         mean = tree_map(
             lambda m, g: self.beta1 * m + (1 - self.beta1) * g, state["mean"], gradients
         )
         square = tree_map(
             lambda v, g: self.beta2 * v + (1 - self.beta2) * g * g, state["square"], gradients
         )
-        grown1, grown2 = 1 - self.beta1 ** (t + 1), 1 - self.beta2 ** (t + 1)
-
-        def moved(w: Any, m: Any, v: Any) -> Any:
-            return w - (rate / grown1) * m / (np.sqrt(v / grown2) + self.eps)
-
-        return tree_map(moved, params, mean, square), {"mean": mean, "square": square}
+        moved = tree_map(
+            lambda w, m, v: w - rate * m / (np.sqrt(v) + eps), params, mean, square
+        )
+        return moved, {"mean": mean, "square": square}
 
 
 def gradient_descent(rate: Rate) -> Optimizer:

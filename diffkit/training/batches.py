@@ -2,12 +2,14 @@
 
 Full batch, mini-batch and single example differ in one number, the batch size.  The order is
 drawn from NumPy's generator, one permutation per epoch (sampling without replacement, as in
-practice; Bottou 2012, *Stochastic gradient descent tricks*), or given by the user.
+practice; Bottou 2012, *Stochastic gradient descent tricks*), or given by the user: as batches,
+the same in every epoch, or with a batch size as one order of all rows for every epoch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -64,14 +66,40 @@ class Batches:
                 f"seed must be a whole number of at least 0, not {seed!r}", hint="try 0."
             )
         self.n, self.size, self.epochs, self.seed = n, int(size), int(epochs), int(seed)
-        self.given = None if order is None else _given_order(order, n)
+        given = None if order is None else _given_order(order, n)
+        self.orders = None if batch_size is None else _orders(given, self.size, self.epochs)
+        self.given = None if self.orders is not None else given
         if self.given is not None and batch_size is not None:
             _check_sizes(self.given, self.size)
 
     @property
+    def is_given(self) -> bool:
+        """Whether the order comes from the user and not from the seed."""
+        return self.given is not None or self.orders is not None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that an epoch shows."""
+        if self.given is not None:
+            return sum(map(len, self.given))
+        return self.n if self.orders is None else self.orders.shape[1]
+
+    @property
     def per_epoch(self) -> int:
         """The number of updates per epoch."""
-        return len(self.given) if self.given is not None else -(-self.n // self.size)
+        return len(self.given) if self.given is not None else -(-self.rows // self.size)
+
+    @property
+    def all_in_order(self) -> bool:
+        """Whether every batch is all of the data as it lies."""
+        return self.given is None and self.orders is None and self.size == self.n
+
+    @property
+    def sizes(self) -> set[int]:
+        """The sizes that batches have."""
+        if self.given is not None:
+            return {len(batch) for batch in self.given}
+        return {self.size, self.rows - (self.per_epoch - 1) * self.size}
 
     @property
     def total(self) -> int:
@@ -83,12 +111,30 @@ class Batches:
         if self.given is not None:
             yield from self.given
             return
-        if self.size == self.n:
-            yield np.arange(self.n)
-            return
-        order = np.random.default_rng([self.seed, number]).permutation(self.n)
-        for start in range(0, self.n, self.size):
+        order = self._order(number)
+        for start in range(0, len(order), self.size):
             yield order[start : start + self.size]
+
+    def _order(self, number: int) -> np.ndarray:
+        """The rows of one epoch in the order in which they are shown."""
+        if self.orders is not None:
+            return self.orders[number]
+        if self.size == self.n:
+            return np.arange(self.n)
+        return np.random.default_rng([self.seed, number]).permutation(self.n)
+
+    def blocks(self, number: int) -> Iterator[np.ndarray]:
+        """The batches of one epoch as arrays (updates, rows), one per run of equal sizes."""
+        if self.given is not None:
+            for _, batches in groupby(self.given, len):
+                yield np.stack(list(batches))
+            return
+        order = self._order(number)
+        whole = len(order) - len(order) % self.size
+        if whole:
+            yield order[:whole].reshape(-1, self.size)
+        if whole < len(order):
+            yield order[None, whole:]
 
 
 def _given_order(order: Sequence[Sequence[int]], n: int) -> list[np.ndarray]:
@@ -100,6 +146,13 @@ def _given_order(order: Sequence[Sequence[int]], n: int) -> list[np.ndarray]:
     return [_indices(batch, n) for batch in order]
 
 
+def _orders(given: list[np.ndarray] | None, size: int, epochs: int) -> np.ndarray | None:
+    """One order of rows for every epoch, to be cut into batches, if that is what was given."""
+    if given is None or len(given) != epochs or min(map(len, given)) <= size:
+        return None
+    return np.stack(given) if len({len(order) for order in given}) == 1 else None
+
+
 def _check_sizes(batches: Sequence[np.ndarray], size: int) -> None:
     """Refuse an order that says something else than the batch size beside it."""
     lengths = [len(batch) for batch in batches]
@@ -107,7 +160,7 @@ def _check_sizes(batches: Sequence[np.ndarray], size: int) -> None:
         wrong = next(length for length in lengths if length != size)
         raise InputError(
             f"order has a batch of {wrong} rows, but batch_size is {size}",
-            hint="leave batch_size out: the order says how large each batch is.",
+            hint="leave batch_size out, or give the order of all rows for every epoch.",
         )
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.trees import flatten
 from diffkit.errors import DivergenceWarning, InputError, InterruptedTrainingWarning
 from diffkit.optim.optimizers import Optimizer, sgd
 from diffkit.training.batches import Batches, take
@@ -25,14 +24,12 @@ from diffkit.training.checking import (
     check_deterministic,
     checked_data,
     checked_params,
-    has_diverged,
-    has_run_away,
-    layer_of_divergence,
 )
+from diffkit.training.looped import looped_training
 from diffkit.training.progress import Progress
-from diffkit.training.run import Divergence, Run
-from diffkit.training.signal import first_bad, parameter_names
+from diffkit.training.run import Run
 from diffkit.training.stepping import Stepper
+from diffkit.training.stepwise import Training
 
 __all__ = ["train"]
 
@@ -61,8 +58,8 @@ def train(
 
     ``params`` is a tree of float arrays and ``data`` a tuple of arrays with one row per example.
     ``batch_size=None`` takes all rows at once, 1 a single example, anything else a mini-batch;
-    ``order`` gives the batches of an epoch as lists of rows, otherwise they are drawn from
-    ``seed``.  ``signal`` is the method that gives the gradient.  ``record=("loss", "signal")``
+    ``order`` gives the batches of an epoch as lists of rows (or, beside a ``batch_size``, all rows
+    of every epoch in the order in which they are shown), otherwise they are drawn from ``seed``.  ``signal`` is the method that gives the gradient.  ``record=("loss", "signal")``
     also keeps the norms of activations, cotangents, gradients and updates of every
     ``signal_every``-th step.  ``validation`` is data like ``data``, measured after every epoch.
 
@@ -72,6 +69,10 @@ def train(
     A training that diverges stops, keeps what it has, and says in ``run.diverged`` (and in a
     warning) at which epoch and layer.  Ctrl-C stops a training too: the run so far comes back,
     with ``run.interrupted`` set and a warning.
+
+    ``engine="machine"`` runs whole epochs in one call, gather, gradient and update, and
+    ``"auto"`` does so when the machine is built and has a kernel for everything; else updates are
+    made one by one.  ``run.engine`` says which engine it was.
 
     Raises
     ------
@@ -101,18 +102,42 @@ def train(
             loss(tree, *held_out)  # labels or shapes that do not fit: now, not after an epoch
     check_deterministic(loss, tree, take(rows, next(batches.epoch(0))))
     run = Run(tree, _fitted(optimizer, batches.total), batches, loss)
-    stepper = Stepper(loss, signal, watch, engine)
-    training = _Training(run, stepper, rows, signal_every if watch else None)
+    training = _training(run, rows, signal, signal_every if watch else None, engine)
     try:
         with Progress(batches.total, progress) as bar:
             training.all_epochs(bar, held_out)
     except KeyboardInterrupt:
+        training.settle()
         run.interrupt()
         words = f"the training was interrupted; {run!r} is what it came to"
         warnings.warn(words, InterruptedTrainingWarning, stacklevel=2)
     if run.diverged is not None:
         warnings.warn(str(run.diverged), DivergenceWarning, stacklevel=2)
     return run
+
+
+def _training(
+    run: Run, rows: list[np.ndarray], signal: str, every: int | None, engine: str
+) -> Training:
+    """The loop that trains: whole epochs on the machine where it can, else update by update.
+
+    The choice is made once; a training never changes its engine on the way.
+    """
+    watch = every is not None
+    if engine == "machine" or (engine == "auto" and _is_warm()):
+        stepper = Stepper(run.loss, signal, watch, "interpret")
+        looped = looped_training(run, stepper, rows, every)
+        if looped is not None:
+            run.engine = "machine"
+            return looped
+    run.engine = "interpret" if engine == "auto" else engine
+    return Training(run, Stepper(run.loss, signal, watch, run.engine), rows, every)
+
+
+def _is_warm() -> bool:
+    from diffkit.engines.machine.loading import is_warm
+
+    return is_warm()
 
 
 def _checked_record(record: Sequence[str] | str, signal_every: Any) -> bool:
@@ -138,80 +163,3 @@ def _fitted(optimizer: Optimizer | None, updates: int) -> Optimizer:
             hint="for example optimizer=dk.optim.sgd(0.1).",
         )
     return (optimizer or sgd(DEFAULT_RATE)).for_steps(updates)
-
-
-class _Training:
-    """A training under way: its state, and what happens at every update."""
-
-    def __init__(
-        self, run: Run, stepper: Stepper, rows: list[np.ndarray], every: int | None
-    ) -> None:
-        self.run, self.stepper, self.rows, self.every = run, stepper, rows, every
-        self.state = run.optimizer.init(run.params)
-        self.step = 0
-        self.weighted = 0.0
-
-    def all_epochs(self, bar: Progress, held_out: list[np.ndarray] | None) -> None:
-        """Train to the end, or until the training has diverged."""
-        for number in range(self.run.batches.epochs):
-            if not self.epoch(number, bar):
-                return
-            self.run.end_of_epoch(self.weighted, self.rows, held_out)
-            mean, first = (self.run.history[name] for name in ("epoch_loss", "loss"))
-            if has_run_away(mean[-1], first[0]):
-                *_, batch = self.run.batches.epoch(number)
-                self.run.diverged = self._runaway(number, mean[-1], take(self.rows, batch))
-                return
-
-    def epoch(self, number: int, bar: Progress) -> bool:
-        """All updates of an epoch; False as soon as the training has diverged."""
-        self.weighted = 0.0
-        for batch in self.run.batches.epoch(number):
-            value = self.update(number, take(self.rows, batch))
-            if value is None:
-                return False
-            self.weighted += value * len(batch)
-            bar.advance(value)
-        return True
-
-    def update(self, epoch: int, batch: list[np.ndarray]) -> float | None:
-        """One update of the parameters; its loss, or None when it diverged."""
-        run, t = self.run, self.step
-        watch = self.every is not None and t % self.every == 0
-        value, gradients, probes = self.stepper(run.params, batch, watch)
-        losses = run.history["loss"]
-        if has_diverged(value, losses[0] if losses else float(value), gradients):
-            run.diverged = self._divergence(epoch, value, gradients, batch)
-            return None
-        before = run.params
-        with np.errstate(all="ignore"):  # what overflows here is found and reported below
-            after, self.state = run.optimizer.update(gradients, self.state, before, t)
-        bad = first_bad(parameter_names(after), flatten(after)[0])
-        if bad is not None:
-            run.diverged = Divergence(epoch, t, bad, float(value))
-            return None
-        rate = run.optimizer.rate_at(t)
-        run.params = after
-        losses.append(float(value))
-        run.history["rate"].append(rate)
-        if watch:
-            run.signal.record(t, probes, gradients, before, after)
-        self.step += 1
-        return float(value)
-
-    def _divergence(
-        self, epoch: int, value: Any, gradients: Any, batch: list[np.ndarray]
-    ) -> Divergence:
-        """Where it went wrong; the step is run once more to look at the probes."""
-        params = self.run.params
-        probes = self.stepper(params, batch, watch=True)[2] if self.stepper.sweeps else {}
-        layer = layer_of_divergence(value, params, gradients, probes)
-        return Divergence(epoch, self.step, layer, float(value))
-
-    def _runaway(self, epoch: int, mean: float, batch: list[np.ndarray]) -> Divergence:
-        """Where an epoch ran away, seen from its last batch; ``mean`` is the epoch's loss."""
-        params = self.run.params
-        value, gradients, _ = self.stepper(params, batch)
-        return Divergence(
-            epoch, self.step - 1, layer_of_divergence(value, params, gradients, {}), mean
-        )

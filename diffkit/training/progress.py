@@ -48,10 +48,10 @@ class Progress:
             self._bar.start()
         return self
 
-    def advance(self, loss: float) -> None:
-        """One update is done."""
+    def advance(self, loss: float, updates: int = 1) -> None:
+        """Some updates are done; ``loss`` is that of the last one."""
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, loss=f"loss {loss:.4g}")
+            self._bar.update(self._task, advance=updates, loss=f"loss {loss:.4g}")
 
     def __exit__(self, *_: Any) -> None:
         if self._bar is not None:

@@ -57,7 +57,8 @@ class Run:
 
     ``history`` has ``loss`` and ``rate`` per update, and per epoch ``epoch_loss`` (the mean over
     the epoch's batches) and, where the loss can tell, ``accuracy``, ``validation_loss`` and
-    ``validation_accuracy``.  ``diverged`` and ``interrupted`` say why a run ended early.
+    ``validation_accuracy``.  ``diverged`` and ``interrupted`` say why a run ended early;
+    ``engine`` is the one that made all updates.
     """
 
     params: Any
@@ -68,6 +69,7 @@ class Run:
     signal: Signal = field(default_factory=Signal)
     diverged: Divergence | None = None
     interrupted: bool = False
+    engine: str = "interpret"
     config: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -101,8 +103,7 @@ class Run:
     def _measure(
         self, weighted: float, data: Sequence[Any], validation: Sequence[Any] | None
     ) -> None:
-        rows = sum(len(batch) for batch in self.batches.epoch(0))
-        self.history["epoch_loss"].append(weighted / rows)
+        self.history["epoch_loss"].append(weighted / self.batches.rows)
         accuracy = getattr(self.loss, "accuracy", None)
         if accuracy is not None and len(data) > 1:
             self._note("accuracy", accuracy(self.params, *data))
@@ -121,10 +122,11 @@ class Run:
             "schema": 1,
             "optimizer": repr(self.optimizer),
             "batch_size": None if self.batches.given is not None else self.batches.size,
-            "order": "seed" if self.batches.given is None else "given",
+            "order": "given" if self.batches.is_given else "seed",
             "epochs": self.batches.epochs,
             "updates": self.batches.total,
             "seed": self.batches.seed,
+            "engine": self.engine,
             "diverged": str(self.diverged) if self.diverged else None,
             "interrupted": self.interrupted,
             **self.config,

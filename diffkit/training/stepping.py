@@ -28,6 +28,21 @@ __all__ = ["Probes", "Stepper"]
 
 Probes = dict[str, Probe]
 
+# Losses whose graphs are kept from training to training: sweeps train one loss again and again.
+MOST_LOSSES = 4
+_KEPT: list[Function] = []
+
+
+def _function_of(loss: Callable[..., Any]) -> Function:
+    """The cached form of a loss; the last few losses keep theirs."""
+    for function in _KEPT:
+        if function.f is loss:
+            return function
+    function = Function(loss)
+    _KEPT.insert(0, function)
+    del _KEPT[MOST_LOSSES:]
+    return function
+
 
 class Stepper:
     """Value, gradient and probes of a batch, with the graph of each batch shape prepared once.
@@ -43,7 +58,7 @@ class Stepper:
     def __init__(
         self, loss: Callable[..., Any], method: str, watch: bool, engine: str = "auto"
     ) -> None:
-        self.function = Function(loss)
+        self.function = _function_of(loss)
         self.method = get_method(method)
         self.engine = engine
         self._prepared: dict[Any, Callable[[list[Any]], tuple[Any, list[Any], Probes]]] = {}
@@ -71,7 +86,16 @@ class Stepper:
         value, bars, probes = self._prepared[key]([*leaves, *batch])
         return value, unflatten(structure, bars), probes
 
-    def _graph(self, params: Any, batch: Sequence[np.ndarray]) -> tuple[Graph, list[int]]:
+    def gradient(
+        self, params: Any, batch: Sequence[np.ndarray], watch: bool = False
+    ) -> tuple[Graph, int, list[str]]:
+        """The graph of value and gradient (and probes), the number of gradients, the probes.
+
+        Raises
+        ------
+        ShapeError
+            For a loss that branches, or is not one scalar.
+        """
         call = Call(self.function, (params, *batch), {}, 0)
         graph = call.bound.graph_for(call.leaves)
         scalar_output(graph)
@@ -80,13 +104,12 @@ class Stepper:
                 "the loss branches on traced values, so one graph does not serve all batches",
                 hint="use np.where instead of if in the loss.",
             )
-        return graph, list(call.wrt)
+        names = list(probe_nodes(graph)) if watch else []
+        return gradient_graph(graph, tuple(call.wrt), probes=watch), len(call.wrt), names
 
     def _prepare(self, params: Any, batch: Sequence[np.ndarray], watch: bool) -> Any:
-        graph, wrt = self._graph(params, batch)
-        names = list(probe_nodes(graph)) if watch else []
-        runner = runner_of(gradient_graph(graph, tuple(wrt), probes=watch), self.engine)
-        count, seen = len(wrt), len(names)
+        graph, count, names = self.gradient(params, batch, watch)
+        runner, seen = self._runner(graph), len(names)
 
         def step(leaves: list[Any]) -> tuple[Any, list[Any], Probes]:
             value, *rest = runner(leaves)
@@ -95,6 +118,13 @@ class Stepper:
             return value, rest[:count], dict(zip(names, pairs, strict=True))
 
         return step
+
+    def _runner(self, graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
+        if self.engine == "machine":
+            from diffkit.engines.machine.running import machine_runner
+
+            return machine_runner(graph)
+        return runner_of(graph, self.engine)
 
     def _by_method(self, params: Any, batch: Sequence[np.ndarray]) -> tuple[Any, Any]:
         call = Call(self.function, (params, *batch), {}, 0)

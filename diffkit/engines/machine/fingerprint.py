@@ -21,10 +21,12 @@ __all__ = ["fingerprint"]
 
 _HASH_DIGITS = 32  # 128 bits of SHA-256: a collision is out of reach
 # Relative to engines/: what every family is made with.
-_COMMON = ("machine/kernels/abi.py", "machine/kernels/writing.py", "machine/kernels/entry.py", "machine/words.py",
+_COMMON = ("machine/kernels/abi.py", "machine/kernels/writing.py", "machine/kernels/entry.py",
+           "machine/kernels/sums.py", "machine/words.py",
            "machine/building.py")  # fmt: skip
 # What the loops over scalar functions are made with besides.
-_SCALAR = ("scalar_kernels.py", "elementary*.py", "lane_terms.py", "emitting.py")
+_SCALAR = ("scalar_kernels.py", "elementary*.py", "lane_terms.py", "emitting.py",
+           "machine/kernels/integers.py")  # fmt: skip
 
 
 @cache

@@ -18,11 +18,11 @@ from diffkit.engines.allocation import Workspace, aligned
 from diffkit.engines.machine.builder import Builder, Callback, Row
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.tapes import Inline
-from diffkit.engines.machine.words import CODE, LITERALS, ROW_HEAD, WORKSPACE, word
+from diffkit.engines.machine.words import CODE, LITERALS, OUTPUTS, ROW_HEAD, WORKSPACE, word
 from diffkit.errors import EngineError
 from diffkit.graph.ir import Graph
 
-__all__ = ["Program", "program_of"]
+__all__ = ["Program", "assembled", "program_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +50,28 @@ def program_of(graph: Graph) -> Program:
     """
     program = graph.cache.get("machine program")
     if program is None:
-        program = graph.cache["machine program"] = _assembled(graph)
+        program = graph.cache["machine program"] = assembled(Builder(graph))
     return program
 
 
-def _assembled(graph: Graph) -> Program:
-    builder = Builder(graph)
+def assembled(builder: Builder) -> Program:
+    """The program of the rows that a builder puts together.
+
+    Raises
+    ------
+    EngineError
+        When the machine cannot be built.
+    """
     rows = builder.build()
     literals = _laid_out_literals(rows)
     workspace = _laid_out_workspace(rows)
     outputs = 0
     for value in builder.wanted.values():
-        value.buffer.offset, outputs = outputs, outputs + aligned(value.buffer.nbytes)
+        if value.buffer.slot == OUTPUTS:
+            value.buffer.offset, outputs = outputs, outputs + aligned(value.buffer.nbytes)
     words, starts = _encoded(rows)
     callbacks = {starts[k]: row for k, row in enumerate(rows) if isinstance(row, Callback)}
-    return Program(graph, tuple(rows), words, starts, workspace, outputs, literals,
+    return Program(builder.graph, tuple(rows), words, starts, workspace, outputs, literals,
                    builder.wanted, callbacks)  # fmt: skip
 
 

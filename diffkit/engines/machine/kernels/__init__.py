@@ -13,6 +13,6 @@ from __future__ import annotations
 
 __all__ = ["FAMILIES", "SCALAR_FAMILIES"]
 
-FAMILIES = ("control", "tape", "elementwise", "movement", "reduce", "products")
+FAMILIES = ("control", "tape", "elementwise", "movement", "reduce", "normalise", "products", "looping")
 # Families that compile the scalar functions of ``engines/`` into their loops.
-SCALAR_FAMILIES = ("elementwise",)
+SCALAR_FAMILIES = ("elementwise", "normalise")

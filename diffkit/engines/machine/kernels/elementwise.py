@@ -1,6 +1,7 @@
 """Elementwise operations over a block of lanes, one kernel each, written from the primitives.
 
-Every primitive with an ``emit`` template gives a loop, for float64 and for float32,
+Every primitive with an ``emit`` template gives a loop, for float64, float32 and, where it is one
+of ``kernels/integers.py``, int64,
 
     def add_f8(d, a, b, c, n):            # addresses, and the number of lanes
         for i in range(n):  d[i] = a[i] + b[i]
@@ -21,7 +22,8 @@ import diffkit.primitives  # noqa: F401  (fills the registry)
 from diffkit.engines import elementary, scalar_kernels
 from diffkit.engines.emitting import ELEMENTARY, KERNELS, NUMBA, expression, writable
 from diffkit.engines.machine.kernels.abi import OPERATION
-from diffkit.engines.machine.kernels.writing import NUMBERS, WIDTHS, from_text
+from diffkit.engines.machine.kernels.integers import INTEGER_OPERATIONS
+from diffkit.engines.machine.kernels.writing import FLOATS, NUMBERS, WIDTHS, from_text
 from diffkit.graph.avals import aval
 from diffkit.graph.ir import Operation
 from diffkit.graph.primitive import REGISTRY, Elementwise
@@ -33,8 +35,14 @@ WRITTEN_POWERS = (-1, 0, 1, 2, 3, 4)
 _OPERANDS = ("a", "b", "c")
 
 
-def _operations() -> Iterator[tuple[str, Operation]]:
-    """Name and operation of every loop."""
+def _operations(width: str) -> Iterator[tuple[str, Operation]]:
+    """Name and operation of every loop over numbers of a width."""
+    for name, operation in _all_operations():
+        if width != "i8" or name in INTEGER_OPERATIONS:
+            yield name, operation
+
+
+def _all_operations() -> Iterator[tuple[str, Operation]]:
     for name, primitive in REGISTRY.items():
         if name == "integer_power":
             for n in WRITTEN_POWERS:
@@ -67,7 +75,7 @@ def _text(name: str, operation: Operation, width: str) -> str:
 
 def _loop(name: str, width: str, operands: tuple[str, ...], value: str) -> str:
     typed = NUMBERS[width]
-    lines = [f"def {name}(d, a, b, c, n):", f"    one, zero = {typed}(1.0), {typed}(0.0)"]
+    lines = [f"def {name}(d, a, b, c, n):", f"    one, zero = {typed}(1), {typed}(0)"]
     lines += [f"    {x} = {width}({x})" for x in operands]
     lines += [f"    d = {width}(d)", "    for i in range(n):", f"        d[i] = {value}"]
     return "\n".join([*lines, ""])
@@ -88,8 +96,10 @@ def generated() -> dict[str, Callable[..., None]]:
     scope, found = _scope(), {}
     for width in WIDTHS:
         texts = {f"{name}_{width}": _text(name, operation, width)
-                 for name, operation in _operations()}  # fmt: skip
-        texts[f"power_to_{width}"] = _loop(f"power_to_{width}", width, ("a", "b"), "a[i] ** b[0]")
+                 for name, operation in _operations(width)}  # fmt: skip
+        if width in FLOATS:
+            name = f"power_to_{width}"
+            texts[name] = _loop(name, width, ("a", "b"), "a[i] ** b[0]")
         for name, text in texts.items():
             found[name] = from_text(name, text, OPERATION, scope)
     return found

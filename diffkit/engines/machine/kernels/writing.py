@@ -8,17 +8,18 @@ in which ``T`` stands for the typed pointer (``f8`` or ``f4``) and ``number`` fo
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from diffkit.engines.machine.kernels import abi
 
-__all__ = ["NUMBERS", "WIDTHS", "from_text", "in_widths"]
+__all__ = ["FLOATS", "NUMBERS", "WIDTHS", "from_text", "in_widths"]
 
-# The kinds of number that tapes and tensor kernels compute with.
-WIDTHS = {"f8": np.dtype(np.float64), "f4": np.dtype(np.float32)}
+# The kinds of number that tapes compute with, and those that tensor kernels are written for.
+WIDTHS = {"f8": np.dtype(np.float64), "f4": np.dtype(np.float32), "i8": np.dtype(np.int64)}
+FLOATS = ("f8", "f4")
 NUMBERS = {"f8": "np.float64", "f4": "np.float32", "i8": "np.int64", "i4": "np.int32",
            "u1": "np.uint8"}  # fmt: skip
 
@@ -38,11 +39,11 @@ def from_text(
 
 
 def in_widths(
-    template: str, signature: Any, scope: Mapping[str, Any]
+    template: str, signature: Any, scope: Mapping[str, Any], widths: Sequence[str] = FLOATS
 ) -> dict[str, Callable[..., None]]:
     """One kernel per width from a template ``def name_T(…)`` (see the module's essay)."""
     found = {}
-    for width in WIDTHS:
+    for width in widths:
         text = template.replace("_T(", f"_{width}(").replace("T(", f"{width}(")
         text = text.replace("number", NUMBERS[width])
         name = text.split("def ", 1)[1].split("(", 1)[0]

@@ -6,6 +6,6 @@ registers all of them.
 
 from __future__ import annotations
 
-from diffkit.engines.machine.rules import elementwise, products, reductions, views
+from diffkit.engines.machine.rules import elementwise, normalise, products, reductions, views
 
-__all__ = ["elementwise", "products", "reductions", "views"]
+__all__ = ["elementwise", "normalise", "products", "reductions", "views"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from diffkit.engines.emitting import NUMBA, writable
 from diffkit.engines.machine.builder import LOADABLE, Builder, rule
+from diffkit.engines.machine.kernels.integers import INTEGER_OPERATIONS
 from diffkit.engines.machine.memory import Value
 from diffkit.engines.machine.tapes import Member
 
@@ -17,6 +18,13 @@ __all__ = ["loop_of"]
 # Exponents that have a loop of their own (kernels/elementwise.py).
 WRITTEN_POWERS = (-1, 0, 1, 2, 3, 4)
 _LOGICAL = ("logical_and", "logical_or", "logical_not")
+# Other operations whose result is one of the operands, or 0.
+_AMONG_TRUTHS = ("where", "mask", "alias", "maximum", "minimum", "mul")
+_ROUNDING = ("ceil", "floor", "trunc")
+_FLOATS = ("f8", "f4")
+_BOOL = np.dtype(np.bool_)
+# Dtypes that 64-bit integers hold exactly: compared as such, whatever they are.
+_WHOLE = (np.dtype(np.int64), np.dtype(np.int32), _BOOL)
 
 
 @cache
@@ -33,28 +41,35 @@ def loop_of(builder: Builder, node: int) -> tuple[str, str, tuple[Any, ...]] | N
     width = _width(builder, node, operation, operands)
     if width is None:
         return None
-    if operation.name == "integer_power":
+    name = operation.name
+    if name == "integer_power":
         n = operation.kwargs["n"]
-        if n in WRITTEN_POWERS:
-            return f"integer_power_{n}".replace("-", "m"), width, operands
-        exponent = builder.literal(np.dtype(width).type(n))
-        return "power_to", width, (*operands, exponent)
-    if operation.kwargs:
+        if n not in WRITTEN_POWERS:
+            exponent = builder.literal(np.dtype(width).type(n))
+            return ("power_to", width, (*operands, exponent)) if width in _FLOATS else None
+        name = f"integer_power_{n}".replace("-", "m")
+    elif operation.kwargs:
         return None
-    return operation.name, width, operands
+    if width == "i8" and name in _ROUNDING:
+        name = "alias"
+    return (name, width, operands) if width in _FLOATS or name in INTEGER_OPERATIONS else None
 
 
 def _width(builder: Builder, node: int, operation: Any, operands: tuple[int, ...]) -> str | None:
     """The width of the numbers an equation computes with; None where no loop serves."""
     inert = range(len(operands)) if operation.name in _LOGICAL else operation.primitive.inert
-    kinds = [builder.aval(x).dtype for place, x in enumerate(operands) if place not in inert]
+    kinds = {builder.aval(x).dtype for place, x in enumerate(operands) if place not in inert}
     truths = [builder.aval(x).dtype for place, x in enumerate(operands) if place in inert]
-    if any(dtype != np.bool_ for dtype in truths):
+    if any(dtype != _BOOL for dtype in truths):
         return None
-    if not kinds:  # logic between truth values: in the width they have already
-        return next((_state_width(builder, x) for x in operands), "f8")
-    width = kinds[0].str[1:]
-    return width if width in ("f8", "f4") and all(k == kinds[0] for k in kinds) else None
+    if builder.aval(node).dtype == _BOOL and kinds <= {_BOOL}:
+        # between truth values: in the width they have already
+        stays = operation.primitive.result == "bool" or operation.name in _AMONG_TRUTHS
+        return _state_width(builder, operands[0]) if stays else None
+    if operation.primitive.result == "bool" and kinds <= set(_WHOLE):
+        return "i8"
+    width = kinds.pop().str[1:]
+    return width if width in (*_FLOATS, "i8") and not kinds else None
 
 
 def _state_width(builder: Builder, node: int) -> str:
@@ -66,14 +81,20 @@ def _state_width(builder: Builder, node: int) -> str:
 
 @rule("cast")
 def cast(builder: Builder, node: int) -> bool | None:
-    """A conversion to a number is a load that converts; all others are NumPy's."""
+    """A conversion to a number is a load that converts, one to a truth value a comparison."""
     (operand,) = builder.operands(node)
     target, source = builder.aval(node).dtype, builder.aval(operand).dtype
     width = target.str[1:]
-    if width not in ("f8", "f4"):
+    if target == source:
+        return same(builder, node)
+    if source != _BOOL and source.str[1:] not in LOADABLE:
         return False
-    if source == np.bool_ or source.str[1:] in LOADABLE:
+    if width in (*_FLOATS, "i8"):
         builder.emit(node, "alias", width, (operand,))
+        return None
+    source_width = source.str[1:]
+    if target == _BOOL and source_width in (*_FLOATS, "i8"):
+        builder.emit(node, "not_equal", source_width, (operand, builder.literal(source.type(0))))
         return None
     return False
 
