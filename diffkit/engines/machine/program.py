@@ -9,7 +9,9 @@ threads, each with a workspace and a table of its own (``machine/running.py``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +19,16 @@ import diffkit.engines.machine.rules  # noqa: F401  (registers the rules)
 from diffkit.engines.allocation import Workspace, aligned
 from diffkit.engines.machine.builder import Builder, Callback, Row
 from diffkit.engines.machine.memory import Buffer, Value
+from diffkit.engines.machine.nested import Nested, buffers_of, nested_in, shift
 from diffkit.engines.machine.tapes import Inline
 from diffkit.engines.machine.words import CODE, LITERALS, OUTPUTS, ROW_HEAD, WORKSPACE, word
 from diffkit.errors import EngineError
 from diffkit.graph.ir import Graph
 
 __all__ = ["Program", "assembled", "program_of"]
+
+# Widths with a row that looks for NaN (kernels/control.py).
+CHECKED = ("f8", "f4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,18 @@ class Program:
     literals: np.ndarray
     wanted: dict[int, Value]
     callbacks: dict[int, Callback]  # by the word at which their row begins
+    slots: int  # of the table of addresses
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that all results share, or bytes."""
+        kinds = {value.dtype for value in self.wanted.values()}
+        return kinds.pop() if len(kinds) == 1 else np.dtype(np.uint8)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether a run tells that a result is NaN."""
+        return self.dtype.str[1:] in CHECKED
 
 
 def program_of(graph: Graph) -> Program:
@@ -65,21 +83,26 @@ def assembled(builder: Builder) -> Program:
     rows = builder.build()
     literals = _laid_out_literals(rows)
     workspace = _laid_out_workspace(rows)
+    shift(rows)
     outputs = 0
     for value in builder.wanted.values():
         if value.buffer.slot == OUTPUTS:
             value.buffer.offset, outputs = outputs, outputs + aligned(value.buffer.nbytes)
+    rows += _check_rows(builder.wanted, outputs)
     words, starts = _encoded(rows)
     callbacks = {starts[k]: row for k, row in enumerate(rows) if isinstance(row, Callback)}
     return Program(builder.graph, tuple(rows), words, starts, workspace, outputs, literals,
-                   builder.wanted, callbacks)  # fmt: skip
+                   builder.wanted, callbacks, builder.most_slots)  # fmt: skip
 
 
-def buffers_of(row: Row | Callback) -> list[Buffer]:
-    """Every buffer that a row touches."""
-    if isinstance(row, Callback):
-        return [value.buffer for value in (*row.operands, row.result)]
-    return [item.buffer for item in row.items if isinstance(item, Value)] + list(row.buffers)
+def _check_rows(wanted: dict[int, Value], nbytes: int) -> list[Row]:
+    """A row that looks for NaN in all results at once, where they are floats of one width."""
+    kinds = {value.dtype for value in wanted.values()}
+    dtype = kinds.pop() if len(kinds) == 1 else np.dtype(bool)
+    if dtype.str[1:] not in CHECKED:
+        return []
+    whole = Value.dense(Buffer(OUTPUTS, nbytes), (nbytes // dtype.itemsize,), dtype)
+    return [Row((f"check_{whole.width}", whole, whole.size), -1)]
 
 
 def _laid_out_literals(rows: list[Row | Callback]) -> np.ndarray:
@@ -97,14 +120,21 @@ def _laid_out_literals(rows: list[Row | Callback]) -> np.ndarray:
     return pool
 
 
-def _laid_out_workspace(rows: list[Row | Callback]) -> int:
-    """Offsets for the buffers of the workspace by the rows in which they live; its size."""
+def _laid_out_workspace(
+    rows: Sequence[Row | Callback], outer: frozenset[Buffer] = frozenset()
+) -> int:
+    """Offsets for the buffers of the workspace by the rows in which they live; its size.
+
+    Buffers of the program around these rows (``outer``) have their place there.
+    """
     born: dict[int, list[Buffer]] = {}
     dying: dict[int, list[Buffer]] = {}
     lives: dict[int, Buffer] = {}
     for place, row in enumerate(rows):
+        for nested in nested_in(row):
+            nested.scratch.nbytes = _laid_out_workspace(nested.rows, nested.outer)
         for buffer in buffers_of(row):
-            if buffer.slot != WORKSPACE:
+            if buffer.slot != WORKSPACE or buffer in outer:
                 continue
             if id(buffer) not in lives:
                 lives[id(buffer)] = buffer
@@ -122,7 +152,7 @@ def _laid_out_workspace(rows: list[Row | Callback]) -> int:
     return workspace.end
 
 
-def _encoded(rows: list[Row | Callback]) -> tuple[np.ndarray, tuple[int, ...]]:
+def _encoded(rows: Sequence[Row | Callback]) -> tuple[np.ndarray, tuple[int, ...]]:
     words: list[int] = []
     starts: list[int] = []
     for row in rows:
@@ -135,13 +165,15 @@ def _encoded(rows: list[Row | Callback]) -> tuple[np.ndarray, tuple[int, ...]]:
 
 
 def _encode(row: Row, words: list[int]) -> None:
-    """Append the words of a row, then the inline words its operands point at."""
+    """Append the words of a row, then the words its operands point at, then the rows inside it."""
     from diffkit.engines.machine.loading import kernels
 
     address = kernels().address
     start = len(words)
-    tail = start + len(row.items) + 1  # the kernel's address and the length come first
+    # the kernel's address and the length come first; rows inside take a second word
+    tail = start + len(row.items) + 1 + len(nested_in(row))
     inline: list[int] = []
+    inside: list[tuple[int, Nested]] = []
     words += [_address(address, row.items[0]), 0]
     for item in row.items[1:]:
         if isinstance(item, Value):
@@ -149,11 +181,19 @@ def _encode(row: Row, words: list[int]) -> None:
         elif isinstance(item, Inline):
             words.append(word(CODE, 8 * (tail + len(inline))))
             inline += item.words
+        elif isinstance(item, Nested):
+            inside.append((len(words), item))
+            words += [0, 0]
         elif isinstance(item, str):
             words.append(_address(address, item))
         else:
             words.append(int(item))
     words += inline
+    for place, nested in inside:
+        begin = len(words)
+        for other in nested.rows:
+            _encode(other, words)
+        words[place : place + 2] = [word(CODE, 8 * begin), len(words) - begin]
     words[start + 1] = len(words) - start
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from diffkit.engines.machine.loading import Kernels, kernels
 from diffkit.engines.machine.program import Program, program_of
-from diffkit.engines.machine.state import ResultBuffer, State
+from diffkit.engines.machine.state import State
 from diffkit.graph.ir import Graph
 
 __all__ = ["MachineRunner", "machine_runner"]
@@ -56,44 +56,40 @@ class MachineRunner:
         self.states: list[State] = []
         self.copied = program.outputs <= COPIED_RESULTS
         self.cut = _cutter(program)
-        dtypes = {value.dtype for value in program.wanted.values()}
-        self.dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.uint8)
-        self.floats = self.dtype.kind == "f"
 
     def __call__(self, leaves: Sequence[Any]) -> list[Any]:
-        return self.cut(self.flat(leaves))
+        return self.cut(self.flat(leaves)[0])
 
-    def flat(self, leaves: Sequence[Any]) -> np.ndarray:
-        """All results in one array (with gaps of zeros), in the dtype they share or as bytes."""
-        try:
-            state = self.states.pop()
-        except IndexError:
-            state = State(self.program)
+    def flat(self, leaves: Sequence[Any]) -> tuple[np.ndarray, bool]:
+        """All results in one array (with gaps of zeros), and whether a NaN was found in them.
+
+        The array has the dtype that the results share; where they share none, it is bytes.
+        """
+        state = self.state()
         try:
             state.load(leaves)
-            buffer = state.results[0] if self.copied else state.results_for(leaves)
-            if self.program.callbacks:
-                self._with_callbacks(state)
-            else:
-                self.enter(state.address)
-            found = self._typed(buffer)
+            found = state.typed if self.copied else state.fresh_results().typed
+            position = self._run(state)
+            return (found.copy() if self.copied else found), position < 0
         finally:
-            if state.held:
-                state.held.clear()
+            state.held.clear()
             self.states.append(state)
-        return found
 
-    def _typed(self, buffer: ResultBuffer) -> np.ndarray:
-        found = buffer.raw[buffer.start : buffer.stop]
-        found = found.copy() if self.copied else found
-        return found.view(self.dtype)
+    def state(self) -> State:
+        """A state that nobody else uses."""
+        try:
+            return self.states.pop()
+        except IndexError:
+            return State(self.program)
 
-    def _with_callbacks(self, state: State) -> None:
+    def _run(self, state: State) -> int:
         """Run the rows, with Python for those that have no kernel."""
         program, words = self.program, state.words
+        if not program.callbacks:
+            return self.enter(state.address)
         end, words[3] = len(program.words), 0
         try:
-            while (position := self.enter(state.address)) < end:
+            while 0 <= (position := self.enter(state.address)) < end:
                 row = program.callbacks[position]
                 operands = [state.array(value)[()] for value in row.operands]
                 with np.errstate(all="ignore"):
@@ -101,6 +97,7 @@ class MachineRunner:
                 words[3] = position + int(program.words[position + 1])
         finally:
             words[3] = 0
+        return position
 
 
 def _cutter(program: Program) -> Callable[[np.ndarray], list[Any]]:

@@ -27,8 +27,9 @@ __all__ = ["ResultBuffer", "State", "address_of"]
 
 # Arguments up to this size are copied: finding the address of an array costs more.
 COPIED_BYTES = 4096
-# References to a buffer that are the library's own: the attribute and the argument of the count.
-_OWN_REFERENCES = 2
+# References to a buffer that are the library's own: the attribute, the argument of the count, and
+# the typed view.
+_OWN_REFERENCES = 3
 
 
 def address_of(array: np.ndarray) -> int:
@@ -39,22 +40,18 @@ def address_of(array: np.ndarray) -> int:
 class ResultBuffer:
     """Memory for the results of a call, and its address."""
 
-    __slots__ = ("address", "raw", "start", "stop")
+    __slots__ = ("address", "raw", "typed")
 
-    def __init__(self, nbytes: int) -> None:
+    def __init__(self, nbytes: int, dtype: Any = np.uint8) -> None:
         self.raw = np.zeros(nbytes + ALIGNMENT, np.uint8)
-        self.start = -address_of(self.raw) % ALIGNMENT
-        self.stop = self.start + nbytes
-        self.address = address_of(self.raw) + self.start
+        start = -address_of(self.raw) % ALIGNMENT
+        self.typed = self.raw[start : start + nbytes].view(dtype)
+        self.address = address_of(self.raw) + start
 
     @property
     def is_free(self) -> bool:
         """Whether nobody holds a view of it: every view counts as a reference to its owner."""
         return sys.getrefcount(self.raw) == _OWN_REFERENCES
-
-    def bytes(self) -> np.ndarray:
-        """The memory as a view, which holds it."""
-        return self.raw[self.start : self.stop]
 
 
 class State:
@@ -64,9 +61,10 @@ class State:
         self.program = program
         inputs = program.graph.input_nodes
         avals = [program.graph.columns.avals[node] for node in inputs]
-        self.table = np.zeros(FIRST_ARGUMENT + len(inputs), np.int64)
+        self.table = np.zeros(program.slots, np.int64)
         self.workspace = ResultBuffer(program.workspace)
-        self.results = [ResultBuffer(program.outputs)]
+        self.results = [ResultBuffer(program.outputs, program.dtype)]
+        self.typed = self.results[0].typed
         self.table[WORKSPACE] = self.workspace.address
         self.table[CODE] = address_of(program.words)
         self.table[LITERALS] = address_of(program.literals)
@@ -80,12 +78,13 @@ class State:
         self.seen: dict[int, Any] = {}
         self.held: list[Any] = []
         self._place_arguments(avals)
+        self.views = [view for _, view in self.small]
 
     def _place_arguments(self, avals: Sequence[Any]) -> None:
         sizes = [aval.size * aval.dtype.itemsize for aval in avals]
         total = sum(aligned(size) for size in sizes if size <= COPIED_BYTES)
         self.arguments = ResultBuffer(total)
-        memory, end = self.arguments.bytes(), 0
+        memory, end = self.arguments.typed, 0
         for place, (aval, size) in enumerate(zip(avals, sizes, strict=True)):
             if size > COPIED_BYTES:
                 self.large.append((place, aval.dtype))
@@ -99,6 +98,11 @@ class State:
         """Bring the arguments in."""
         for place, view in self.small:
             view[...] = leaves[place]
+        if self.large:
+            self.load_large(leaves)
+
+    def load_large(self, leaves: Sequence[Any]) -> None:
+        """Bring in the arguments that are read where they lie."""
         for place, dtype in self.large:
             leaf = leaves[place]
             known = self.seen.get(place)
@@ -116,13 +120,13 @@ class State:
         else:
             self.held.append(array)
 
-    def results_for(self, leaves: Sequence[Any]) -> ResultBuffer:
+    def fresh_results(self) -> ResultBuffer:
         """A buffer for results that nobody else holds."""
         for buffer in self.results:
             if buffer.is_free:
                 break
         else:
-            buffer = ResultBuffer(self.program.outputs)
+            buffer = ResultBuffer(self.program.outputs, self.program.dtype)
             self.results = [buffer, *self.results[:1]]
         self.table[OUTPUTS] = buffer.address
         return buffer

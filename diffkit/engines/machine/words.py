@@ -11,13 +11,17 @@ kernels, compiler and loader agree on it.
 from __future__ import annotations
 
 __all__ = [
+    "CARRY_WORDS",
     "CODE",
     "FIRST_ARGUMENT",
+    "FOUND_NAN",
     "LITERALS",
+    "MOVING_WORDS",
     "OFFSET_BITS",
     "OFFSET_MASK",
     "OUTPUTS",
     "ROW_HEAD",
+    "STATUS",
     "WORKSPACE",
     "word",
 ]
@@ -25,11 +29,16 @@ __all__ = [
 OFFSET_BITS = 48
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
-# Slots of the table of addresses.
-WORKSPACE, CODE, LITERALS, OUTPUTS, FIRST_ARGUMENT = range(5)
+# Slots of the table of addresses; STATUS holds no address, but what a check row found.
+WORKSPACE, CODE, LITERALS, OUTPUTS, STATUS, FIRST_ARGUMENT = range(6)
+# What the run loop returns when it came to the end and a result is NaN.
+FOUND_NAN = -1
 
 # Words before a kernel's own: its address and the length of the row.
 ROW_HEAD = 2
+
+# Words of a loop's row per slot that moves on and per carry (``kernels/scanning.py``).
+MOVING_WORDS, CARRY_WORDS = 3, 9
 
 
 def word(slot: int, offset: int) -> int:

@@ -7,18 +7,22 @@ returns its position and is called again behind it.  The state of a run is a few
 
     [address of the program, number of its words, address of the table, position],
 
-so that a call from Python passes one integer.  Reading on: threaded code, Bell 1973.
+so that a call from Python passes one integer.  A program ends with a row that looks for NaN in
+its results; then the loop returns −1, and Python finds out where it was born.  Reading on: threaded code, Bell 1973.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numba import types
 
-from diffkit.engines.machine.kernels.abi import call_kernel, i8, kernel
+from diffkit.engines.machine.kernels.abi import KERNEL, call_kernel, i8, kernel
+from diffkit.engines.machine.kernels.writing import in_widths
+from diffkit.engines.machine.words import FOUND_NAN, STATUS
 
-__all__ = ["run"]
+__all__ = ["generated", "run"]
 
 
 @kernel(types.int64(types.int64))
@@ -29,6 +33,8 @@ def run(state: Any) -> Any:
     end = words[1]
     table = i8(words[2])
     position = words[3]
+    if position == 0:
+        table[STATUS] = 0
     while position < end:
         row = i8(code + position * 8)
         address = row[0]
@@ -36,4 +42,22 @@ def run(state: Any) -> Any:
             break
         call_kernel(address, row, table)
         position += row[1]
+    if position >= end and table[STATUS] != 0:
+        return FOUND_NAN
     return position
+
+
+_CHECK = """
+def check_T(row, table):
+    x = T(operand(table, row[2]))
+    found = 0
+    for i in range(row[3]):
+        found |= x[i] != x[i]
+    if found:
+        table[STATUS] = 1
+"""
+
+
+def generated() -> dict[str, Callable[..., None]]:
+    """The check of results for NaN, in all widths."""
+    return in_widths(_CHECK.lstrip(), KERNEL, {"STATUS": STATUS})
