@@ -151,9 +151,7 @@ def test_towers_of_powers_have_an_end(text, x):
     assert time.process_time() - began < 5
 
 
-@pytest.mark.parametrize(
-    "text", ["(3*x)**100000000", "(x/3)**1e300", "sqrt(3*x)**100000000", "(3*x)**99999999.5"]
-)
+@pytest.mark.parametrize("text", ["(3*x)**100000000", "sqrt(3*x)**100000000", "(3*x)**99999999.5"])
 def test_no_formula_with_millions_of_digits(text):
     with pytest.raises(BudgetError, match="too long to write out"):
         dk.grad(dk.parse(text), method="symbolic")(0.1)

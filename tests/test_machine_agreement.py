@@ -96,6 +96,34 @@ def test_special_numbers_come_out_as_in_numpy(dtype: str) -> None:
         np.testing.assert_array_equal(np.signbit(x)[zero], np.signbit(y)[zero])
 
 
+LEAST = np.iinfo(np.int64).min
+INTEGERS = np.array([LEAST, LEAST + 1, -(2**62), -7, -3, -1, 0, 1, 2, 5, 2**62, -(LEAST + 1)])
+
+
+def whole(a: Any, b: Any) -> Any:
+    """Everything that is computed in integers."""
+    quotients = [a // b, a % b, abs(a), -a, np.sign(a), a**2, a**3, a + b, a - b, a * b]
+    choices = [np.maximum(a, b), np.minimum(a, b), np.where(a < b, a, b), np.clip(a, -3, b)]
+    return (*quotients, *choices, a == b, a <= b, (a > b) & ~(b > 0) | (a != 0), np.floor(a))
+
+
+def test_integers_are_exact_and_wrap_around_as_in_numpy() -> None:
+    leaves = [np.ravel(x) for x in np.meshgrid(INTEGERS, INTEGERS)]
+    graph = capture(whole, leaves)
+    runner = machine_runner(graph)
+    assert not runner.program.callbacks
+    assert_same(runner(leaves), run(graph, leaves))
+    assert_same(specialised_runner(graph)(leaves), run(graph, leaves))
+
+
+@pytest.mark.parametrize("target", DTYPES)
+@pytest.mark.parametrize("source", DTYPES)
+def test_conversions_between_dtypes(source: str, target: str) -> None:
+    x = np.array([-3.75, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0**30]).astype(source)
+    graph = capture(lambda x: (x.astype(target), (x > 0).astype(target)), [x])
+    assert_same(machine_runner(graph)([x]), [x.astype(target), (x > 0).astype(target)])
+
+
 def test_sums_are_within_their_bound_of_the_exact_one() -> None:
     """Contiguous numbers are added in blocks, compensated: 4 ulps of Σ|x| for any length."""
     rng = np.random.default_rng(0)
@@ -198,6 +226,12 @@ def test_arrays_without_elements(shape: tuple[int, ...]) -> None:
     x = np.zeros(shape)
     graph = capture(emptied, [x])
     assert_same(machine_runner(graph)([x]), run(graph, [x]))
+
+
+def test_empty_arrays_that_broadcast_to_another_empty_shape() -> None:
+    x, y = np.zeros((0, 1)), np.zeros((1, 0))
+    graph = capture(lambda x, y: (x * 2 + y * 2, np.sum(x * 2 + y)), [x, y])
+    assert_same(machine_runner(graph)([x, y]), run(graph, [x, y]))
 
 
 def test_products_without_an_inner_axis_are_zero() -> None:

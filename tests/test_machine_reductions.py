@@ -1,4 +1,4 @@
-"""Reductions, normalisations and products of the machine: every axis, special numbers, sizes."""
+"""Reductions and normalisations of the machine: every axis, special numbers, sizes."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ import pytest
 from compiled import (
     FUNCTIONS,
     ROOT,
+    ULPS_PER_OPERATION,
     agree,
 )
 
@@ -70,21 +71,20 @@ def test_outputs_that_need_no_code_and_inputs_that_are_not_used() -> None:
 
 
 @pytest.mark.parametrize("name", ELEMENTARY)
-def test_an_elementary_function_is_within_two_ulps_and_one_number_gives_the_bits_of_many(
-    name: str,
-) -> None:
-    x = np.linspace(0.1, 9.0, 500)
-    function: Any = REGISTRY[name]
-    many = agree(capture(lambda x: function(x), [x]), [x], ulps=2)[0]
-    one = specialised_runner(capture(lambda x: function(x), [1.0]))
-    assert [one([a])[0] for a in x] == many.tolist()
+def test_an_elementary_function_is_within_two_ulps(name: str) -> None:
+    x, function = np.linspace(0.1, 9.0, 500), REGISTRY[name]
+    agree(capture(lambda x: function(x), [x]), [x], ULPS_PER_OPERATION)
+    graph = capture(lambda x: function(x), [1.0])
+    for a in x[::50]:
+        agree(graph, [a], ULPS_PER_OPERATION)
 
 
-def test_a_function_that_is_used_often_is_compiled_once_and_not_inlined() -> None:
-    often, twice = dk.parse("tanh(x) + tanh(2*x) + tanh(3*x)"), dk.parse("tanh(x) + tanh(2*x)")
-    assert "tanh = elementary.tanh.called" in kernel_source(kernel_of(often))
-    assert "elementary import tanh" in kernel_source(kernel_of(twice))
-    assert specialised_runner(often)([0.5])[0] == pytest.approx(np.tanh([0.5, 1.0, 1.5]).sum())
+def test_loops_have_formulas_and_straight_line_code_calls_the_c_library() -> None:
+    graph = dk.parse("tanh(x) + softplus(x)")
+    straight = kernel_source(kernel_of(graph))
+    assert "from math import tanh" in straight and "elementary import softplus" in straight
+    looped = kernel_source(kernel_of(capture(lambda x: np.tanh(x), [np.ones(100)])))
+    assert "elementary import tanh" in looped and "import math" not in looped
 
 
 # What cannot be compiled -----------------------------------------------------------------------
@@ -201,11 +201,11 @@ def test_the_cache_is_counted_and_cleared(tmp_path: Path, monkeypatch: pytest.Mo
     cache._write("x = 2\n", "two")
     info = cache.cache_info()
     assert (info["kernels"], info["folder"]) == (2, str(tmp_path)) and info["bytes"] == 12
-    assert cache.clear_cache() == 2
+    assert cache.clear_cache() == (2, 12)
     assert cache.cache_info()["kernels"] == 0
 
 
 def test_the_name_depends_on_the_librarys_kernels() -> None:
     assert cache.source_hash("a", "b") != cache.source_hash("a", "c")
     assert cache.source_hash("a", "bc") != cache.source_hash("ab", "c")
-    assert "def select(" in specialise._library_text()[0]
+    assert "def select(" in specialise.library_text()[0]

@@ -8,7 +8,6 @@ Value-dependent branches become guards; nothing of the user's function is parsed
 
 from __future__ import annotations
 
-import gc
 import inspect
 import threading
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from diffkit.capture.trees import flatten, leaf_names, structure_of, unflatten
 from diffkit.errors import CaptureError, DiffkitError, DtypeError, InputError, MissingAttributeError
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import aval_of, check_dtype
+from diffkit.graph.collecting import collector_paused
 from diffkit.graph.ir import INPUT, LITERAL, Graph, Guard
 
 __all__ = [
@@ -122,12 +122,11 @@ def _misfit(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> inspect.Sign
 @contextmanager
 def _capturing(arena: Arena) -> Any:
     """Pause the garbage collector, unwrap our errors from NumPy's, and explain NumPy's own."""
-    collecting = gc.isenabled()
-    gc.disable()
     stack = _ACTIVE.__dict__.setdefault("stack", [])
     stack.append(arena)
     try:
-        yield
+        with collector_paused():
+            yield
     except DiffkitError as error:
         error.where = error.where or users_place(error)
         raise
@@ -141,8 +140,6 @@ def _capturing(arena: Arena) -> Any:
         raise
     finally:
         stack.pop()
-        if collecting:
-            gc.enable()
 
 
 def active_arena() -> Arena | None:

@@ -23,10 +23,12 @@ DONE, FAILED, WRONG_INPUT = 0, 1, 2
 INTERRUPTED = 130  # 128 + SIGINT, the convention of POSIX shells
 
 COMMANDS = {
+    "cache": ("diffkit.cli.cache:cache", "Show or remove the machine code kept on disk."),
     "compare": ("diffkit.cli.compare:compare", "Differentiate one function by every method."),
     "derive": ("diffkit.cli.derive:derive", "Print the derivative of an expression."),
     "gallery": ("diffkit.cli.gallery:gallery", "Render the gallery of pictures and check it."),
     "train": ("diffkit.cli.train:train", "Train a small net and keep its learning signal."),
+    "warmup": ("diffkit.cli.warmup:warmup", "Compile the machine's kernels, once per computer."),
 }
 
 EXAMPLES = """\b
@@ -35,6 +37,7 @@ Examples:
   diffkit compare --list
   diffkit derive "x**x" --wrt x
   diffkit gallery --only ulps
+  diffkit warmup
 
 Exit codes: 0 done, 1 a claim or a check did not hold, 2 the input was wrong."""
 

@@ -26,7 +26,7 @@ from diffkit.differentiate.reverse import (
     probe_nodes,
     scalar_output,
 )
-from diffkit.engines.calling import runner_of, warn_of_hidden_nan, warn_of_nan
+from diffkit.engines.calling import runner_of, warn_of_hidden_nan, warn_of_infinity, warn_of_nan
 from diffkit.errors import UnsupportedError
 from diffkit.graph.ir import Graph
 
@@ -101,6 +101,7 @@ def value_and_grad(
             if quick.usable and not kwargs:
                 quick.remember(args, graph, call.wrt)
             warn_of_hidden_nan(call.leaves, result.values[0], result.blocks[0])
+            warn_of_infinity(call.leaves, result.values[0], result.blocks[0])
             return result.values[0], call.rebuilt(result.blocks[0])
 
         return dispatch((args, kwargs), traced, concrete)
@@ -208,6 +209,8 @@ def jacobian(
             call = Call(function, args, kwargs, argnums)
             graph = call.bound.graph_for(call.leaves)
             result = chosen.jacobian(call.bound, call.leaves, call.wrt, engine)
+            for value, slopes in zip(result.values, result.blocks, strict=True):
+                warn_of_infinity(call.leaves, value, slopes)
             return _in_tree(graph.out_tree, [call.rebuilt(row) for row in result.blocks])
 
         return dispatch((args, kwargs), traced, concrete)

@@ -11,9 +11,10 @@ an operation that declares no analytic form over the reals is refused, by name a
 Note [Step].  The error is of order (h/x)² in functions such as log x or 1/x, which know no scale
 but that of x.  So h = 10⁻¹⁰⁰ is right down to |x| ≈ 10⁻⁹⁰; where an argument has a smaller
 element, h is a power of two about 10⁻¹⁰ times it, whose square is below rounding.  A step so
-small may let imaginary parts underflow.  Then two larger steps are tried, and what they give is
-taken only where both give the same (and where h was fitted, roughly what the small one gives).
-So slopes below about 10⁻¹⁹⁰ have fewer digits, or are 0.
+small may let imaginary parts underflow.  Then two larger steps are tried, and for |x| > 1 two that
+are larger by that factor; what they give is taken only where both give the same (and where h was
+fitted, roughly what the small one gives).  So slopes below about 10⁻¹⁹⁰ have fewer digits, or
+are 0.  Where a slope is enormous, h may be too long instead, and two smaller steps are asked.
 
 Reading on: W. Squire & G. Trapp 1998, *Using complex variables to estimate derivatives of
 real functions*, SIAM Review 40; the complex values of each operation are its ``analytic``
@@ -44,6 +45,8 @@ DEFAULT_STEP = 1e-100
 # must agree to this relative difference; their squares are still 10⁻²⁴ of a rounding error.
 LARGER_STEP, CHECK_STEP = 1e-20, 1e-23
 AGREEMENT = 1e-12
+# Slopes beyond this are held against those of steps that are smaller by these factors.
+ENORMOUS, SHORTER, SHORTEST = 1e70, 1e-150, 1e-160
 # Relative difference up to which a slope that lost digits to underflow is called the same.
 ROUGHLY = 1e-3
 # Steps this much smaller than the smallest element: the square is 10⁻⁴ of a rounding error.
@@ -142,23 +145,49 @@ class _Perturbed:
 
     def _column(self, place: int, leaf: np.ndarray, element: int) -> list[np.ndarray]:
         parts = self._imaginary(place, leaf, element, self.step)
-        if self.step >= LARGER_STEP or not _underflows(parts):
-            return [part / self.step for part in parts]
-        larger = self._imaginary(place, leaf, element, LARGER_STEP)
-        check = self._imaginary(place, leaf, element, CHECK_STEP)
-        if any(np.any(part) for part in larger) and not self.notes:
-            self.notes.append(
-                f"an imaginary part underflowed at h = {self.step:g}: "
-                f"h = {LARGER_STEP:g} was used there"
-            )
-        slopes = [
-            _agreed(small / self.step, large / LARGER_STEP, other / CHECK_STEP, self.fitted)
-            for small, large, other in zip(parts, larger, check, strict=True)
-        ]
+        slopes = _quotients(parts, self.step)
+        if self.step >= LARGER_STEP:
+            return slopes
+        if any(np.any(np.abs(slope) > ENORMOUS) for slope in slopes):
+            return self._with_shorter_steps(place, leaf, element, slopes)
+        if not _underflows(parts):
+            return slopes
+        size = float(np.abs(leaf.reshape(-1)[element]))
+        factors = (1.0, size) if 1.0 < size < np.inf else (1.0,)
+        for factor in factors:
+            slopes, larger = self._with_longer_steps(place, leaf, element, slopes, factor)
         pairs = zip(slopes, larger, strict=True)
-        if self.fitted and any(np.any(slope != big / LARGER_STEP) for slope, big in pairs):
+        if self.fitted and any(np.any(slope != large) for slope, large in pairs):
             self._tell_lost_digits()
         return slopes
+
+    def _with_longer_steps(
+        self, place: int, leaf: np.ndarray, element: int, slopes: list[np.ndarray], factor: float
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The slopes where underflow is overcome, and those at the longer step alone."""
+        long, short = LARGER_STEP * factor, CHECK_STEP * factor
+        larger = _quotients(self._imaginary(place, leaf, element, long), long)
+        check = _quotients(self._imaginary(place, leaf, element, short), short)
+        found = [
+            _agreed(slope, large, other, self.fitted)
+            for slope, large, other in zip(slopes, larger, check, strict=True)
+        ]
+        pairs = zip(slopes, found, strict=True)
+        if not self.notes and any(np.any(new != slope) for slope, new in pairs):
+            self.notes.append(
+                f"an imaginary part underflowed at h = {self.step:g}: h = {long:g} was used there"
+            )
+        return found, larger
+
+    def _with_shorter_steps(
+        self, place: int, leaf: np.ndarray, element: int, slopes: list[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Slopes that shorter steps confirm or correct; NaN where each step gives another."""
+        steps = self.step * SHORTER, self.step * SHORTEST
+        if steps[1] == 0.0:  # already fitted to a tiny argument
+            return slopes
+        rows = [_quotients(self._imaginary(place, leaf, element, step), step) for step in steps]
+        return [_confirmed(*row) for row in zip(slopes, *rows, strict=True)]
 
     def _tell_lost_digits(self) -> None:
         told = (
@@ -192,6 +221,21 @@ def _fitting_step(leaves: Sequence[Any], step: float) -> float:
             hint='scale the arguments, or use method="reverse".',
         )
     return fitting
+
+
+def _quotients(parts: Sequence[np.ndarray], step: float) -> list[np.ndarray]:
+    with np.errstate(over="ignore"):
+        return [part / step for part in parts]
+
+
+def _confirmed(slope: np.ndarray, short: np.ndarray, shortest: np.ndarray) -> np.ndarray:
+    """The slopes, where they are enormous only if one more step gives the same."""
+    ordinary = ~(np.abs(slope) > ENORMOUS)
+    with np.errstate(invalid="ignore"):
+        first = np.abs(slope - short) <= AGREEMENT * np.abs(short)
+        second = np.abs(short - shortest) <= AGREEMENT * np.abs(short)
+    found = np.where(second | (short == shortest), short, np.nan)
+    return np.where(ordinary | first | (slope == short), slope, found)
 
 
 def _agreed(small: Any, large: Any, check: Any, fitted: bool) -> np.ndarray:

@@ -9,32 +9,35 @@ p/(p+1) of the digits.  Here x_c = max(|x|, scale), and h is a power of two, so 
 that was meant is the step that was taken: x + kᵢh is exact, but for the last bit of x where the
 sum passes a power of two or x is far smaller than h.
 
-Extrapolation to h → 0 (Richardson 1911; Ridders 1982, *Accurate computation of F′(x) and
-F′(x)F″(x)*, Advances in Engineering Software 4) removes one power of the truncation error per
-column of a tableau and estimates its own error.  The stencils are in
-``differentiate/stencils.py``.
+A kink, a jump or an oscillation inside the step is noticed and told (``resolution.py``).  The
+stencils are in ``stencils.py``, the extrapolation to h → 0 in ``extrapolation.py``.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
-from math import frexp, isfinite, ldexp, log2
+from functools import partial
+from math import isfinite, ldexp, log2
 from typing import Any, ClassVar
 
 import numpy as np
 
+from diffkit.differentiate.extrapolation import extrapolated, first_step, tableau_steps
 from diffkit.differentiate.method import Captured, JacobianResult, Method
+from diffkit.differentiate.resolution import (
+    DROWNED,
+    LEFT_THE_DOMAIN,
+    UNRESOLVED,
+    drowned,
+    remembered,
+    unresolved,
+)
 from diffkit.differentiate.stencils import Stencil, stencil
-from diffkit.engines.calling import warn_of_nan
-from diffkit.errors import DtypeError, InputError
+from diffkit.engines.calling import user_level, warn_of_nan
+from diffkit.errors import DomainWarning, DtypeError, InputError, KinkWarning
 
 __all__ = ["Finite", "automatic_step", "derivative_errors", "float_leaf"]
-
-# The tableau of Ridders' method: rows, and the first step as a fraction of x_c.  Steps are
-# halved, so that they stay powers of two (Ridders shrinks by 1.4).
-TABLEAU_ROWS = 9
-FIRST_STEP = 0.125
 
 
 def automatic_step(x: float, accuracy: int, eps: float, scale: float = 1.0) -> float:
@@ -137,6 +140,10 @@ class Finite(Method):
         found = [self._blocks_of_leaf(run, place) for place in wrt]
         outputs = range(len(run.base))
         blocks = [[leaf_blocks[i] for leaf_blocks, _ in found] for i in outputs]
+        notes = _notes(run, blocks)
+        if notes and any(np.isinf(block).any() for row in blocks for block in row):
+            run.note(DomainWarning, notes[0])
+        run.tell()
         extra: dict[str, Any] = {"stencil": self.stencil.name}
         if self.richardson:
             extra["error_estimate"] = [[errors[i] for _, errors in found] for i in outputs]
@@ -148,7 +155,7 @@ class Finite(Method):
             evaluations=run.count,
             flops=run.count * graph.flops() + run.combining,
             graph=graph,
-            notes=_notes(run, blocks),
+            notes=notes,
             extra=extra,
         )
 
@@ -177,6 +184,7 @@ class Finite(Method):
         size = max(float(np.max(np.abs(x), initial=0.0)) for x, _ in moving)
         eps = max(float(np.finfo(x.dtype).eps) for x, _ in moving)
         tangent, _ = self._slope(lambda t: run.along(tangents, t), run, size, eps, speed)
+        run.tell()
         return run.base, tangent
 
     def _blocks_of_leaf(self, run: _Runs, place: int) -> tuple[list[Any], list[Any]]:
@@ -200,15 +208,36 @@ class Finite(Method):
         self, at: Callable[[float], Any], run: _Runs, x: float, eps: float, speed: float = 1.0
     ) -> tuple[list[Any], list[Any]]:
         """The slope of every output, and its estimated error (zeros without extrapolation)."""
+        at = remembered(at)
         if self.richardson:
-            first = self._step_at(x, eps) if self.step != "auto" else _first_step(x, self.scale)
-            return _extrapolate(self.stencil, at, run, first / speed)
-        slope = _difference(self.stencil, at, run, self._step_at(x, eps) / speed)
-        if self.step == "auto" and 0 < abs(x) < self.scale and _left_the_domain(run.base, slope):
+            first = self._step_at(x, eps) if self.step != "auto" else first_step(x, self.scale)
+            steps = tableau_steps(first / speed)
+            rows = [_difference(self.stencil, at, run, step) for step in steps]
+            h, (slope, error) = steps[-2], extrapolated(rows, self.stencil)
+        else:
+            h, slope = self._plain_slope(at, run, x, eps, speed)
+            error = [np.zeros(np.shape(y)) for y in slope]
+        if self.step == "auto" and self.stencil.symmetric:
+            central = None if self.richardson else partial(_difference, self.stencil, at, run)
+            sides = unresolved(at, central, run.base, h, eps)
+            if sides is not None:
+                run.note(KinkWarning, UNRESOLVED.format(x=x, h=h, left=sides[0], right=sides[1]))
+        return slope, error
+
+    def _plain_slope(
+        self, at: Callable[[float], Any], run: _Runs, x: float, eps: float, speed: float
+    ) -> tuple[float, list[Any]]:
+        """The step and the slope of every output, without extrapolation."""
+        h = self._step_at(x, eps) / speed
+        slope = _difference(self.stencil, at, run, h)
+        near = self.step == "auto" and 0 < abs(x) < self.scale
+        if near and _left_the_domain(run.base, slope):
             # the step is longer than x itself: measure again on the scale of x
-            near = automatic_step(x, self.stencil.accuracy, eps, abs(x))
-            slope = _difference(self.stencil, at, run, near / speed)
-        return slope, [np.zeros(np.shape(y)) for y in slope]
+            h = automatic_step(x, self.stencil.accuracy, eps, abs(x)) / speed
+            slope = _difference(self.stencil, at, run, h)
+            if drowned(run.base, slope, h, eps):
+                run.note(DomainWarning, DROWNED.format(h=h))
+        return h, slope
 
     def _step_at(self, x: float, eps: float) -> float:
         """The step at x: exact, in the sense that (x + h) − x is h."""
@@ -220,8 +249,9 @@ class Finite(Method):
 
 
 def _left_the_domain(base: Sequence[Any], slope: Sequence[Any]) -> bool:
-    """Whether a difference is NaN although the value is not."""
-    return any(np.isfinite(y).all() and np.isnan(s).any() for y, s in zip(base, slope, strict=True))
+    """Whether a difference is no finite number although the value is one."""
+    pairs = zip(base, slope, strict=True)
+    return any(np.isfinite(y).all() and not np.isfinite(s).all() for y, s in pairs)
 
 
 class _Runs:
@@ -230,7 +260,17 @@ class _Runs:
     def __init__(self, function: Captured, leaves: Sequence[Any], engine: str) -> None:
         self.function, self.leaves, self.engine = function, list(leaves), engine
         self.count = self.combining = 0
+        self.notes: dict[type[Warning], str] = {}
         self.base = self._run(self.leaves)
+
+    def note(self, category: type[Warning], text: str) -> None:
+        """Keep the first thing of its kind that is to be told."""
+        self.notes.setdefault(category, text)
+
+    def tell(self) -> None:
+        """Warn of what was noted."""
+        for category, text in self.notes.items():
+            warnings.warn(text, category, stacklevel=user_level())
 
     def _run(self, leaves: list[Any]) -> list[Any]:
         self.count += 1
@@ -275,46 +315,10 @@ def _difference(row: Stencil, at: Callable[[float], Any], run: _Runs, h: float) 
     return slopes
 
 
-def _first_step(x: float, scale: float) -> float:
-    length = max(abs(x), scale)
-    return ldexp(FIRST_STEP, frexp(length)[1]) if isfinite(length) else float("nan")
-
-
-def _extrapolate(
-    row: Stencil, at: Callable[[float], Any], run: _Runs, first: float
-) -> tuple[list[Any], list[Any]]:
-    """The tableau of Ridders 1982: every output takes the entry with the least estimated error."""
-    rows = [_difference(row, at, run, ldexp(first, -level)) for level in range(TABLEAU_ROWS)]
-    columns = [_best_of_tableau(list(level), row) for level in zip(*rows, strict=True)]
-    return [best for best, _ in columns], [error for _, error in columns]
-
-
-def _best_of_tableau(level: list[Any], row: Stencil) -> tuple[Any, Any]:
-    best, least = level[-1], np.full(np.shape(level[-1]), np.inf)
-    power = row.accuracy
-    with np.errstate(all="ignore"):
-        while len(level) > 1:
-            factor = 2.0**power - 1.0
-            pairs = list(pairwise(level))
-            level = [fine + (fine - coarse) / factor for coarse, fine in pairs]
-            for entry, (coarse, fine) in zip(level, pairs, strict=True):
-                # Numerical Recipes, dfridr: the larger distance to the two entries it came from
-                error = np.maximum(np.abs(entry - fine), np.abs(entry - coarse))
-                better = error < least
-                best, least = np.where(better, entry, best), np.where(better, error, least)
-            power += 2 if row.symmetric else 1
-    return best, least
-
-
 def _notes(run: _Runs, blocks: list[list[np.ndarray]]) -> list[str]:
-    finite_values = all(np.all(np.isfinite(y)) for y in run.base)
-    finite_blocks = all(np.all(np.isfinite(block)) for row in blocks for block in row)
-    if finite_values and not finite_blocks:
-        return [
-            "a displaced point left the domain of the function: "
-            "use a smaller step, or accuracy=1 where only larger x is allowed"
-        ]
-    return []
+    columns = zip(*blocks, strict=True)
+    left = any(_left_the_domain(run.base, column) for column in columns)
+    return [LEFT_THE_DOMAIN] if left else []
 
 
 def _positive(value: Any, name: str, what: str) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 
 from diffkit.differentiate.templates import jvp_template, splice, vjp_template
 from diffkit.graph.arena import Arena
+from diffkit.graph.collecting import collector_paused
 from diffkit.graph.ir import INPUT, LITERAL, Operation
 from diffkit.graph.sources import Source
 from diffkit.primitives.arithmetic import add
@@ -40,6 +41,7 @@ def dependents(arena: Arena, wrt: Sequence[int], end: int) -> bytearray:
     return moves
 
 
+@collector_paused()
 def push_forward(
     arena: Arena, tangents: dict[int, int], outputs: Sequence[int]
 ) -> list[int | None]:
@@ -71,6 +73,7 @@ def _derived(note: str, operation: Operation, source: Source) -> Source:
     return note + operation.name, source
 
 
+@collector_paused()
 def pull_back(
     arena: Arena, cotangents: dict[int, int], wrt: Sequence[int], also: Sequence[int] = ()
 ) -> list[int | None]:
@@ -87,10 +90,11 @@ def pull_back(
     targets = {*wrt, *also}
     found: dict[int, int | None] = {}
     units = arena.units
+    pending, reads, emit_sum = sweep.pending, sweep.reads, sweep.add
     for node in range(end - 1, min(sources, default=end) - 1, -1):
         if not moves[node]:
             continue
-        y_bar = sweep.take(node)
+        y_bar = sweep.take(node) if reads else pending.pop(node, None)
         if node in targets:
             found[node] = y_bar
         if y_bar is None:
@@ -103,18 +107,24 @@ def pull_back(
         operands = operand_column[node]
         if operation.name == "getitem" and sweep.hold_scalar_read(node, operation, y_bar):
             continue
-        active = tuple([bool(moves[operand]) for operand in operands])
-        unit = y_bar in units and not avals[node].shape
-        template = vjp_template(
-            operation, tuple([avals[i] for i in operands]), avals[node], active, unit
+        y = avals[node]
+        unit = y_bar in units and not y.shape
+        active = tuple([moves[i] for i in operands])  # 0 or 1
+        known = tuple([avals[i] for i in operands])
+        template = operation.templates.get(("vjp", known, active, unit)) or vjp_template(
+            operation, known, y, active, unit
         )
         environment = [*operands, node] if unit else [*operands, node, y_bar]
         source = _derived("vjp of ", operation, arena.sources[node])
         for operand, x_bar in zip(
             operands, splice(arena, template, environment, source), strict=True
         ):
-            if x_bar is not None:
-                sweep.add(operand, x_bar, source)
+            if x_bar is None:
+                continue
+            if operand in pending:
+                emit_sum(operand, x_bar, source)
+            else:
+                pending[operand] = x_bar
     return [found.get(node) for node in (*wrt, *also)]
 
 

@@ -16,6 +16,7 @@ Reading on: the Numba manual, "Notes on Caching".
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import linecache
@@ -24,6 +25,8 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.abc import InspectLoader
 from importlib.metadata import PackageNotFoundError, version
@@ -31,9 +34,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["cache_folder", "cache_info", "clear_cache", "environment", "load_source", "source_hash"]
+__all__ = [
+    "DAYS_KEPT",
+    "SECONDS_PER_DAY",
+    "cache_folder",
+    "cache_info",
+    "clear_cache",
+    "environment",
+    "load_source",
+    "prune_cache",
+    "source_hash",
+]
 
 FOLDER_VARIABLE = "DIFFKIT_CACHE_DIR"
+DAYS_KEPT = 90  # what nothing used for so long may go
+SECONDS_PER_DAY = 86_400
 _KINDS = "specialised"
 _FILE = "kernel.py"
 _HASH_DIGITS = 32  # 128 bits of SHA-256: a collision is out of reach
@@ -74,14 +89,64 @@ def _size(path: Path) -> int:
         return 0
 
 
-def clear_cache() -> int:
-    """Remove all generated code and return how many kernels there were.
+def clear_cache(stale_only: bool = False, library: Sequence[str] = ()) -> tuple[int, int]:
+    """Remove generated code; returns how many kernels and bytes there were.
 
     Kernels that are loaded already go on working.
+
+    Parameters
+    ----------
+    stale_only
+        Whether to keep what this version of everything would still load.
+    library
+        The texts that :func:`source_hash` takes.
     """
-    kernels = cache_info()["kernels"]
-    shutil.rmtree(cache_folder() / _KINDS, ignore_errors=True)
-    return kernels
+    return _removed([path for path in _folders() if not (stale_only and _matches(path, library))])
+
+
+def prune_cache() -> tuple[int, int]:
+    """Remove generated code that nothing used for ninety days; returns kernels and bytes."""
+    oldest = time.time() - DAYS_KEPT * SECONDS_PER_DAY
+    return _removed([path for path in _folders() if _used(path) < oldest])
+
+
+def _folders() -> list[Path]:
+    """The folders of kernels, and those that interrupted writers left behind."""
+    try:
+        return [path for path in (cache_folder() / _KINDS).iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another process removed it
+        return time.time()
+
+
+def _matches(path: Path, library: Sequence[str]) -> bool:
+    try:
+        source = (path / _FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        # damaged, or another process is just filling it
+        return _used(path) > time.time() - SECONDS_PER_DAY
+    return path.name == source_hash(source, *library)
+
+
+def _removed(folders: Sequence[Path]) -> tuple[int, int]:
+    size = sum(_size(path) for folder in folders for path in folder.rglob("*"))
+    count = sum((folder / _FILE).is_file() for folder in folders)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return count, size
+
+
+def _mark_as_used(folder: Path) -> None:
+    """Let the date of a folder follow its use, a day behind (Numba watches those of files)."""
+    with contextlib.suppress(OSError):
+        if time.time() - _used(folder) > SECONDS_PER_DAY:
+            os.utime(folder)
 
 
 def source_hash(source: str, *library: str) -> str:
@@ -149,9 +214,12 @@ def load_source(source: str, name: str) -> tuple[ModuleType, bool]:
         if path is None:
             break
         try:
-            return _import(path, name), True
+            module = _import(path, name)
         except Exception:  # whatever damaged files may raise; they are removed and made again
             shutil.rmtree(path.parent, ignore_errors=True)
+        else:
+            _mark_as_used(path.parent)
+            return module, True
     # No place to write, for us or for Numba.  An error of the compiler itself comes out here.
     return _import_from_memory(source, name), False
 

@@ -35,6 +35,7 @@ __all__ = [
     "runner_of",
     "user_level",
     "warn_of_hidden_nan",
+    "warn_of_infinity",
     "warn_of_nan",
 ]
 
@@ -261,9 +262,12 @@ def _broken_guard(graph: Graph, leaves: Sequence[Any]) -> Any:
 # Silent NaNs --------------------------------------------------------------------------------------
 
 
+def _is_float(value: Any) -> bool:
+    return np.asarray(value).dtype.kind == "f"
+
+
 def _has_nan(value: Any) -> bool:
-    array = np.asarray(value)
-    return array.dtype.kind == "f" and bool(np.isnan(array).any())
+    return _is_float(value) and bool(np.isnan(value).any())
 
 
 def warn_of_nan(graph: Graph, leaves: Sequence[Any], outputs: Sequence[Any]) -> None:
@@ -298,6 +302,23 @@ def warn_of_hidden_nan(leaves: Sequence[Any], value: Any, slopes: Sequence[Any])
         warnings.warn(
             "an argument is NaN and so is the function, but its derivative is not: "
             "a selection such as relu or where took the NaN for a number",
+            DomainWarning,
+            stacklevel=user_level(),
+        )
+
+
+def warn_of_infinity(leaves: Sequence[Any], value: Any, slopes: Sequence[Any]) -> None:
+    """Warn when finite arguments give an infinite value with a derivative of finite numbers.
+
+    A function that runs to infinity takes its slope along; it does not where a part of it only
+    overflowed, as √(x² + y²) at 10²⁰⁰.
+    """
+    if not (_is_float(value) and np.isinf(value).any() and slopes):
+        return
+    if all(np.isfinite(x).all() for x in [*slopes, *leaves] if _is_float(x)):
+        warnings.warn(
+            "the value is infinite and its derivative is not: something in the function overflowed "
+            "or divided by 0, so the derivative cannot be trusted; scale the arguments",
             DomainWarning,
             stacklevel=user_level(),
         )

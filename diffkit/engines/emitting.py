@@ -249,12 +249,12 @@ def _numpy_xlogy(operation: Operation, operands: Sequence[str], avals: Sequence[
 
 
 # The functions of elementary.py: within an ulp, and quicker than a call of the C library.
-ELEMENTARY = ("cos", "exp", "expm1", "log", "log1p", "logistic", "sin", "softplus", "tanh")
+ELEMENTARY = ("cos", "erf", "exp", "expm1", "log", "log1p", "logistic", "sin", "softplus", "tanh")
 
 # What Numba compiles to a call of the C library; the rest comes from scalar_kernels.py.
 _MATH = {
     **{name: f"math.{name}" for name in (
-        "cosh", "erf", "erfc", "hypot", "log10", "sinh", "sqrt", "tan",
+        "cosh", "erfc", "hypot", "log10", "sinh", "sqrt", "tan",
     )},
     **{f"arc{name}": f"math.a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tanh")},
     "arctan2": "math.atan2",

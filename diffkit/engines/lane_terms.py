@@ -228,9 +228,8 @@ def elementary(
     -------
     callable
         A decorator of the formula for float64.  The function it makes can be called from Python
-        and in Numba-compiled code: float32 → float32, everything else as float64.  Its attribute
-        ``called`` is the same function for straight-line code that uses it many times: it is
-        compiled once per module, and not inlined.
+        and in Numba-compiled code, where it is always inlined: float32 → float32, everything
+        else as float64.
 
     >>> @elementary(lambda x: x * x)
     ... def square(x: Real) -> Real:
@@ -240,11 +239,9 @@ def elementary(
     """
 
     def decorate(double: Formula) -> Callable[[Any], Any]:
-        formulas = {types.float64: double, types.float32: single}
         function = _function(double)
-        function.called = _function(double)
-        _lower(function, formulas, beyond, "alwaysinline")
-        _lower(function.called, formulas, beyond, "noinline")
+        _lower(function, types.float64, double, beyond)
+        _lower(function, types.float32, single, beyond)
         return function
 
     return decorate
@@ -289,28 +286,21 @@ def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _lower(
-    function: Callable[[Any], Any],
-    formulas: dict[Any, Formula],
-    beyond: float | None,
-    inlining: str,
+    function: Callable[[Any], Any], dtype: Any, formula: Formula, beyond: float | None
 ) -> None:
     """Teach Numba to call a function, which is written into a module at its first use there."""
 
-    def lowering_for(dtype: Any, formula: Formula) -> None:
-        @lower_builtin(function, dtype)
-        def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            module, name = builder.module, f"diffkit.{function.__name__}.{dtype}.{inlining}"
-            if name not in module.globals:
-                kind = _SINGLE if dtype == types.float32 else _DOUBLE
-                written = ir.Function(module, ir.FunctionType(kind, [kind]), name)
-                written.linkage = "internal"
-                for attribute in (inlining, "nounwind"):
-                    written.attributes.add(attribute)
-                _write(written, function.__name__, formula, beyond)
-            return builder.call(module.globals[name], arguments)
-
-    for dtype, formula in formulas.items():
-        lowering_for(dtype, formula)
+    @lower_builtin(function, dtype)
+    def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        module, name = builder.module, f"diffkit.{function.__name__}.{dtype}"
+        if name not in module.globals:
+            kind = _SINGLE if dtype == types.float32 else _DOUBLE
+            written = ir.Function(module, ir.FunctionType(kind, [kind]), name)
+            written.linkage = "internal"
+            for attribute in ("alwaysinline", "nounwind"):
+                written.attributes.add(attribute)
+            _write(written, function.__name__, formula, beyond)
+        return builder.call(module.globals[name], arguments)
 
 
 def _write(function: Any, name: str, formula: Formula, beyond: float | None) -> None:

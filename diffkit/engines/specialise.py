@@ -6,7 +6,8 @@ and reverse mode are compiled by the same few lines.  The source is a module in 
 (``engines/cache.py``), and a second process loads its machine code without compiling.
 
 Compiled results equal the interpreter's up to two ulps of functions such as ``sin``, where
-NumPy's own vector code and ``engines/elementary.py`` may round differently.  The idea of
+NumPy's own vector code, ``engines/elementary.py`` (in loops) and the C library (in
+straight-line code) may round differently.  The idea of
 compiling a traced expression is as old as automatic differentiation by source transformation
 (Speelpenning 1980); the compiler is Numba (Lam, Pitrou & Seibert 2015).
 
@@ -15,8 +16,8 @@ Reading on: ``graph.to_source(target="numba")`` prints what is compiled.
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -33,10 +34,10 @@ from diffkit.graph.primitive import Elementwise
 
 Runner: TypeAlias = Callable[[Sequence[Any]], list[Any]]
 
-__all__ = ["compile_graph", "kernel_of", "kernel_source", "specialised_runner"]
+__all__ = ["compile_graph", "kernel_of", "kernel_source", "library_text", "specialised_runner"]
 
 _KERNEL_NAME = "kernel"
-_RESERVED = ("CACHE", "FLAGS", "abs", "elementary", "float", "int", "math", "njit", "np",
+_RESERVED = ("CACHE", "FLAGS", "abs", "float", "int", "math", "njit", "np",
              "range", "types", "vector", _KERNEL_NAME, *ELEMENTARY, *KERNELS)  # fmt: skip
 
 
@@ -147,29 +148,24 @@ def _type_text(argument: Argument) -> str:
 
 
 def _imports(kernel: Kernel, function: str) -> list[str]:
-    called = Counter(re.findall(r"(?<![\w.])\w+(?=\()", function))
-    # In a loop every formula is inlined, which lets LLVM vectorise the loop.
-    most = _MOST_INLINED if "for " not in function else called.total()
-    shared = [name for name in sorted(ELEMENTARY) if called[name] > most]
-    inlined = [name for name in sorted(ELEMENTARY) if 0 < called[name] <= most]
-    ours = sorted({"FLAGS", *(name for name in KERNELS if called[name])})
+    called = set(re.findall(r"(?<![\w.])\w+(?=\()", function))
+    formulas = sorted(called.intersection(ELEMENTARY))
+    # Formulas pay in loops, which LLVM vectorises.  Straight-line code would run no faster with
+    # them and take up to a third longer to compile (measured), so it calls the C library.
+    library = [] if "for " in function else [name for name in formulas if hasattr(math, name)]
+    formulas = [name for name in formulas if name not in library]
+    ours = ["FLAGS", *sorted(called.intersection(KERNELS))]
     if any(argument.is_vector for argument in kernel.arguments):
         ours.append("vector")
     return [
         *(["import math"] if "math." in function else []),
+        *([f"from math import {', '.join(library)}"] if library else []),
         *(["import numpy as np"] if "np." in function else []),
         "from numba import njit, types",
         "",
-        *(["from diffkit.engines import elementary"] if shared else []),
-        *([f"from diffkit.engines.elementary import {', '.join(inlined)}"] if inlined else []),
+        *([f"from diffkit.engines.elementary import {', '.join(formulas)}"] if formulas else []),
         f"from diffkit.engines.scalar_kernels import {', '.join(ours)}",
-        *([""] if shared else []),
-        *(f"{name} = elementary.{name}.called" for name in shared),
     ]
-
-
-# Straight-line code calls a formula that it uses more often: inlining it would compile longer.
-_MOST_INLINED = 2
 
 
 def _compiled(kernel: Kernel) -> Callable[..., Any]:
@@ -179,7 +175,7 @@ def _compiled(kernel: Kernel) -> Callable[..., Any]:
     source = kernel_source(kernel)
     found = _LOADED.get(source)
     if found is None:
-        module, _ = load_source(source, source_hash(source, *_library_text()))
+        module, _ = load_source(source, source_hash(source, *library_text()))
         found = _LOADED[source] = getattr(module, _KERNEL_NAME)
         while len(_LOADED) > _LOADED_LIMIT:
             _LOADED.pop(next(iter(_LOADED)))
@@ -197,7 +193,7 @@ _LIBRARY = (
 )  # fmt: skip
 
 
-def _library_text() -> tuple[str, ...]:
+def library_text() -> tuple[str, ...]:
     """The text of everything that machine code is made from besides its own source."""
     from pathlib import Path
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from diffkit.errors import LeakedTracerError
 from diffkit.graph.avals import Aval, aval_of
+from diffkit.graph.collecting import collector_paused
 from diffkit.graph.ir import INPUT, LITERAL, Columns, Graph, Guard, Operation
 from diffkit.graph.sources import Source
 
@@ -68,6 +69,7 @@ class Arena(Columns):
         self.relations: dict[int, tuple[int, str]] = {}  # for names: h_bar, h_dot
 
     @classmethod
+    @collector_paused()
     def of(cls, graph: Graph) -> Arena:
         """A growing copy of a graph's columns."""
         arena = cls()
@@ -177,6 +179,7 @@ class Arena(Columns):
 
     # Finishing ---------------------------------------------------------------------------
 
+    @collector_paused()
     def freeze(
         self,
         inputs: Sequence[int],

@@ -47,6 +47,8 @@ __all__ = [
 
 # Bits of a constant power that a formula may write out; Python prints up to 14,000 of them.
 MOST_FACTOR_BITS = 10_000
+# From here on every double is even, and an exponent less one is rounded.
+LARGEST_ODD = 2**53
 
 
 @primitive
@@ -168,7 +170,11 @@ class integer_power(Elementwise):
 
 @primitive
 class power(Elementwise):
-    """Power, y = x₁^x₂; at x₁ = 0 with x₂ > 0 the derivative by x₂ is its limit, 0."""
+    """Power, y = x₁^x₂; at x₁ = 0 with x₂ > 0 the derivative by x₂ is its limit, 0.
+
+    The derivative by x₁ is x₂ x₁^(x₂ − 1), but x₂ y/x₁ for a negative base with |x₂| ≥ 2⁵³, where
+    the rounded x₂ − 1 is even and gives the wrong sign.
+    """
 
     value, domain, flops = np.power, positive, 16
     kinks = (Kink(at=(0.0, 0.5), slopes=(None, float("inf")), declared=float("inf"),
@@ -181,19 +187,24 @@ class power(Elementwise):
         return _formula_power(a, b)
 
     def stable(self, a: Any, b: Any) -> Any:
-        number = sp.sympify(a).is_number or sp.sympify(b).is_number
-        return _formula_power(a, b) if number else forms.power(a, b)
+        base, exponent = sp.sympify(a), sp.sympify(b)
+        plain = base.is_number or (exponent.is_number and abs(exponent) < LARGEST_ODD)
+        return _formula_power(a, b) if plain else forms.power(a, b)
 
     def partials(self, y: Any, a: Any, b: Any) -> Any:
         from diffkit.primitives.piecewise import where
         from diffkit.primitives.transcendental import log
 
-        def by_exponent() -> Any:
-            safe = where(greater(a, 0.0), a, 1.0)
-            zero = logical_and(equal(a, 0.0), greater_equal(b, 0.0))
-            return where(zero, 0.0, where(greater(a, 0.0), mul(y, log(safe)), mul(y, log(a))))
+        def by_base() -> Any:
+            lowered = where(equal(b, 0.0), 0.0, sub(b, 1.0))  # x⁰ is flat at 0 too
+            even = logical_and(less(a, 0.0), equal(lowered, b))  # and b − 1 would be odd
+            return where(even, mul(b, div(y, a)), mul(b, power(a, lowered)))
 
-        return lambda: mul(b, power(a, sub(b, 1.0))), by_exponent
+        def by_exponent() -> Any:
+            flat = logical_and(equal(a, 0.0), greater(b, 0.0))
+            return mul(y, log(where(flat, 1.0, a)))
+
+        return by_base, by_exponent
 
 
 @primitive

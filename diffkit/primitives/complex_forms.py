@@ -77,13 +77,17 @@ def complex_integer_power(z: Any, n: Any) -> Any:
 
 
 def complex_power(z: Any, w: Any) -> Any:
-    """z^w; over a negative real part the exponent is whole, and moving it has no meaning."""
+    """z^w; over a negative real part, where the exponent is whole, moving it has no meaning.
+
+    Over 0 it has one for positive exponents: 0 to a power a little larger is still 0.
+    """
     if np.asarray(z).dtype.kind != "c" and np.asarray(w).dtype.kind != "c":
         return np.power(z, w)
-    below, whole = np.real(z) < 0, np.real(w)
+    below, whole = np.real(z) <= 0, np.real(w)
     with np.errstate(all="ignore"):
         there = complex_integer_power(np.asarray(z) + 0j, np.where(below, whole, 1.0))
-        moved = from_parts(there.real, np.where(np.imag(w) == 0, there.imag, np.nan))
+        flat = (np.imag(w) == 0) | ((np.real(z) == 0) & (whole > 0))
+        moved = from_parts(there.real, np.where(flat, there.imag, np.nan))
         return np.where(below, moved, np.power(z, w))[()]
 
 

@@ -26,6 +26,7 @@ import sympy as sp
 from mpmath.libmp.libmpf import prec_to_dps
 
 from diffkit.graph.primitive import REGISTRY
+from diffkit.primitives.arithmetic import LARGEST_ODD
 
 __all__ = [
     "Stable", "arccos", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cbrt", "direction",
@@ -176,11 +177,13 @@ class power(Stable):
     nargs = 2
 
     def fdiff(self, argindex: int = 1) -> Any:
-        """x₂ x₁^(x₂ − 1), and x₁^x₂ log x₁ with its limit 0 at x₁ = 0."""
+        """The cases of the primitive: negative and zero bases, zero exponents."""
         a, b = self.args
         if argindex == 1:
-            return b * power(a, b - 1)
-        limit: Any = sp.And(sp.Eq(a, 0), sp.Ge(b, 0))  # type: ignore[arg-type]
+            even: Any = sp.And(sp.Lt(a, 0), sp.Ge(abs(b), LARGEST_ODD))  # type: ignore[arg-type]
+            slopes = (0, sp.Eq(b, 0)), (b * (self / a), even), (b * power(a, b - 1), True)
+            return sp.Piecewise(*slopes)
+        limit: Any = sp.And(sp.Eq(a, 0), sp.Gt(b, 0))  # type: ignore[arg-type]
         return sp.Piecewise((0, limit), (self * sp.log(a), True))
 
 

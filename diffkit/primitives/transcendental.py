@@ -3,7 +3,7 @@
 Where it costs no accuracy, a derivative is written in the output y instead of x, so that
 reverse mode need not keep x:
 
-    y = eˣ: y′ = y,   y = tan x: y′ = 1 + y²,   y = logistic x: y′ = y (1 − y).
+    y = eˣ: y′ = y,   y = tan x: y′ = 1 + y²,   y = √x: y′ = 1/(2y).
 
 Roots (``roots.py``) and hyperbolic functions (``hyperbolic.py``) can be imported from here too.
 
@@ -161,7 +161,10 @@ class log10(Elementwise):
 
 @primitive
 class logistic(Elementwise):
-    """Logistic function, y = 1/(1 + e⁻ˣ), without overflow; y′ = y (1 − y)."""
+    """Logistic function, y = 1/(1 + e⁻ˣ), without overflow.
+
+    1 − y is written logistic(−x), so that y′ = y (1 − y) keeps its digits where y is near 1.
+    """
 
     domain, kinks, flops, emit = reals, (), 16, "logistic({0})"
 
@@ -182,7 +185,7 @@ class logistic(Elementwise):
         return forms.logistic(x)
 
     def partials(self, y: Any, x: Any) -> Any:
-        return (lambda: y * (1.0 - y),)
+        return (lambda: y * logistic(neg(x)),)
 
 
 @primitive

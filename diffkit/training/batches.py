@@ -143,6 +143,8 @@ def _given_order(order: Sequence[Sequence[int]], n: int) -> list[np.ndarray]:
             "order must be a list of batches, each a list of row numbers",
             hint="for example order=[[0, 1], [2, 3]].",
         )
+    if isinstance(order, np.ndarray) and order.ndim == 2 and order.size:
+        return list(_indices(order.ravel(), n).reshape(order.shape))
     return [_indices(batch, n) for batch in order]
 
 

@@ -20,6 +20,7 @@ from diffkit.capture.capturing import as_leaf, capture, inline, is_static
 from diffkit.capture.trees import flatten, structure_of, unflatten
 from diffkit.graph.ir import Graph
 from diffkit.optim.optimizers import SGD, Adam, Optimizer
+from diffkit.optim.schedules import OfStep, as_schedule
 from diffkit.training.batches import take
 from diffkit.training.checking import DIVERGED, has_diverged
 from diffkit.training.progress import Progress
@@ -35,8 +36,10 @@ __all__ = ["LoopedTraining", "looped_training"]
 CALL_FLOPS = 100_000_000
 # Batches of more sizes than this are trained one update at a time: each size is a program.
 MOST_SIZES = 8
-# Optimizers whose scalars are formulas of arrays of steps, and whose steps are known to depend
-# on nothing but their settings.
+# Updates whose scalars are computed together.
+MOST_AHEAD = 10_000
+# Optimizers whose scalars are formulas of arrays of steps, whose steps are known to depend on
+# nothing but their settings, and which carry a gradient that is not finite on to the parameters.
 OWN = (SGD, Adam)
 
 
@@ -134,7 +137,8 @@ def _captured(parts: _Parts, batch: Sequence[Any]) -> Any:
         graph = capture(_one_step(parts), (carried, scalars, *batch))
     except Exception:  # a user's step may fail in any way; the other loop will say how
         return None
-    form = StepForm(len(carried), count, len(scalars), count, parts.run.batches.all_in_order)
+    form = StepForm(len(carried), count, len(scalars), count, parts.run.batches.all_in_order,
+                    type(optimizer) not in OWN)  # fmt: skip
     return step_program(graph, form) if _keeps_kinds(graph, form, dtype) else None
 
 
@@ -199,6 +203,10 @@ class LoopedTraining(Training):
         self.carry, self.flag = Carry([*leaves, *flatten(self.state)[0]]), Flag(DIVERGED)
         self.loops = {key: StepLoop(program, self.carry, steps.data, self.flag)
                       for key, program in steps.programs.items()}  # fmt: skip
+        # formulas of own are asked for many steps at once, the user's functions step by step
+        schedule = as_schedule(run.optimizer.rate)
+        self.plain = type(run.optimizer) in OWN and not isinstance(schedule, OfStep)
+        self.ahead = (0, np.empty((0, 0)), np.empty(0))
         self.under_way: tuple[Any, int, int, bool] | None = None
 
     def epoch(self, number: int, bar: Progress) -> bool:
@@ -234,34 +242,38 @@ class LoopedTraining(Training):
     def _call(self, watch: bool, order: np.ndarray) -> list[float]:
         """Some updates in one call; their losses."""
         loop = self.loops[order.shape[1], watch]
-        numbers = self._scalars(np.arange(self.step, self.step + len(order)))
+        scalars, self.rates = self._scalars(len(order))
         losses = self.run.history["loss"]
         first = len(losses)
-        loop.prepare(order, numbers)
+        loop.prepare(order, scalars)
         self.under_way = (loop, self.step, first, watch)
         loop.run()
         self._collect()
         return losses[first:]
 
-    def _scalars(self, steps: np.ndarray) -> np.ndarray:
-        """The scalars of some updates, a row for each; the optimizer's own names in order."""
-        optimizer, dtype = self.run.optimizer, self.carry.avals[0][1]
-        if type(optimizer) in OWN:
-            found = optimizer.scalars(steps)
+    def _scalars(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The scalars of the next updates, a row for each with names in order, and their rates."""
+        first, scalars, rates = self.ahead
+        start = self.step - first
+        if start + count > len(rates):
+            size = max(count, min(self.run.batches.total - self.step, MOST_AHEAD))
+            size = size if self.plain else count
+            self.ahead = (self.step, *self._numbers(np.arange(self.step, self.step + size)))
+            start, (_, scalars, rates) = 0, self.ahead
+        return scalars[start : start + count], rates[start : start + count]
+
+    def _numbers(self, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        optimizer = self.run.optimizer
+        if self.plain:
+            found, rates = optimizer.scalars(steps), optimizer.rate_at(steps)
         else:
             rows = [optimizer.scalars(t) for t in steps.tolist()]
             found = {name: [row[name] for row in rows] for name in rows[0]}
-        matrix = np.empty((len(steps), len(found)), dtype)
+            rates = np.array([optimizer.rate_at(t) for t in steps.tolist()], float)
+        matrix = np.empty((len(steps), len(found)), self.carry.avals[0][1])
         for place, name in enumerate(sorted(found)):
             matrix[:, place] = found[name]
-        self.rates = self._rates(steps)
-        return matrix
-
-    def _rates(self, steps: np.ndarray) -> list[float]:
-        optimizer = self.run.optimizer
-        if type(optimizer) in OWN:
-            return optimizer.rate_at(steps).tolist()
-        return [optimizer.rate_at(t) for t in steps.tolist()]
+        return matrix, rates
 
     def _collect(self) -> None:
         """Bring the history up to date; after an interruption this may be done once more."""
@@ -272,7 +284,7 @@ class LoopedTraining(Training):
         losses, *norms = loop.record(done)
         history, signal = self.run.history, self.run.signal
         history["loss"][first:] = losses
-        history["rate"][first:] = self.rates[:done]
+        history["rate"][first:] = self.rates[:done].tolist()
         if watch and done:
             signal.layers = list(self.steps.layers)
             signal.parameters = signal.parameters or parameter_names(self.run.params)

@@ -37,16 +37,20 @@ class Training:
 
     def all_epochs(self, bar: Progress, held_out: list[np.ndarray] | None) -> None:
         """Train to the end, or until the training has diverged."""
+        measured = held_out is not None or hasattr(self.run.loss, "accuracy")
         for number in range(self.run.batches.epochs):
             if not self.epoch(number, bar):
                 return
-            self.settle()
+            if measured:
+                self.settle()
             self.run.end_of_epoch(self.weighted, self.rows, held_out)
             mean, first = (self.run.history[name] for name in ("epoch_loss", "loss"))
             if has_run_away(mean[-1], first[0]):
+                self.settle()
                 *_, batch = self.run.batches.epoch(number)
                 self.run.diverged = self._runaway(number, mean[-1], take(self.rows, batch))
                 return
+        self.settle()
 
     def settle(self) -> None:
         """Bring the run up to date with the updates that are done; here it always is."""

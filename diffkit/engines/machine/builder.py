@@ -12,14 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from diffkit.engines.machine.layout import copy_axes
+from diffkit.engines.machine.bulk import CellStates, runs_of, scalar_row
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.tapes import Member, Tape, tape_row
 from diffkit.engines.machine.words import FIRST_ARGUMENT, LITERALS, OUTPUTS, WORKSPACE
-from diffkit.graph.ir import LITERAL, Graph
+from diffkit.graph.ir import INPUT, LITERAL, Graph
 from diffkit.graph.primitive import Elementwise
 
 __all__ = ["RULES", "Builder", "Callback", "Row", "Rule", "rule"]
@@ -60,22 +63,29 @@ class Callback:
     node: int
 
 
+def scalar_loop(operation: Any) -> tuple[str, frozenset[int]] | None:
+    """The loop of an operation over float64, and its operands that are truth values."""
+    from diffkit.engines.machine.rules.elementwise import plain_loop
+
+    return plain_loop(operation)
+
+
 class Builder:
     """The rows of a graph, while they are put together."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph, self.columns = graph, graph.columns
         self.rows: list[Row | Callback] = []
-        self.state: dict[int, Value | Member] = {}
+        self.state: CellStates = CellStates()
         self.tapes: dict[tuple[int, str], Tape] = {}
-        self.remaining = [0] * len(self.columns)
-        for node in graph.equation_nodes():
-            for operand in self.columns.operands[node]:
-                self.remaining[operand] += 1
+        read = np.fromiter(chain.from_iterable(self.columns.operands), np.int64)
+        self.remaining: list[int] = np.bincount(read, minlength=len(self.columns)).tolist()
         for node in graph.output_nodes:
             self.remaining[node] += 1
         self.wanted = self._wanted_outputs()
         self.node = -1
+        # the first slot of the table that a loop may take, and how many loops have taken
+        self.free_slot = self.most_slots = FIRST_ARGUMENT + len(graph.input_nodes)
 
     def _wanted_outputs(self) -> dict[int, Value]:
         """The output of each equation that is one, in memory of its own."""
@@ -90,16 +100,43 @@ class Builder:
     def build(self) -> list[Row | Callback]:
         """All rows, in order."""
         self._inputs_and_literals()
-        for node in self.graph.equation_nodes():
+        start = 0
+        for first, end in runs_of(self.columns, scalar_loop):
+            self._equations(start, first)
+            self._scalar_run(first, end)
+            start = end
+        self._equations(start, len(self.columns))
+        self._finish()
+        return self.rows
+
+    def _equations(self, start: int, end: int) -> None:
+        """The rows of the equations among some nodes, one after the other."""
+        for node in range(start, end):
+            if self.columns.operations[node] in (INPUT, LITERAL):
+                continue
             self.node = node
             self._equation(node)
             for operand in self.columns.operands[node]:
                 self.remaining[operand] -= 1
+
+    def _scalar_run(self, first: int, end: int) -> None:
+        """One row for a long run of scalar operations."""
+        operations = self.columns.operations
+        nodes = []
+        for node in range(first, end):
+            if operations[node].name == "getitem":  # a view of an argument
+                self._equations(node, node + 1)
+            elif operations[node] is not LITERAL:
+                nodes.append(node)
+        self.node = nodes[-1]
+        items = scalar_row(self.columns, nodes, scalar_loop, self.state, self.memory)
+        self.rows.append(Row(items, self.node))
+
+    def _finish(self) -> None:
+        """Bring all outputs to their places."""
         for node, value in self.wanted.items():
             self._finish_output(node, value)
-        for tape in list(self.tapes.values()):
-            self._close(tape)
-        return self.rows
+        self._close_all()
 
     def _inputs_and_literals(self) -> None:
         avals = self.columns.avals
@@ -192,9 +229,9 @@ class Builder:
         """Emit rows that copy an array to another of the same shape and dtype."""
         if source.size == 0:
             return
-        sizes, from_strides, to_strides = _common_axes(source, target)
-        name = f"copy_{source.dtype.itemsize}"
-        self.row(name, source, target, len(sizes), *sizes, *from_strides, *to_strides)
+        axes = copy_axes(source, target)
+        words = [axis[k] for k in range(3) for axis in axes]
+        self.row(f"copy_{source.dtype.itemsize}", source, target, len(axes), *words)
 
     def fill(self, target: Value) -> None:
         """Emit a row that sets a dense array to zero."""
@@ -258,6 +295,10 @@ class Builder:
         if tape.instructions:
             self.rows.append(Row(tuple(items), register_node(tape), (scratch,)))
 
+    def _close_all(self) -> None:
+        for tape in list(self.tapes.values()):
+            self._close(tape)
+
     def _store(self, tape: Tape, place: int, nodes: list[int], dtype: Any) -> None:
         register = tape.registers[place]
         outputs = [node for node in nodes if node in self.wanted]
@@ -300,17 +341,3 @@ def register_node(tape: Tape) -> int:
 def _same_lanes(mine: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     """Whether a broadcast leaves the order of the lanes as it is (their number is the same)."""
     return mine == wanted or tuple(s for s in mine if s != 1) == tuple(s for s in wanted if s != 1)
-
-
-def _common_axes(source: Value, target: Value) -> tuple[list[int], list[int], list[int]]:
-    """Sizes and both strides, with axes merged where both allow it."""
-    axes: list[tuple[int, int, int]] = []
-    for size, a, b in zip(source.shape, source.strides, target.strides, strict=True):
-        if size == 1:
-            continue
-        if axes and axes[-1][1] == size * a and axes[-1][2] == size * b:
-            axes[-1] = (axes[-1][0] * size, a, b)
-        else:
-            axes.append((size, a, b))
-    axes = axes or [(1, source.dtype.itemsize, target.dtype.itemsize)]
-    return [s for s, _, _ in axes], [a for _, a, _ in axes], [b for _, _, b in axes]

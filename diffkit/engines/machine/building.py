@@ -4,32 +4,29 @@ Numba compiles a kernel to LLVM; what we keep is the object code of the optimise
 another process needs only the loader of LLVM and neither Numba nor a compiler.  One file per
 family lies under
 
-    <cache folder>/machine/<family>-<hash>.o
+    <cache folder>/machine/<family>-<hash>.kernels
 
 where the hash covers the text of all kernels and of what they are written from, the versions of
-Python, NumPy, Numba and LLVM, and the CPU with its features.  A file is written under a
-temporary name and renamed, so that any number of processes may build at once; where nothing can
-be written the object code stays in memory.
+Python, NumPy, Numba and LLVM, and the CPU with its features.  Here some kernels of a family
+become one object file; ``machine/warming.py`` shares them out over processes, and
+``machine/storing.py`` keeps what they made.
 
 Reading on: the LLVM manual, "ORC and MCJIT"; ``machine/loading.py``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from diffkit.engines.machine.fingerprint import target
 from diffkit.engines.machine.kernels import FAMILIES
 from diffkit.engines.machine.kernels.entry import ENTRY
 from diffkit.errors import EngineError
 
-__all__ = ["build_family", "write_atomically"]
+__all__ = ["build_family", "build_objects", "kernel_names", "target_machine"]
 
 # What kernels may call besides each other: the C library's mathematics and memory.
 _MATHEMATICS = frozenset({
@@ -42,31 +39,32 @@ ALLOWED = _MATHEMATICS | {f"{name}f" for name in _MATHEMATICS}
 OPTIMISATION = 3  # LLVM's -O3, as Numba's default
 
 
-def build_family(family: str, report: Callable[[str], None] = lambda name: None) -> bytes:
-    """The object code of a family: each kernel under its own name with the prefix ``diffkit_``.
+def build_objects(
+    family: str, names: Sequence[str], report: Callable[[str], None] = lambda name: None
+) -> bytes:
+    """An object file with some kernels of a family, each as ``diffkit_<name>``.
 
     ``report`` is called with the name of every kernel before it is compiled.
 
     Raises
     ------
     EngineError
-        When a kernel calls something that a process without Numba does not have.
+        For an unknown family, and when a kernel calls something that a process without Numba
+        does not have.
     """
     from llvmlite import binding
 
-    whole = None
-    for name, function in _kernels(_module(family)).items():
+    functions = _kernels(_module(family))
+    whole = binding.parse_assembly(ENTRY if family == "control" else "")
+    for name in names:
         report(name)
-        module = _compiled(name, function)
-        if whole is None:
-            whole = module
-        else:
-            whole.link_in(module)
-    assert whole is not None, family
-    if family == "control":
-        whole.link_in(binding.parse_assembly(ENTRY))
-    machine = target_machine(binding, OPTIMISATION)
-    return machine.emit_object(whole)
+        whole.link_in(_compiled(name, functions[name]))
+    return target_machine(binding, OPTIMISATION).emit_object(whole)
+
+
+def build_family(family: str, report: Callable[[str], None] = lambda name: None) -> bytes:
+    """All kernels of a family in one object file; see :func:`build_objects`."""
+    return build_objects(family, kernel_names(family), report)
 
 
 def kernel_names(family: str) -> list[str]:
@@ -89,14 +87,12 @@ def _kernels(module: ModuleType) -> dict[str, Callable[..., None]]:
 
 
 def target_machine(binding: Any, optimisation: int) -> Any:
-    """The CPU of this computer, as LLVM sees it."""
+    """What LLVM compiles for: the CPU of this computer (``machine/fingerprint.py``)."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
+    cpu, features = target()
     return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(),
-        features=binding.get_host_cpu_features().flatten(),
-        opt=optimisation,
-        jit=True,
+        cpu=cpu, features=features, opt=optimisation, jit=True
     )
 
 
@@ -135,26 +131,3 @@ def _optimise(binding: Any, machine: Any, module: Any) -> None:
     options.loop_vectorization = options.slp_vectorization = True
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-
-
-def write_atomically(path: Path, content: bytes) -> bool:
-    """Write a file under a temporary name and rename it; False where that is impossible."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    except OSError:
-        return False
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(scratch, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(scratch)
-        return False
-    return True
-
-
-def families() -> Iterator[str]:
-    """All families, in the order in which they are built."""
-    yield from FAMILIES

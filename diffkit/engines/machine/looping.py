@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.engines.allocation import aligned
+from diffkit.engines.allocation import ALIGNMENT, aligned
 from diffkit.engines.machine.builder import Builder, Callback, Row
 from diffkit.engines.machine.loading import kernels
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.program import Program, assembled
-from diffkit.engines.machine.state import ResultBuffer, address_of
+from diffkit.engines.machine.state import address_of
 from diffkit.engines.machine.words import CODE, FIRST_ARGUMENT, LITERALS, WORKSPACE
 from diffkit.graph.ir import Graph
 
@@ -53,8 +53,8 @@ class StepForm:
 
     Inputs are ``carried`` arrays, ``scalars`` and arrays of the batch; outputs are the carried
     arrays, ``gradients`` and scalars to be recorded, the first of which is the loss.  The first
-    ``parameters`` carried arrays must stay finite.  ``whole`` says that every batch is all data,
-    in order.
+    ``parameters`` carried arrays must stay finite, and with ``guarded`` the gradients, too.
+    ``whole`` says that every batch is all data, in order.
     """
 
     carried: int
@@ -62,6 +62,19 @@ class StepForm:
     scalars: int
     gradients: int
     whole: bool
+    guarded: bool
+
+
+class _Block:
+    """Zeroed memory that begins on a cache line, and its address."""
+
+    __slots__ = ("address", "memory")
+
+    def __init__(self, nbytes: int) -> None:
+        raw = np.zeros(nbytes + ALIGNMENT, np.uint8)
+        start = -address_of(raw) % ALIGNMENT
+        self.memory = raw[start : start + nbytes]
+        self.address = address_of(raw) + start
 
 
 class Carry:
@@ -73,7 +86,7 @@ class Carry:
     def __init__(self, leaves: Sequence[Any]) -> None:
         self.avals = [(np.shape(leaf), np.asarray(leaf).dtype) for leaf in leaves]
         self.starts, nbytes = _places(self.avals)
-        self.blocks = (ResultBuffer(nbytes), ResultBuffer(nbytes))
+        self.blocks = (_Block(nbytes), _Block(nbytes))
         self.side = 0  # the block that holds the present values
         for leaf, place in zip(leaves, self.present(), strict=True):
             place[...] = leaf
@@ -96,11 +109,11 @@ def _places(avals: Sequence[tuple[tuple[int, ...], Any]]) -> tuple[list[int], in
     return starts, end
 
 
-def _views(buffer: ResultBuffer, avals: Sequence[Any], starts: Sequence[int]) -> list[np.ndarray]:
-    memory, found = buffer.bytes(), []
+def _views(block: _Block, avals: Sequence[Any], starts: Sequence[int]) -> list[np.ndarray]:
+    found = []
     for start, (shape, dtype) in zip(starts, avals, strict=True):
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        found.append(memory[start : start + size].view(dtype).reshape(shape))
+        found.append(block.memory[start : start + size].view(dtype).reshape(shape))
     return found
 
 
@@ -111,6 +124,8 @@ class _StepBuilder(Builder):
         self.form = form
         self.again: list[tuple[int, Value]] = []  # outputs that have a place already
         super().__init__(graph)
+        batch = len(graph.input_nodes) - form.carried - form.scalars
+        self.free_slot = self.most_slots = FIRST_DATA + batch
 
     def _avals(self, nodes: Sequence[int]) -> list[tuple[tuple[int, ...], Any]]:
         avals = self.columns.avals
@@ -166,7 +181,8 @@ class _StepBuilder(Builder):
         form, outputs = self.form, self.graph.output_nodes
         last = form.carried + form.gradients
         self._check(AFTER, outputs[: form.parameters])
-        self._check(GRADIENTS, outputs[form.carried : last])
+        if form.guarded:
+            self._check(GRADIENTS, outputs[form.carried : last])
         loss = _placed(HISTORY, 0, *self._avals(outputs[last : last + 1])[0])
         self.row(f"check_bound_{loss.width}", _word_at(FLAG, 0), loss)
         return self.rows
@@ -210,7 +226,7 @@ def step_program(graph: Graph, form: StepForm) -> StepProgram | None:
     """
     builder = _StepBuilder(graph, form)
     program = assembled(builder)
-    if program.callbacks:
+    if program.callbacks or program.is_indexed:
         return None
     last = form.carried + form.gradients
     scalars = graph.input_nodes[form.carried : form.carried + form.scalars]
@@ -232,14 +248,14 @@ class StepLoop:
     ) -> None:
         self.step, self.carry, self.flag, self.data = step, carry, flag, data
         program = step.program
-        self.workspace = ResultBuffer(program.workspace)
+        self.workspace = _Block(program.workspace)
         starts, nbytes = _places(step.gradients)
-        self.memory, self.starts = ResultBuffer(nbytes), starts
-        table = self.table = np.zeros(FIRST_DATA + len(data), np.int64)
+        self.memory, self.starts = _Block(nbytes), starts
+        table = self.table = np.zeros(program.slots, np.int64)
         table[WORKSPACE], table[CODE] = self.workspace.address, address_of(program.words)
         table[LITERALS], table[GRADIENTS] = address_of(program.literals), self.memory.address
         table[FLAG] = flag.address
-        table[FIRST_DATA:] = [address_of(array) for array in data]
+        table[FIRST_DATA : FIRST_DATA + len(data)] = [address_of(array) for array in data]
         self.words = self._words()
         self.enter: Callable[[int], int] = _entry()
 

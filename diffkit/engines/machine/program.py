@@ -10,7 +10,9 @@ threads, each with a workspace and a table of its own (``machine/running.py``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from array import array
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,14 @@ import numpy as np
 import diffkit.engines.machine.rules  # noqa: F401  (registers the rules)
 from diffkit.engines.allocation import Workspace, aligned
 from diffkit.engines.machine.builder import Builder, Callback, Row
+from diffkit.engines.machine.bulk import Cells
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.nested import Nested, buffers_of, nested_in, shift
+from diffkit.engines.machine.passes import fitted
 from diffkit.engines.machine.tapes import Inline
 from diffkit.engines.machine.words import CODE, LITERALS, OUTPUTS, ROW_HEAD, WORKSPACE, word
 from diffkit.errors import EngineError
+from diffkit.graph.collecting import collector_paused
 from diffkit.graph.ir import Graph
 
 __all__ = ["Program", "assembled", "program_of"]
@@ -53,9 +58,22 @@ class Program:
         return kinds.pop() if len(kinds) == 1 else np.dtype(np.uint8)
 
     @property
+    def is_indexed(self) -> bool:
+        """Whether a run may find an index array out of range (``words.OUT_OF_RANGE``)."""
+        return _is_indexed(self.rows)
+
+    @property
     def is_checked(self) -> bool:
         """Whether a run tells that a result is NaN."""
         return self.dtype.str[1:] in CHECKED
+
+
+def _is_indexed(rows: Sequence[Row | Callback]) -> bool:
+    return any(
+        row.items[0] == "index_offsets" or any(_is_indexed(n.rows) for n in nested_in(row))
+        for row in rows
+        if isinstance(row, Row)
+    )
 
 
 def program_of(graph: Graph) -> Program:
@@ -68,10 +86,11 @@ def program_of(graph: Graph) -> Program:
     """
     program = graph.cache.get("machine program")
     if program is None:
-        program = graph.cache["machine program"] = assembled(Builder(graph))
+        program = graph.cache["machine program"] = assembled(Builder(fitted(graph)))
     return program
 
 
+@collector_paused()
 def assembled(builder: Builder) -> Program:
     """The program of the rows that a builder puts together.
 
@@ -153,18 +172,18 @@ def _laid_out_workspace(
 
 
 def _encoded(rows: Sequence[Row | Callback]) -> tuple[np.ndarray, tuple[int, ...]]:
-    words: list[int] = []
+    words = array("q")
     starts: list[int] = []
     for row in rows:
         starts.append(len(words))
         if isinstance(row, Callback):
-            words += [0, ROW_HEAD]
+            words.extend([0, ROW_HEAD])
         else:
             _encode(row, words)
     return np.array(words, np.int64), tuple(starts)
 
 
-def _encode(row: Row, words: list[int]) -> None:
+def _encode(row: Row, words: array[int]) -> None:
     """Append the words of a row, then the words its operands point at, then the rows inside it."""
     from diffkit.engines.machine.loading import kernels
 
@@ -174,26 +193,28 @@ def _encode(row: Row, words: list[int]) -> None:
     tail = start + len(row.items) + 1 + len(nested_in(row))
     inline: list[int] = []
     inside: list[tuple[int, Nested]] = []
-    words += [_address(address, row.items[0]), 0]
+    words.extend([_address(address, row.items[0]), 0])
     for item in row.items[1:]:
         if isinstance(item, Value):
             words.append(word(item.buffer.slot, item.buffer.offset + item.offset))
         elif isinstance(item, Inline):
             words.append(word(CODE, 8 * (tail + len(inline))))
             inline += item.words
+        elif isinstance(item, Cells):
+            words.frombytes(item.words(partial(_address, address)).tobytes())
         elif isinstance(item, Nested):
             inside.append((len(words), item))
-            words += [0, 0]
+            words.extend([0, 0])
         elif isinstance(item, str):
             words.append(_address(address, item))
         else:
             words.append(int(item))
-    words += inline
+    words.extend(inline)
     for place, nested in inside:
         begin = len(words)
         for other in nested.rows:
             _encode(other, words)
-        words[place : place + 2] = [word(CODE, 8 * begin), len(words) - begin]
+        words[place], words[place + 1] = word(CODE, 8 * begin), len(words) - begin
     words[start + 1] = len(words) - start
 
 

@@ -18,14 +18,18 @@ import numpy as np
 from diffkit.engines.machine.loading import Kernels, kernels
 from diffkit.engines.machine.program import Program, program_of
 from diffkit.engines.machine.state import State
+from diffkit.engines.machine.words import FOUND_NAN
+from diffkit.errors import EngineError
 from diffkit.graph.ir import Graph
 
 __all__ = ["MachineRunner", "machine_runner"]
 
 # Results up to this size together are copied out of the state.
 COPIED_RESULTS = 4096
-# Programs with fewer declared operations keep the interpreter lock: releasing it costs as much.
-UNLOCKED_FLOPS = 20_000
+# Smaller programs, in memory they write and in words, keep the interpreter lock: releasing it
+# costs as much as running them.
+UNLOCKED_BYTES = 64 * 1024
+UNLOCKED_WORDS = 4096
 
 
 def machine_runner(graph: Graph) -> MachineRunner:
@@ -51,7 +55,8 @@ class MachineRunner:
 
     def __init__(self, program: Program, machine: Kernels) -> None:
         self.program = program
-        long = program.graph.flops() > UNLOCKED_FLOPS or bool(program.callbacks)
+        memory = program.workspace + program.outputs
+        long = memory > UNLOCKED_BYTES or len(program.words) > UNLOCKED_WORDS or program.callbacks
         self.enter = machine.enter_unlocked if long else machine.enter
         self.states: list[State] = []
         self.copied = program.outputs <= COPIED_RESULTS
@@ -70,10 +75,19 @@ class MachineRunner:
             state.load(leaves)
             found = state.typed if self.copied else state.fresh_results().typed
             position = self._run(state)
+            if position < FOUND_NAN:
+                self._refuse(leaves)
             return (found.copy() if self.copied else found), position < 0
         finally:
             state.held.clear()
             self.states.append(state)
+
+    def _refuse(self, leaves: Sequence[Any]) -> None:
+        """Have the interpreter say which index is out of range."""
+        from diffkit.engines.interpret import run
+
+        run(self.program.graph, leaves)
+        raise EngineError("an index array of the graph has numbers out of range")
 
     def state(self) -> State:
         """A state that nobody else uses."""

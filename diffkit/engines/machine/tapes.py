@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from diffkit.engines.machine.fusing import fuse
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.words import WORKSPACE
 
@@ -125,6 +126,7 @@ def tape_row(tape: Tape, item: int) -> tuple[list[Any], Buffer]:
     Words are integers, operands :class:`Value`, and names of kernels strings; the program
     replaces them by numbers when memory has been laid out.
     """
+    fuse(tape)
     slots, layout = _Slots(), _Layout()
     scratch = Buffer(WORKSPACE, 0)
     none = layout.add(Value.dense(scratch, (), "u1"), 0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 __all__ = [
     "CARRY_WORDS",
+    "CELL_BITS",
     "CODE",
     "FIRST_ARGUMENT",
     "FOUND_NAN",
@@ -20,8 +21,10 @@ __all__ = [
     "OFFSET_BITS",
     "OFFSET_MASK",
     "OUTPUTS",
+    "OUT_OF_RANGE",
     "ROW_HEAD",
     "STATUS",
+    "SWITCHED",
     "WORKSPACE",
     "word",
 ]
@@ -33,12 +36,22 @@ OFFSET_MASK = (1 << OFFSET_BITS) - 1
 WORKSPACE, CODE, LITERALS, OUTPUTS, STATUS, FIRST_ARGUMENT = range(6)
 # What the run loop returns when it came to the end and a result is NaN.
 FOUND_NAN = -1
+# The bit of the status that says: an index array had numbers out of range.
+OUT_OF_RANGE = 2
 
 # Words before a kernel's own: its address and the length of the row.
 ROW_HEAD = 2
 
 # Words of a loop's row per slot that moves on and per carry (``kernels/scanning.py``).
 MOVING_WORDS, CARRY_WORDS = 3, 9
+# Operations that loops over single numbers have in their switch, in this order; the number of one
+# that is called is 0 (``kernels/scalar_loops.py``).  A word holds four numbers of cells below it.
+SWITCHED = (
+    "alias", "add", "sub", "mul", "div", "neg", "integer_power_2", "integer_power_3",
+    "integer_power_m1", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal",
+    "logical_not", "mask", "where", "maximum", "minimum", "relu",
+)  # fmt: skip
+CELL_BITS = 12
 
 
 def word(slot: int, offset: int) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 __all__ = ["FAMILIES", "SCALAR_FAMILIES"]
 
-FAMILIES = ("control", "tape", "elementwise", "movement", "reduce", "normalise", "products", "looping")
+FAMILIES = ("control", "tape", "elementwise", "movement", "reduce", "normalise", "products",
+            "looping", "fused", "scanning", "scalar_loops", "indexing", "convolution", "pooling", "complexes")  # fmt: skip
 # Families that compile the scalar functions of ``engines/`` into their loops.
-SCALAR_FAMILIES = ("elementwise", "normalise")
+SCALAR_FAMILIES = ("elementwise", "normalise", "complexes")

@@ -43,7 +43,7 @@ def run(state: Any) -> Any:
         call_kernel(address, row, table)
         position += row[1]
     if position >= end and table[STATUS] != 0:
-        return FOUND_NAN
+        return -table[STATUS]
     return position
 
 
@@ -54,10 +54,10 @@ def check_T(row, table):
     for i in range(row[3]):
         found |= x[i] != x[i]
     if found:
-        table[STATUS] = 1
+        table[STATUS] |= -FOUND_NAN
 """
 
 
 def generated() -> dict[str, Callable[..., None]]:
     """The check of results for NaN, in all widths."""
-    return in_widths(_CHECK.lstrip(), KERNEL, {"STATUS": STATUS})
+    return in_widths(_CHECK.lstrip(), KERNEL, {"STATUS": STATUS, "FOUND_NAN": FOUND_NAN})

@@ -16,7 +16,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from diffkit.engines.machine.kernels.abi import FLAGS, KERNEL, row_address
+from diffkit.engines.machine.kernels.abi import KERNEL, row_address
+from diffkit.engines.machine.kernels.sums import ANY_ORDER
 from diffkit.engines.machine.kernels.writing import in_widths
 
 __all__ = ["generated"]
@@ -112,6 +113,14 @@ _BY_ROW = """
                     c[q + j] += a0 * b[b0 + j]
 """
 
+# Products of single numbers: every row of C is the one row of B, times a number.
+_OUTER = """
+        for i in range(rows):
+            a0, q = a[i * a_row], i * columns
+            for j in range(columns):
+                c[q + j] = a0 * b[j]
+"""
+
 # Scalar products of rows of A and columns of B, which both lie without gaps.
 _BY_DOT = """
         for i in range(rows):
@@ -120,7 +129,7 @@ _BY_DOT = """
 """
 
 
-@njit(**(FLAGS | {"fastmath": {"reassoc"}}))
+@njit(**ANY_ORDER)
 def dot(a: Any, a_start: Any, b: Any, b_start: Any, count: Any, zero: Any) -> Any:
     """A scalar product, added in an order that vectorises."""
     total = zero
@@ -136,7 +145,7 @@ def generated() -> dict[str, Callable[..., None]]:
     True
     """
     found = in_widths(_GEMM.lstrip(), KERNEL, {"call_gemm": call_gemm, "row_address": row_address})
-    for name, body in (("cell", _BY_CELL), ("row", _BY_ROW), ("dot", _BY_DOT)):
-        text = f"def product_by_{name}_T(row, table):{_HEAD.rstrip()}{body.rstrip()}{_TAIL}"
+    for way, body in (("cell", _BY_CELL), ("row", _BY_ROW), ("dot", _BY_DOT), ("outer", _OUTER)):
+        text = f"def product_by_{way}_T(row, table):{_HEAD.rstrip()}{body.rstrip()}{_TAIL}"
         found |= in_widths(text, KERNEL, {"dot": dot}, ("f8", "f4", "i8"))
     return found

@@ -17,7 +17,7 @@ from typing import Any
 
 from diffkit.engines.machine.kernels.abi import call_operation, i8, kernel, operand
 
-__all__ = ["tape"]
+__all__ = ["scalars", "tape"]
 
 # Words of a tape: lanes, block, registers, instructions before the loop, instructions in it, and
 # the operand where current addresses are kept; then a word and a step per register; then five
@@ -52,3 +52,12 @@ def tape(row: Any, table: Any) -> None:
         for r in range(registers):
             at[r] += row[steps + r]
         start += block
+
+
+@kernel()
+def scalars(row: Any, table: Any) -> None:
+    """Run operations on single numbers, one after the other: kernel, result, three operands."""
+    for k in range(row[2]):
+        p = 3 + _INSTRUCTION * k
+        call_operation(row[p], operand(table, row[p + 1]), operand(table, row[p + 2]),
+                       operand(table, row[p + 3]), operand(table, row[p + 4]), 1)  # fmt: skip

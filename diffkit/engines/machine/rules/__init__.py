@@ -6,6 +6,19 @@ registers all of them.
 
 from __future__ import annotations
 
-from diffkit.engines.machine.rules import elementwise, normalise, products, reductions, views
+from diffkit.engines.machine.rules import (
+    control,
+    convolution,
+    elementwise,
+    indexing,
+    normalise,
+    pooling,
+    products,
+    reductions,
+    views,
+)
 
-__all__ = ["elementwise", "normalise", "products", "reductions", "views"]
+__all__ = [
+    "control", "convolution", "elementwise", "indexing", "normalise", "pooling", "products",
+    "reductions", "views",
+]  # fmt: skip

@@ -12,8 +12,9 @@ from diffkit.engines.machine.builder import LOADABLE, Builder, rule
 from diffkit.engines.machine.kernels.integers import INTEGER_OPERATIONS
 from diffkit.engines.machine.memory import Value
 from diffkit.engines.machine.tapes import Member
+from diffkit.graph.primitive import Elementwise
 
-__all__ = ["loop_of"]
+__all__ = ["loop_of", "plain_loop"]
 
 # Exponents that have a loop of their own (kernels/elementwise.py).
 WRITTEN_POWERS = (-1, 0, 1, 2, 3, 4)
@@ -53,6 +54,25 @@ def loop_of(builder: Builder, node: int) -> tuple[str, str, tuple[Any, ...]] | N
     if width == "i8" and name in _ROUNDING:
         name = "alias"
     return (name, width, operands) if width in _FLOATS or name in INTEGER_OPERATIONS else None
+
+
+@cache
+def plain_loop(operation: Any) -> tuple[str, frozenset[int]] | None:
+    """The loop of an operation on float64 numbers, and which operands are truth values.
+
+    None for what has no such loop, or needs a parameter.
+    """
+    primitive = operation.primitive
+    if not isinstance(primitive, Elementwise) or not _has_loop(operation):
+        return None
+    if operation.name == "integer_power":
+        n = operation.kwargs["n"]
+        name = f"integer_power_{n}_f8".replace("-", "m")
+        return (name, frozenset()) if n in WRITTEN_POWERS else None
+    if operation.kwargs:
+        return None
+    truths = frozenset(range(2)) if operation.name in _LOGICAL else frozenset(primitive.inert)
+    return f"{operation.name}_f8", truths
 
 
 def _width(builder: Builder, node: int, operation: Any, operands: tuple[int, ...]) -> str | None:

@@ -29,4 +29,3 @@ def normalise(builder: Builder, node: int) -> bool | None:
     if not straight:
         builder.copy(brought_back(target, axes), builder.result(node))
     return None
-

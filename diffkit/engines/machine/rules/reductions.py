@@ -7,22 +7,28 @@ from math import prod
 from diffkit.engines.machine.builder import Builder, rule
 from diffkit.engines.machine.memory import Value
 
-__all__ = ["arranged", "brought_back", "neighbours"]
+__all__ = ["arranged", "arranged_over", "brought_back", "neighbours"]
 
 WIDTHS = ("f8", "f4", "i8")
 
 
 def arranged(builder: Builder, node: int) -> tuple[Value, int, int, int] | None:
-    """The operand in C order, and its outer, count and inner sizes; None for other dtypes.
-
-    Axes that are not neighbours are brought to the end by a copy.
-    """
+    """The operand in C order, and its outer, count and inner sizes; None for other dtypes."""
     (operand,) = builder.operands(node)
     if builder.aval(operand).dtype.str[1:] not in WIDTHS:
         return None
     params = builder.params(node)
     axes = params["axes"] if "axes" in params else (params["axis"],)
-    value = builder.numbers(operand)
+    return arranged_over(builder, builder.numbers(operand), axes)
+
+
+def arranged_over(
+    builder: Builder, value: Value, axes: tuple[int, ...]
+) -> tuple[Value, int, int, int]:
+    """An array in C order, and its outer, count and inner sizes for a reduction over axes.
+
+    Axes that are not neighbours are brought to the end by a copy.
+    """
     ndim = len(value.shape)
     if not neighbours(axes):
         order = _to_the_end(ndim, axes)
