@@ -22,6 +22,7 @@ __all__ = [
     "DivergenceWarning",
     "DomainWarning",
     "DtypeError",
+    "EndlessRecursionError",
     "EngineError",
     "GraphError",
     "GuardError",
@@ -105,6 +106,10 @@ class MutationError(CaptureError):
 
 class LeakedTracerError(CaptureError):
     """A traced value was used outside the capture that made it."""
+
+
+class EndlessRecursionError(CaptureError, RecursionError):
+    """A function that went on calling itself until Python stopped it."""
 
 
 class GuardError(DiffkitError, ValueError):

@@ -32,6 +32,7 @@ PAGE = Page(
 )
 
 POINT = (2.0, 5.0)
+SIZE = (7.2, 3.25)  # inches, the form of this graph
 ROOM = 44.0  # for the arrow below the graph, in points
 
 
@@ -66,7 +67,7 @@ def draw(dark: bool = False) -> Figure:
     """The graph with values and adjoints; edges carry what flows back."""
     colour = METHODS_STYLE["reverse"].text_colour(dark)
     with use_style(dark):
-        figure, axes = plt.subplots()
+        figure, axes = plt.subplots(figsize=SIZE)
         plot_graph(dk.trace(f, *POINT), POINT, axes=axes, dark=dark, across=True)
         bottom, top = axes.get_ylim()
         left, right = axes.get_xlim()

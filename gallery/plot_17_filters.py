@@ -40,6 +40,7 @@ SHOWN = (0, 3, 4, 8, 9)  # one test digit of each of these classes
 PUSH = 1.2  # the length of a change of the pixels, whose values are between 0 and 1
 STEP = 1e-6
 TRIALS = 20
+WIDTH, HEIGHT, HEAD = 9.65, 3.82, 0.63  # of the figure, and of its headings, in inches
 
 
 @lru_cache(maxsize=1)
@@ -145,20 +146,19 @@ def draw(dark: bool = False) -> Figure:
     x, y = unseen()
     chosen = [int(np.flatnonzero(y == label)[0]) for label in SHOWN]
     with use_style(dark):
-        figure = plt.figure(figsize=(9.6, 3.9), layout="none")
-        left = figure.add_gridspec(4, 4, left=0.01, right=0.335, bottom=0.02, top=0.80,
-                                   wspace=0.1, hspace=0.1)  # fmt: skip
-        right = figure.add_gridspec(2, len(SHOWN), left=0.365, right=0.99, bottom=0.02, top=0.80,
-                                    wspace=0.05, hspace=0.22)  # fmt: skip
+        figure = plt.figure(figsize=(WIDTH, HEIGHT))
+        figure.set_layout_engine("none")  # the places are computed here
+        left = squares(figure, 4, 4, x=0.1, side=0.72, gap=0.07, line_gap=0.07)
+        right = squares(figure, 2, len(SHOWN), x=3.55, side=1.15, gap=0.06, line_gap=0.79)
         limit = float(np.abs(filters).max())
         for i in range(filters.shape[-1]):
-            axes = figure.add_subplot(left[i // 4, i % 4])
+            axes = left[i]
             plot_image(filters[:, :, i], axes, dark=dark, limit=limit)
             if i == 0:
                 axes.set_title(PAGE.title, pad=24)
                 above(axes, "the 16 filters of the first layer", dark)
         for place, row in enumerate(chosen):
-            axes, below = (figure.add_subplot(right[line, place]) for line in (0, 1))
+            axes, below = right[place], right[place + len(SHOWN)]
             axes.imshow(x[row].reshape(SIDE, SIDE), cmap="gray" if dark else "gray_r")
             bare(axes)
             plot_image(saliency()[row].reshape(SIDE, SIDE), below, dark=dark)
@@ -166,6 +166,21 @@ def draw(dark: bool = False) -> Figure:
                 above(axes, "digits it has not seen", dark)
                 above(below, "∂ score of its class / ∂ pixel: red up, blue down", dark)
     return figure
+
+
+def squares(
+    figure: Figure, lines: int, columns: int, x: float, side: float, gap: float, line_gap: float
+) -> list[Axes]:
+    """Square panels of one size, hung from one line: ``x``, ``side`` and gaps in inches."""
+    top = HEIGHT - HEAD
+    places = [
+        (x + column * (side + gap), top - side - line * (side + line_gap))
+        for line in range(lines)
+        for column in range(columns)
+    ]
+    return [
+        figure.add_axes((a / WIDTH, b / HEIGHT, side / WIDTH, side / HEIGHT)) for a, b in places
+    ]
 
 
 def above(axes: Axes, words: str, dark: bool) -> None:

@@ -1,14 +1,20 @@
-"""What all tests share: no windows, and a fixture that runs the command line.
+"""What all tests share: no windows, a warm machine, and a fixture that runs the command line.
+
+The machine's kernels are compiled before the first test, and kept in pytest's own cache folder:
+the next run compiles only those that changed.
 
 Hypothesis has three profiles, chosen by ``HYPOTHESIS_PROFILE``; see ``strategies.py``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +25,40 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Compiled code goes to a folder of the test session, and not to the user's own cache.
 _CACHE = tempfile.TemporaryDirectory(prefix="diffkit-")
 os.environ.setdefault("DIFFKIT_CACHE_DIR", _CACHE.name)
+# Tests start no processes of their own accord.
+os.environ["DIFFKIT_WARMUP"] = "0"
 
 ROOT = Path(__file__).resolve().parents[1]
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Warm the machine, once, before the first test."""
+    if not session.items or session.config.option.collectonly:
+        return
+    from diffkit.engines.machine import storing, warming
+
+    cache = session.config.cache
+    kept = None if cache is None else cache.mkdir("diffkit-machine")
+    own = os.environ["DIFFKIT_CACHE_DIR"] == _CACHE.name
+    begun = time.perf_counter()
+    if own and kept is not None:
+        _copy_kernels(kept, storing.folder())
+    done = warming.warm_up()
+    if own and kept is not None and done.built:
+        shutil.rmtree(kept, ignore_errors=True)
+        _copy_kernels(storing.folder(), kept)
+    if done.built and (reporter := session.config.pluginmanager.get_plugin("terminalreporter")):
+        count = sum(family.kernels for family in done.built)
+        reporter.write_line(f"compiled {count} kernels in {time.perf_counter() - begun:.0f} s")
+
+
+def _copy_kernels(source: Path, target: Path) -> None:
+    """Copy object code, whole files only: a checksum finds those that were cut short."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.glob("*.kernels"):
+        with contextlib.suppress(OSError):
+            shutil.copy2(path, target)
 
 
 @pytest.fixture(scope="session")

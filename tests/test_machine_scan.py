@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from machine_cases import assert_agrees, assert_same
+from machine_cases import SPECIAL, assert_agrees, assert_same, elementwise_primitives
 from planted import Planter, SumOfSquares, plant  # noqa: F401  (a fixture)
 from test_scan import (
     SEQUENCE,
@@ -20,15 +20,20 @@ from test_scan import (
     pendulum,
     recurrent,
 )
+from trained import quiet_train
 
 import diffkit as dk
 from diffkit.capture.trees import flatten
+from diffkit.comparison.rules_sampling import samples_for
 from diffkit.differentiate.forward import pushforward_graph
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.engines.allocation import aligned
 from diffkit.engines.interpret import run
+from diffkit.engines.machine.builder import Row
+from diffkit.engines.machine.nested import nested_in
 from diffkit.engines.machine.running import machine_runner
 from diffkit.graph.ir import Graph
+from diffkit.optim.optimizers import SGD
 from diffkit.primitives.control import layout_of
 
 EXAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
@@ -128,7 +133,10 @@ CARRIES: dict[str, tuple[Step, Any]] = {
 @pytest.mark.parametrize("length", (1, 2, 3, 10))
 @pytest.mark.parametrize("name", CARRIES)
 def test_no_carry_is_overwritten_before_it_is_read(
-    name: str, length: int, reverse: bool, kept: int  # noqa: F811
+    name: str,
+    length: int,
+    reverse: bool,
+    kept: int,  # noqa: F811
 ) -> None:
     step, start = CARRIES[name]
     exactly(lambda xs: dk.scan(step, start, xs, reverse=reverse), np.linspace(-1, 2, length))
@@ -143,7 +151,7 @@ def test_rows_of_any_layout_and_dtype(reverse: bool) -> None:
 
     def f(x: Any, n: Any, s: Any) -> Any:
         xs = {"T": x.T, "back": x.T[::-1], "second": n[::2], "one": np.broadcast_to(s, (4, 3)),
-              "bits": n[::2] > 3, "single": s.astype(np.float32)[0] * np.ones(4, np.float32)}  # fmt: skip
+              "bits": n[::2] > 3, "single": s.astype(np.float32)[0] * np.ones(4, "f4")}  # fmt: skip
 
         def step(c: Any, row: Any) -> tuple[Any, Any]:
             c = c + row["T"][0] * row["second"]
@@ -176,6 +184,70 @@ def test_long_vectors_in_blocks() -> None:
 
     graph = gradient_graph(dk.trace(f, w, xs))
     on_the_machine(graph, [w, xs])
+
+
+# Single numbers ----------------------------------------------------------------------------------
+
+
+def kernels_of(rows: Any) -> set[str]:
+    """The kernels of a program and of the loops in it."""
+    found = {row.items[0] for row in rows if isinstance(row, Row)}
+    for row in rows:
+        for inside in nested_in(row):
+            found |= kernels_of(inside.rows)
+    return found
+
+
+def one_operation(primitive: Any, a: Any, b: Any) -> Any:
+    operands = [a < b if k in primitive.inert else (a, b, a)[k] for k in range(arity(primitive))]
+    params = {"n": 2} if primitive.name == "integer_power" else {}
+    found = primitive(*operands, **params)
+    return np.where(found, a, b) if primitive.result == "bool" else found
+
+
+def arity(primitive: Any) -> int:
+    return len(samples_for(primitive)[0].operands)
+
+
+@pytest.mark.parametrize("dtype", ("f8", "f4"))
+def test_operations_on_single_numbers_round_as_those_on_lanes(dtype: str) -> None:
+    """Every elementwise operation at special numbers, row after row and all rows at once."""
+    with np.errstate(over="ignore", under="ignore"):
+        a, b = (np.ravel(x).astype(dtype) for x in np.meshgrid(SPECIAL, SPECIAL))
+    alone = []
+    for primitive in elementwise_primitives():
+        if dict(samples_for(primitive)[0].params) and primitive.name != "integer_power":
+            continue
+
+        def rows(a: Any, b: Any, operation: Any = primitive) -> Any:
+            step = lambda c, x: (c, one_operation(operation, *x))  # noqa: E731
+            return dk.scan(step, np.ones((), dtype)[()], (a, b))[1]
+
+        loop = machine_runner(dk.trace(rows, a, b))
+        lanes = machine_runner(dk.trace(lambda a, b, p=primitive: one_operation(p, a, b), a, b))
+        assert_same(loop([a, b]), lanes([a, b]))
+        alone += [primitive.name] * (f"scan_scalars_{dtype}" in kernels_of(loop.program.rows))
+    assert len(alone) > 50
+    assert {"add", "mul", "where", "sin", "maximum", "less", "arctan2", "clip"} <= set(alone)
+
+
+def test_a_sum_of_products_keeps_both_roundings() -> None:
+    """Products are joined with the sum that reads them, but never contracted."""
+    rng = np.random.default_rng(0)
+    xs = rng.normal(size=(50, 4))
+
+    def step(c: Any, x: Any) -> tuple[Any, Any]:
+        p, q = x[0] * x[1], x[2] * x[3]
+        return (c[1] * x[0] + x[3], -c[0] - x[1] * x[2]), (p + q, p * p - q, -(x[0] * c[0]) + q)
+
+    def f(xs: Any) -> Any:
+        return dk.scan(step, (0.5, 0.25), xs)
+
+    exactly(f, xs)
+    columns = [xs[:, k] for k in range(4)]
+    graph = dk.trace(lambda *x: dk.scan(step, (0.5, 0.25), x), *columns)
+    assert "scan_scalars_f8" in kernels_of(machine_runner(graph).program.rows)
+    assert_same(on_the_machine(graph, columns), run(graph, columns))
 
 
 # Programs -----------------------------------------------------------------------------------------
@@ -239,6 +311,27 @@ def test_loops_side_by_side_share_slots() -> None:
     two = machine_runner(dk.trace(both, 2.0)).program
     assert one.slots == two.slots
     exactly(both, 1.25)
+
+
+def test_a_recurrent_net_is_trained_in_a_loop_of_the_machine() -> None:
+    """A loop inside the loop over training steps: both have slots of the table that move on."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(20, 6, 2)), rng.normal(size=20)
+    params = {"W": 0.3 * rng.normal(size=(4, 4)), "U": rng.normal(size=(2, 4)), "v": np.ones(4)}
+
+    def loss(p: Any, x: Any, y: Any) -> Any:
+        step = lambda h, row: (np.tanh(h @ p["W"] + row @ p["U"]), None)  # noqa: E731
+        h = dk.scan(step, np.zeros((x.shape[0], 4)), np.swapaxes(x, 0, 1))[0]
+        return np.mean((h @ p["v"] - y) ** 2)
+
+    runs = [
+        quiet_train(loss, params, (x, y), epochs=3, batch_size=5, optimizer=SGD(0.05), engine=e)
+        for e in ("machine", "interpret")
+    ]
+    losses = [done.history["loss"] for done in runs]
+    np.testing.assert_allclose(*losses, rtol=1e-12)
+    for a, b in zip(*(flatten(done.params)[0] for done in runs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
 def test_threads_run_one_loop_at_once() -> None:

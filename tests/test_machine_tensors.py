@@ -6,60 +6,22 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+from machine_tensors import PADDINGS, RNG, ROUNDING, STRIDES, agree, both_agree, images
 
 import diffkit as dk
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.engines.interpret import run
-from diffkit.engines.machine.passes import fitted
 from diffkit.engines.machine.running import machine_runner
 from diffkit.errors import InputError
 from diffkit.nets.convolutional import avg_pool2d, max_pool2d
 from diffkit.primitives import convolution
 
-RNG = np.random.default_rng(0)
 NAN, INF = np.nan, np.inf
-# Roundings of sums of a few hundred products.
-ROUNDING = {"f8": 1e-13, "f4": 2e-5}
-STRIDES = ((1, 1), (2, 1), (2, 3), (3, 3))
-PADDINGS = (((0, 0), (0, 0)), ((1, 1), (1, 1)), ((0, 2), (1, 0)))
 WINDOWS = ((3, 3), (2, 1), (1, 1), (4, 3))
 CHANNELS = ((1, 1), (1, 8), (3, 5), (2, 16), (8, 20))
 
 
-def agree(graph, arguments, rounding=0.0, callbacks=False):
-    """The machine's results are the interpreter's, within rounding of the largest number."""
-    runner = machine_runner(graph)
-    assert bool(runner.program.callbacks) == callbacks
-    before = [np.array(a) for a in arguments]
-    found = runner(arguments)
-    for a, b in zip(arguments, before, strict=True):
-        np.testing.assert_array_equal(a, b)
-    for mine, theirs in zip(found, run(graph, arguments), strict=True):
-        theirs = np.asarray(theirs)
-        assert np.shape(mine) == theirs.shape and np.asarray(mine).dtype == theirs.dtype
-        if not rounding:
-            np.testing.assert_array_equal(mine, theirs)
-            if theirs.dtype.kind == "f":
-                signs = np.signbit(mine) == np.signbit(theirs)
-                assert (signs | np.isnan(theirs)).all()
-            continue
-        size = np.max(np.abs(theirs[np.isfinite(theirs)]), initial=1.0)
-        np.testing.assert_allclose(mine, theirs, rtol=rounding, atol=rounding * size)
-    return found
-
-
-def both_agree(function, *arguments, wrt=(0,), rounding=0.0):
-    """The values agree, and the gradients of a weighted sum of them."""
-    graph = dk.trace(function, *arguments)
-    (value,) = agree(graph, arguments, rounding)
-    if np.size(value) == 0 or np.asarray(value).dtype.kind != "f":
-        return
-    weights = RNG.normal(size=np.shape(value)).astype(np.asarray(value).dtype)
-    total = dk.trace(lambda *a: np.sum(function(*a) * weights), *arguments)
-    agree(gradient_graph(total, wrt), arguments, ROUNDING[np.asarray(value).dtype.str[1:]])
-
-
-# Indexing ------------------------------------------------------------------------------------------
+# Indexing ----------------------------------------------------------------------------------------
 
 X = RNG.normal(size=(4, 5, 3))
 TABLE = np.array([[0, 2], [3, -1]])
@@ -168,7 +130,7 @@ def test_constant_indices_out_of_range_are_refused_too():
         machine_runner(graph)((X,))
 
 
-# Copies and loads ----------------------------------------------------------------------------------
+# Copies and loads --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ("f8", "f4", "bool", "i8"))
@@ -209,13 +171,7 @@ def test_empty_arrays(shape):
         np.testing.assert_array_equal(found[0], wanted[0])
 
 
-# Convolution ---------------------------------------------------------------------------------------
-
-
-def _images(window, channels, dtype, grid=(2, 6, 7)):
-    inner, outer = channels
-    x = RNG.normal(size=(*grid, inner)).astype(dtype)
-    return x, RNG.normal(size=(*window, inner, outer)).astype(dtype)
+# Convolution -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ("f8", "f4"))
@@ -224,7 +180,7 @@ def _images(window, channels, dtype, grid=(2, 6, 7)):
 def test_convolution_and_its_transposes(window, padding, dtype):
     for stride, channels in product(STRIDES, CHANNELS):
         params = {"stride": stride, "padding": padding}
-        x, k = _images(window, channels, dtype)
+        x, k = images(window, channels, dtype)
         c = RNG.normal(size=convolution.conv2d.value(x, k, **params).shape).astype(dtype)
         to_image, to_filter = params | {"shape": x.shape}, params | {"window": window}
         for function, operands in (
@@ -240,10 +196,11 @@ def test_convolution_and_its_transposes(window, padding, dtype):
 def test_numbers_that_are_not_finite_stay_where_they_are(stride, bad):
     params = {"stride": stride, "padding": ((1, 1), (1, 1))}
     for place in ((0, 0, 0, 0), (2, 1, 1, 2)):
-        x, k = _images((3, 3), (2, 5), "f8")
+        x, k = images((3, 3), (2, 5), "f8")
         c = RNG.normal(size=convolution.conv2d.value(x, k, **params).shape)
         k[place] = bad
-        graph = dk.trace(lambda c, k: convolution.conv2d_image(c, k, shape=x.shape, **params), c, k)
+        back = params | {"shape": x.shape}
+        graph = dk.trace(lambda c, k, p=back: convolution.conv2d_image(c, k, **p), c, k)
         agree(graph, (c, k), ROUNDING["f8"])
         agree(dk.trace(lambda x, k: convolution.conv2d(x, k, **params), x, k), (x, k), 1e-13)
         k[place], x[1, 3, 2, 1], c[0, 0, 1, 2] = 1.0, bad, bad
@@ -265,7 +222,7 @@ def test_windows_and_fold(stride, dtype):
 
 
 def test_convolution_of_views_and_of_results():
-    x, k = _images((3, 3), (2, 8), "f8", (3, 7, 7))
+    x, k = images((3, 3), (2, 8), "f8", (3, 7, 7))
     same = ((1, 1), (1, 1))
 
     def function(x, k):
@@ -275,14 +232,16 @@ def test_convolution_of_views_and_of_results():
     both_agree(function, x, k, wrt=(0, 1), rounding=ROUNDING["f8"])
 
 
-def test_empty_batches_of_images():
-    x, k = _images((3, 3), (2, 8), "f8", (0, 7, 7))
-    graph = dk.trace(lambda x, k: convolution.conv2d(x, k, stride=(1, 1), padding=PADDINGS[1]), x, k)
+def test_empty_batches_ofimages():
+    x, k = images((3, 3), (2, 8), "f8", (0, 7, 7))
+    graph = dk.trace(
+        lambda x, k: convolution.conv2d(x, k, stride=(1, 1), padding=PADDINGS[1]), x, k
+    )
     assert machine_runner(graph)((x, k))[0].shape == (0, 7, 7, 8)
 
 
 def test_same_bits_every_time():
-    x, k = _images((3, 3), (3, 16), "f8", (4, 9, 9))
+    x, k = images((3, 3), (3, 16), "f8", (4, 9, 9))
     total = dk.trace(
         lambda x, k: np.sum(convolution.conv2d(x, k, stride=(1, 1), padding=PADDINGS[1]) ** 2), x, k
     )
@@ -292,7 +251,7 @@ def test_same_bits_every_time():
         np.testing.assert_array_equal(a, b)
 
 
-# Pooling -------------------------------------------------------------------------------------------
+# Pooling -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ("f8", "f4"))
@@ -331,119 +290,3 @@ def test_ties_share_the_derivative():
     _, slope = agree(graph, (x,))
     assert slope[0, 0, 1, 0] == 1.0 and slope[0, 0, 0, 1] == 0.25
     assert np.isnan(slope[0, 2:, 2:, 1]).all()
-
-
-# What the machine rewrites -------------------------------------------------------------------------
-
-
-def _names(graph):
-    return {name for name, count in fitted(graph).operations().items() if count and name != "total"}
-
-
-def _slid(x, k, bias, stride=(1, 1), padding=((1, 1), (1, 1)), first=(0, 0)):
-    """A convolution as people write it in NumPy."""
-    x = np.pad(x, ((0, 0), *padding, (0, 0)))
-    rows = (x.shape[1] - first[0] - k.shape[0]) // stride[0] + 1
-    columns = (x.shape[2] - first[1] - k.shape[1]) // stride[1] + 1
-    out = bias
-    for i in range(k.shape[0]):
-        for j in range(k.shape[1]):
-            a, b = first[0] + i, first[1] + j
-            part = x[:, a : a + stride[0] * rows : stride[0], b : b + stride[1] * columns : stride[1]]
-            out = out + part @ k[i, j]
-    return out
-
-
-@pytest.mark.parametrize("dtype", ("f8", "f4"))
-@pytest.mark.parametrize("stride", STRIDES)
-def test_shifted_products_are_one_convolution(stride, dtype):
-    for padding, channels, first in product(PADDINGS, ((1, 8), (3, 5)), ((0, 0), (1, 2))):
-        x, k = _images((3, 2), channels, dtype)
-        bias = RNG.normal(size=channels[1]).astype(dtype)
-        form = {"stride": stride, "padding": padding, "first": first}
-        graph = dk.trace(lambda x, k, b, f=form: _slid(x, k, b, **f), x, k, bias)
-        assert "matmul" not in _names(graph) and "conv2d" in _names(graph)
-        agree(graph, (x, k, bias), ROUNDING[dtype])
-        total = dk.trace(lambda x, k, b, f=form: np.sum(np.sin(_slid(x, k, b, **f))), x, k, bias)
-        slopes = gradient_graph(total, (0, 1, 2))
-        names = _names(slopes)
-        assert {"conv2d", "conv2d_filter", "conv2d_image"} <= names and "matmul" not in names
-        agree(slopes, (x, k, bias), ROUNDING[dtype])
-
-
-def test_two_layers_with_pooling():
-    def net(x, k, l, b):
-        h = np.maximum(_slid(x, k, b), 0.0)
-        n, height, width, channels = h.shape
-        h = np.max(np.reshape(h, (n, height // 2, 2, width // 2, 2, channels)), axis=(2, 4))
-        return np.sum(np.maximum(_slid(h, l, 0.0), 0.0) ** 2)
-
-    x, k = _images((3, 3), (1, 8), "f8", (3, 8, 8))
-    deep, bias = 0.1 * RNG.normal(size=(3, 3, 8, 16)), RNG.normal(size=8)
-    graph = gradient_graph(dk.trace(net, x, k, deep, bias), (0, 1, 2, 3))
-    names = _names(graph)
-    assert not names & {"getitem", "scatter_add", "matmul"}
-    agree(graph, (x, k, deep, bias), 1e-12)
-
-
-MISSES = {
-    "a place is missing": lambda x, k: x[:, :4, :4] @ k[0, 0] + x[:, :4, 1:5] @ k[0, 1],
-    "a place twice": lambda x, k: sum(
-        x[:, i : i + 4, j : j + 4] @ k[min(i, 0), j] for i in (0, 1) for j in (0, 1)
-    ),
-    "spread apart": lambda x, k: sum(
-        x[:, 2 * i : 2 * i + 3, j : j + 4] @ k[i, j] for i in (0, 1) for j in (0, 1)
-    ),
-    "two images": lambda x, k: sum(
-        (x if i else 2.0 * x)[:, i : i + 4, j : j + 4] @ k[i, j] for i in (0, 1) for j in (0, 1)
-    ),
-    "shifted backwards": lambda x, k: sum(
-        x[:, 1 - i : 5 - i, j : j + 4] @ k[i, j] for i in (0, 1) for j in (0, 1)
-    ),
-}
-
-
-@pytest.mark.parametrize("name", MISSES)
-def test_other_sums_stay(name):
-    x, k = _images((2, 2), (3, 5), "f8")
-    graph = dk.trace(MISSES[name], x, k)
-    assert "conv2d" not in _names(graph)
-    both_agree(MISSES[name], x, k, wrt=(0, 1), rounding=ROUNDING["f8"])
-
-
-def test_a_sum_that_is_used_on_the_way_is_kept():
-    x, k = _images((2, 2), (3, 5), "f8")
-
-    def function(x, k):
-        half = x[:, :4, :4] @ k[0, 0] + x[:, :4, 1:5] @ k[0, 1]
-        whole = half + x[:, 1:5, :4] @ k[1, 0] + x[:, 1:5, 1:5] @ k[1, 1]
-        return half * whole
-
-    assert {"conv2d", "matmul"} <= _names(dk.trace(function, x, k))
-    both_agree(function, x, k, wrt=(0, 1), rounding=ROUNDING["f8"])
-
-
-def test_zeros_around_an_array_keep_their_signs():
-    x = np.array([[-0.0, 1.0], [NAN, -INF]])
-    for widths in (((1, 0), (0, 2)), ((0, 0), (1, 1)), ((2, 2), (3, 0))):
-        graph = dk.trace(lambda x, w=widths: np.pad(x, w), x)
-        assert "where" not in _names(graph)
-        agree(graph, (x,))
-        cotangent = np.where(RNG.random(np.pad(x, widths).shape) < 0.5, -0.0, 1.0)
-        total = dk.trace(lambda x, w=widths, c=cotangent: np.sum(np.pad(x, w) * c), x)
-        agree(gradient_graph(total, (0,)), (np.ones((2, 2)),))
-
-
-def test_other_numbers_around_an_array():
-    for function in (
-        lambda x: np.pad(x, 1, constant_values=-1.0),
-        lambda x: np.pad(x, 2, mode="edge"),
-        lambda x: np.pad(x, ((0, 0), (2, 1)), mode="wrap"),
-        lambda x: np.where(X[:, :, 0] > 0, x, 0.0),
-    ):
-        both_agree(function, X[:, :, 1])
-
-
-def test_a_graph_without_a_pattern_is_the_same_graph():
-    graph = dk.trace(lambda x, w: np.tanh(x @ w), X[:, :, 0], X[0])
-    assert fitted(graph) is graph

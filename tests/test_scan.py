@@ -205,7 +205,8 @@ def test_several_dtypes(reverse: bool, kept: int) -> None:
     f, g = (of_weights(mixed, loop, reverse) for loop in (dk.scan, unrolled))
     assert f(WEIGHTS) == g(WEIGHTS)
     graph = dk.trace(f, WEIGHTS).check()
-    assert graph(WEIGHTS) == g(WEIGHTS)
+    assert run(graph, flatten(WEIGHTS)[0])[0] == g(WEIGHTS)
+    assert graph(WEIGHTS) == pytest.approx(g(WEIGHTS), rel=1e-7)  # engines differ in float32
     pushed = [dk.jvp(h, (WEIGHTS,), (DIRECTION,))[1] for h in (f, g)]
     assert pushed[0] == pytest.approx(pushed[1], rel=1e-13)
     # half of the sum is in float32, whose cotangents are added in another order

@@ -9,7 +9,7 @@ import pytest
 from refusals import refusal
 
 import diffkit as dk
-from diffkit.errors import LeakedTracerError
+from diffkit.errors import EndlessRecursionError, LeakedTracerError
 
 
 def test_leaked_tracer() -> None:
@@ -39,12 +39,15 @@ def test_arguments_changed_in_place_by_the_function_stay_unchanged() -> None:
 # Recursion and loops ------------------------------------------------------------------------------
 
 
-def test_endless_recursion_is_the_users_own_error() -> None:
+@pytest.mark.parametrize("method", ("symbolic", "finite", "complex", "forward", "reverse"))
+def test_endless_recursion_is_told_with_its_line(method: str) -> None:
     def endless(x: Any) -> Any:
         return endless(x) + 1.0
 
-    with pytest.raises(RecursionError):
-        dk.grad(endless)(1.0)
+    error = refusal(
+        EndlessRecursionError, lambda: dk.grad(endless, method=method)(1.0), "calling itself"
+    )
+    assert "return endless(x) + 1.0" in str(error) and isinstance(error, RecursionError)
 
 
 def test_recursion_that_ends_on_a_value() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trained import bowl, quiet_train, same_bits
 
 import diffkit as dk
 from diffkit.capture.trees import flatten
@@ -24,7 +25,6 @@ from diffkit.optim.schedules import ALL_SCHEDULES, Schedule
 from diffkit.training import looped
 from diffkit.training.run import Run
 from diffkit.training.stepwise import Training
-from trained import bowl, quiet_train, same_bits
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(33, 4))

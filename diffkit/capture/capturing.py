@@ -9,6 +9,7 @@ Value-dependent branches become guards; nothing of the user's function is parsed
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,14 @@ import numpy as np
 from diffkit.capture.failures import FOREIGN, explained, users_place
 from diffkit.capture.tracing import Tracer, lift
 from diffkit.capture.trees import flatten, leaf_names, structure_of, unflatten
-from diffkit.errors import CaptureError, DiffkitError, DtypeError, InputError, MissingAttributeError
+from diffkit.errors import (
+    CaptureError,
+    DiffkitError,
+    DtypeError,
+    EndlessRecursionError,
+    InputError,
+    MissingAttributeError,
+)
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import aval_of, check_dtype
 from diffkit.graph.collecting import collector_paused
@@ -130,6 +138,13 @@ def _capturing(arena: Arena) -> Any:
     except DiffkitError as error:
         error.where = error.where or users_place(error)
         raise
+    except RecursionError as error:
+        raise EndlessRecursionError(
+            f"the function went on calling itself until Python stopped it "
+            f"({sys.getrecursionlimit():,} calls deep)",
+            where=users_place(error),
+            hint="give it an end that it reaches, or write a deep recursion as a loop.",
+        ) from None
     except FOREIGN as error:
         inner = error.__cause__ or error.__context__
         if isinstance(inner, DiffkitError) and not isinstance(inner, MissingAttributeError):

@@ -7,16 +7,16 @@ cores; a bar counts kernels.  A second run finds everything in place and says so
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import time
+from typing import Any
 
 import click
 
-from diffkit.cli.shared import SCHEMA, on_terminal, suggest, write_json, write_rows
+from diffkit.cli.shared import SCHEMA, on_terminal, suggest, write_json
+from diffkit.engines.machine import storing
+from diffkit.engines.machine.background import lower_priority
+from diffkit.engines.machine.warming import FamilyBuilt, KernelBegun, Report, WarmUp, warm_up
 from diffkit.errors import InputError
-
-if TYPE_CHECKING:
-    from diffkit.engines.machine.warming import FamilyBuilt, KernelBegun, WarmUp
 
 __all__ = ["readable_size", "warmup"]
 
@@ -38,51 +38,43 @@ HEADER = ("family", "kernels", "bytes", "seconds")
 @click.option("--background", is_flag=True, hidden=True)
 def warmup(as_json: bool, background: bool) -> None:
     """Compile the machine's kernels, so that nothing waits for a compiler later."""
-    from diffkit.engines.machine import storing, warming
-    from diffkit.engines.machine.background import lower_priority
-
     if background:
         lower_priority()
-        warming.warm_up()
+        warm_up()
         return
     if not storing.is_writable():
         raise InputError(
             f"cannot write to {storing.folder()}",
             hint="set DIFFKIT_CACHE_DIR to a folder that can be written.",
         )
-    show = (_quietly if as_json else _with_bar if sys.stderr.isatty() else _in_lines)(warming)
+    done = warm_up() if as_json else _with_bar() if sys.stderr.isatty() else _in_lines()
     if as_json:
-        write_json(_document(show))
+        write_json(_document(done))
     elif on_terminal():
-        click.echo(_sentence(show))
+        click.echo(_sentence(done))
         suggest("diffkit cache info")
-    elif not show.built:
-        click.echo(_sentence(show), err=True)
+    elif not done.built:
+        click.echo(_sentence(done), err=True)
 
 
-def _quietly(warming: Any) -> WarmUp:
-    return warming.warm_up()
-
-
-def _in_lines(warming: Any) -> WarmUp:
+def _in_lines() -> WarmUp:
     """One tab-separated line per family, when it is complete."""
-    import time
-
-    begun, lines = time.perf_counter(), 0
+    begun = time.perf_counter()
+    rows: list[tuple[Any, ...]] = []
 
     def report(event: KernelBegun | FamilyBuilt) -> None:
-        nonlocal lines
-        if isinstance(event, warming.FamilyBuilt):
-            seconds = time.perf_counter() - begun
-            row = (event.family, event.kernels, event.bytes, round(seconds, 1))
-            write_rows(row if lines else HEADER, [row] if not lines else [])
-            lines += 1
+        if isinstance(event, FamilyBuilt):
+            seconds = round(time.perf_counter() - begun, 1)
+            new = [] if rows else [HEADER]
+            rows.append((event.family, event.kernels, event.bytes, seconds))
+            for row in (*new, rows[-1]):
+                click.echo("\t".join(map(str, row)))
             sys.stdout.flush()
 
-    return warming.warm_up(report)
+    return warm_up(report)
 
 
-def _with_bar(warming: Any) -> WarmUp:
+def _with_bar() -> WarmUp:
     """A bar on standard error that counts kernels."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -92,13 +84,12 @@ def _with_bar(warming: Any) -> WarmUp:
         TextColumn("{task.description}", style="dim"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        return warming.warm_up(_moving(bar, task, warming))
+        return warm_up(_moving(bar, bar.add_task("", total=None)))
 
 
-def _moving(bar: Any, task: Any, warming: Any) -> Callable[[KernelBegun | FamilyBuilt], None]:
+def _moving(bar: Any, task: Any) -> Report:
     def report(event: KernelBegun | FamilyBuilt) -> None:
-        if isinstance(event, warming.KernelBegun):
+        if isinstance(event, KernelBegun):
             told = f"{event.family}: {event.kernel}"
             bar.update(task, completed=event.place - 1, total=event.total, description=told)
 
@@ -106,8 +97,6 @@ def _moving(bar: Any, task: Any, warming: Any) -> Callable[[KernelBegun | Family
 
 
 def _sentence(done: WarmUp) -> str:
-    from diffkit.engines.machine import storing
-
     where = storing.folder()
     if not done.built:
         size = sum(len(content) for objects in done.objects.values() for content in objects)
@@ -121,8 +110,6 @@ def _sentence(done: WarmUp) -> str:
 
 
 def _document(done: WarmUp) -> dict[str, Any]:
-    from diffkit.engines.machine import storing
-
     built = {family.family: family for family in done.built}
     return {
         "schema": SCHEMA,

@@ -19,12 +19,16 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from diffkit.engines.liveness import dying_at
+from diffkit.errors import EngineError
 from diffkit.graph.ir import INPUT, LITERAL, Graph
 from diffkit.graph.primitive import Elementwise
 from diffkit.graph.sources import line_of
+
+if TYPE_CHECKING:
+    from diffkit.engines.machine.listing import Listing
 
 __all__ = ["ALIGNMENT", "Place", "Plan", "Row", "plan_graph"]
 
@@ -168,11 +172,21 @@ class Plan:
         )
 
 
-def plan_graph(graph: Graph) -> Plan:
+@overload
+def plan_graph(graph: Graph, engine: None = None) -> Plan: ...
+@overload
+def plan_graph(graph: Graph, engine: str) -> Listing: ...
+def plan_graph(graph: Graph, engine: str | None = None) -> Plan | Listing:
     """The plan of a graph: its rows, and one workspace in which values share memory.
 
     Sizes are in bytes.  ``print(graph.plan())`` lists row, instruction, bytes, place and the
-    user's line.
+    user's line; with ``engine="machine"`` the rows are those that the machine runs, where runs of
+    elementwise operations are one row and loops have their steps inside.
+
+    Raises
+    ------
+    EngineError
+        For an engine that has no rows, and where the machine cannot be built.
 
     Source: liveness analysis, Aho, Lam, Sethi & Ullman 2006, section 8.4.
 
@@ -181,6 +195,14 @@ def plan_graph(graph: Graph) -> Plan:
     >>> plan.without_reuse, plan.workspace
     (24000, 8000)
     """
+    if engine == "machine":
+        from diffkit.engines.machine.listing import listing_of  # needs the machine's kernels
+
+        return listing_of(graph)
+    if engine is not None:
+        raise EngineError(
+            f"plan: engine {engine!r} has no rows", hint='use engine="machine", or none.'
+        )
     if "plan" not in graph.cache:
         graph.cache["plan"] = _Planner(graph).plan()
     return graph.cache["plan"]

@@ -44,6 +44,8 @@ File = str | PathLike[str]
 
 def _opened(file: File) -> tuple[Path, str]:
     """The path and its short name, when there is a readable file of a sane size."""
+    if not isinstance(file, (str, PathLike)):
+        raise InputError(f"{file!r:.40} is not the path of a file", hint='write "data.csv".')
     path = Path(fspath(file))
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}", hint="check the path.")
@@ -75,7 +77,7 @@ def from_csv(
         The column of the targets: a number from 0 (negative: from the end), or its heading.
     delimiter, header
         What separates the cells; whether the first line has headings (None: when it holds text
-        where the second line holds a number).
+        where the second line holds a number; refused if it holds numbers, too).
     regression
         Whether targets are numbers to predict; else they are classes (any words or whole numbers,
         numbered in sorted order).
@@ -100,7 +102,7 @@ def from_csv(
     """
     path, name = _opened(file)
     rows = _table(path, name, delimiter)
-    headings = _headings(rows, header)
+    headings = _headings(name, rows, header)
     if headings is not None:
         rows = rows[1:]
     if not rows:
@@ -157,15 +159,22 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _headings(rows: Rows, header: bool | None) -> list[str] | None:
+def _headings(name: str, rows: Rows, header: bool | None) -> list[str] | None:
     """The first line's words, when it is a header."""
     first = rows[0][1]
     if header is None:
         below = rows[1][1] if len(rows) > 1 else first
-        header = any(
-            _number(a) is None and a.lower() not in GAPS and _number(b) is not None
+        odd = [
+            a
             for a, b in zip(first, below, strict=True)
-        )
+            if _number(a) is None and a.lower() not in GAPS and _number(b) is not None
+        ]
+        if odd and any(_number(a) is not None for a in first):
+            raise InputError(
+                f"{name}: the first line holds numbers and {odd[0]!r}, so it may be headings or data",
+                hint="say which with header=True or header=False.",
+            )
+        header = bool(odd)
     return first if header else None
 
 

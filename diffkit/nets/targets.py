@@ -74,7 +74,17 @@ def same_shapes(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
             f"{name}: the prediction is {_shown(prediction)} but the target is {_shown(target)}",
             hint="both need one shape; class labels belong to cross_entropy or hinge.",
         )
+    _refuse_nothing(name, prediction)
     return prediction, target
+
+
+def _refuse_nothing(name: str, prediction: Any) -> None:
+    if 0 in prediction.shape:
+        raise ShapeError(
+            f"{name}: the prediction {_shown(prediction)} holds no example, and the mean of nothing "
+            "has no value",
+            hint="pass at least one example.",
+        )
 
 
 def refuse_nan(name: str, target: np.ndarray) -> None:
@@ -121,6 +131,7 @@ def check_class_shapes(name: str, prediction: Any, target: Any) -> None:
             hint=f"give integer labels of shape {prediction.shape[:-1]}, or probabilities of "
             f"shape {prediction.shape}.",
         )
+    _refuse_nothing(name, prediction)
 
 
 def chosen(labels: Any, classes: int) -> Any:

@@ -142,9 +142,7 @@ class Adam(Optimizer):
         square = tree_map(
             lambda v, g: self.beta2 * v + (1 - self.beta2) * g * g, state["square"], gradients
         )
-        moved = tree_map(
-            lambda w, m, v: w - rate * m / (np.sqrt(v) + eps), params, mean, square
-        )
+        moved = tree_map(lambda w, m, v: w - rate * m / (np.sqrt(v) + eps), params, mean, square)
         return moved, {"mean": mean, "square": square}
 
 

@@ -66,7 +66,10 @@ def check_rate(rate: Any, name: str = "the learning rate") -> float:
 def _check_count(count: Any, name: str) -> None:
     whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
     if count is not None and (not whole or count < 1):
-        raise InputError(f"{name} must be a whole number of at least 1, not {count!r}")
+        raise InputError(
+            f"{name} must be a whole number of at least 1, not {count!r}",
+            hint="count in updates; an epoch has one for each batch.",
+        )
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def _check_sizes(batches: Sequence[np.ndarray], size: int) -> None:
         )
 
 
-def _indices(batch: Sequence[int], n: int) -> np.ndarray:
+def _indices(batch: Sequence[int] | np.ndarray, n: int) -> np.ndarray:
     try:
         found = np.asarray(batch)
     except ValueError:  # ragged

@@ -59,9 +59,10 @@ def train(
     ``params`` is a tree of float arrays and ``data`` a tuple of arrays with one row per example.
     ``batch_size=None`` takes all rows at once, 1 a single example, anything else a mini-batch;
     ``order`` gives the batches of an epoch as lists of rows (or, beside a ``batch_size``, all rows
-    of every epoch in the order in which they are shown), otherwise they are drawn from ``seed``.  ``signal`` is the method that gives the gradient.  ``record=("loss", "signal")``
-    also keeps the norms of activations, cotangents, gradients and updates of every
-    ``signal_every``-th step.  ``validation`` is data like ``data``, measured after every epoch.
+    of every epoch in the order in which they are shown), otherwise they are drawn from ``seed``.
+    ``signal`` is the method that gives the gradient.  ``record=("loss", "signal")`` also keeps the
+    norms of activations, cotangents, gradients and updates of every ``signal_every``-th step.
+    ``validation`` is data like ``data``, measured after every epoch.
 
     A loss may have a method ``check(*data)``, called once before the first step, and
     ``accuracy(params, *data)``, called after every epoch; those of nets have both.

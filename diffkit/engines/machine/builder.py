@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from diffkit.engines.machine.layout import copy_axes
 from diffkit.engines.machine.bulk import CellStates, runs_of, scalar_row
+from diffkit.engines.machine.layout import copy_axes
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.tapes import Member, Tape, tape_row
 from diffkit.engines.machine.words import FIRST_ARGUMENT, LITERALS, OUTPUTS, WORKSPACE

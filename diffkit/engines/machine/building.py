@@ -37,6 +37,7 @@ _MATHEMATICS = frozenset({
 })  # fmt: skip
 ALLOWED = _MATHEMATICS | {f"{name}f" for name in _MATHEMATICS}
 OPTIMISATION = 3  # LLVM's -O3, as Numba's default
+_ROUNDS = 2  # loops that are in the open only after the first round are unrolled in the second
 
 
 def build_objects(
@@ -104,7 +105,7 @@ def _compiled(name: str, function: Callable[..., None]) -> Any:
     from diffkit.engines.machine.kernels.abi import FLAGS
 
     signature = function.__dict__["kernel_signature"]
-    compiled = cfunc(signature, **{k: v for k, v in FLAGS.items() if k != "nogil"})(function)
+    compiled: Any = cfunc(signature, **{k: v for k, v in FLAGS.items() if k != "nogil"})(function)
     wrapper = compiled.native_name
     native = wrapper.removeprefix("cfunc.")
     # A kernel called from Python keeps the C wrapper; all others are called by the run loop.
@@ -129,5 +130,6 @@ def _compiled(name: str, function: Callable[..., None]) -> Any:
 def _optimise(binding: Any, machine: Any, module: Any) -> None:
     options = binding.create_pipeline_tuning_options(speed_level=OPTIMISATION)
     options.loop_vectorization = options.slp_vectorization = True
-    builder = binding.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    for _ in range(_ROUNDS):
+        builder = binding.create_pass_builder(machine, options)
+        builder.getModulePassManager().run(module, builder)

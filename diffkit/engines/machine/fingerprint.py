@@ -2,8 +2,9 @@
 
 Code that was compiled from other kernels, by other versions or for another CPU must never be
 loaded: a stale callee would go on giving old answers.  The hash covers the text of the family's
-module and of every module it calls, and for the elementwise family how each primitive is written;
-so editing a kernel is enough to have its family built again.
+module and of every module of ``engines/`` that it imports, directly or not; where loops are
+written from primitives, how each of them is written; and what builds it all.  So editing a kernel
+is enough to have its family built again.
 
 It covers the target, too.  LLVM holds CPUs with 512-bit vectors to 256 bits unless told
 otherwise, a caution that early ones needed; kernels are loops over blocks that stay in the first
@@ -15,26 +16,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import diffkit.primitives  # noqa: F401  (fills the registry)
 from diffkit.engines.cache import environment
-from diffkit.engines.machine.kernels import SCALAR_FAMILIES
 from diffkit.graph.primitive import REGISTRY, Elementwise, Primitive
 
 __all__ = ["fingerprint", "is_built_in", "target", "target_variables"]
 
 _HASH_DIGITS = 32  # 128 bits of SHA-256: a collision is out of reach
-# Relative to engines/: what every family is made with.
-_COMMON = ("machine/kernels/abi.py", "machine/kernels/writing.py", "machine/kernels/entry.py",
-           "machine/kernels/sums.py", "machine/kernels/vectors.py",
-           "machine/kernels/walking.py", "machine/words.py",
-           "machine/building.py")  # fmt: skip
-# What the loops over scalar functions are made with besides.
-_SCALAR = ("scalar_kernels.py", "elementary*.py", "lane_terms.py", "emitting.py",
-           "machine/kernels/integers.py")  # fmt: skip
+_ENGINES = Path(__file__).parents[1]
+# What every family is built by; its imports say where things lie and are not followed.
+_BUILDER = ("machine/building.py", "machine/fingerprint.py", "machine/kernels/entry.py")
+_WRITER = "emitting.py"  # families that import it are written from the primitives
+_WORD = re.compile(r"\w+")
+_IMPORT = re.compile(r"^\s*from diffkit\.engines([\w.]*) import (\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _NAME, _FEATURES = "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"
 _HAS_WIDE_VECTORS, _USE_WIDE_VECTORS = "+avx512f", "-prefer-256-bit"
 
@@ -63,10 +62,12 @@ def _widened(features: str) -> str:
 def target_variables() -> dict[str, str]:
     """The environment variables that make Numba compile for :func:`target`.
 
+    They also leave the optimising to ``machine/building.py``: done twice it only takes longer.
+
     >>> sorted(target_variables())
-    ['NUMBA_CPU_FEATURES', 'NUMBA_CPU_NAME']
+    ['NUMBA_CPU_FEATURES', 'NUMBA_CPU_NAME', 'NUMBA_OPT']
     """
-    return dict(zip((_NAME, _FEATURES), target(), strict=True))
+    return dict(zip((_NAME, _FEATURES), target(), strict=True)) | {"NUMBA_OPT": "0"}
 
 
 @cache
@@ -76,19 +77,40 @@ def fingerprint(family: str) -> str:
     >>> len(fingerprint("tape"))
     32
     """
-    parts = [*environment(), *target(), *_texts((*_COMMON, f"machine/kernels/{family}.py"))]
-    if family in SCALAR_FAMILIES:
-        parts += [*_texts(_SCALAR), *map(str, _written())]
+    sources = _with_imports(f"machine/kernels/{family}.py")
+    parts = [*environment(), *target(), *map(_text, _BUILDER), *map(_text, sources)]
+    if _WRITER in sources:
+        parts += map(str, _written())
     # lengths keep ("ab", "c") and ("a", "bc") apart
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
 
 
 @cache
-def _texts(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    engines = Path(__file__).parents[1]
-    paths = [path for pattern in patterns for path in sorted(engines.glob(pattern))]
-    return tuple(path.read_text(encoding="utf-8") for path in paths)
+def _text(path: str) -> str:
+    return (_ENGINES / path).read_text(encoding="utf-8")
+
+
+def _with_imports(path: str) -> list[str]:
+    """The file and all of ``engines/`` that it imports, directly or not, in alphabetical order."""
+    found, new = {path}, [path]
+    while new:
+        more = _imports(new.pop()) - found
+        found |= more
+        new += more
+    return sorted(found - {"machine/fingerprint.py", "cache.py"})
+
+
+@cache
+def _imports(path: str) -> frozenset[str]:
+    if path in _BUILDER:
+        return frozenset()
+    modules: set[str] = set()
+    for package, names in _IMPORT.findall(_text(path)):
+        folder = package.removeprefix(".").replace(".", "/")
+        whole = [f"{folder}.py"] if folder else []
+        modules |= {*whole, *(f"{folder}/{name}.py".lstrip("/") for name in _WORD.findall(names))}
+    return frozenset(module for module in modules if (_ENGINES / module).is_file())
 
 
 def is_built_in(primitive: Primitive) -> bool:

@@ -26,12 +26,19 @@ _WITH_NUMBER = {
 }  # fmt: skip
 
 
+# A reader whose first operand is a root, or an array times a number, takes both in one pass: by
+# the operation inside, the reader, and the place where it reads.
+_PAIRS = {("sqrt", "shift", 0): "sqrt_shift", ("scale", "mul", 0): "scale_mul",
+          ("scale", "mul", 1): "scale_mul", ("scale", "div", 0): "scale_div"}  # fmt: skip
+
+
 def fuse(tape: Any) -> None:
     """Rewrite the instructions of a tape that is about to become a row."""
     if tape.width not in WIDTHS or tape.lanes < 2:
         return
     _products(tape)
     _numbers(tape)
+    _pairs(tape)
     for register in tape.registers:
         register.last = -1
     for place, (_, _, operands) in enumerate(tape.instructions):
@@ -39,24 +46,38 @@ def fuse(tape: Any) -> None:
             tape.registers[register].last = place
 
 
-def _products(tape: Any) -> None:
-    """Put products together with the one sum or difference that reads them."""
-    suffix = f"_{tape.width}"
+def _inner(tape: Any, kinds: set[str]) -> dict[int, tuple[str, tuple[int, ...]]]:
+    """Results of operations of some kinds that one other operation reads and nobody else."""
     reads = Counter(r for _, _, operands in tape.instructions for r in operands)
-    products = {
-        result: operands
+    return {
+        result: (kernel.removesuffix(f"_{tape.width}"), operands)
         for kernel, result, operands in tape.instructions
-        if kernel == f"mul{suffix}" and reads[result] == 1 and tape.registers[result].store is None
+        if kernel.removesuffix(f"_{tape.width}") in kinds
+        and reads[result] == 1
+        and tape.registers[result].store is None
     }
+
+
+def _products(tape: Any) -> None:
+    """Put products together with the one sum or difference that reads them.
+
+    Of two products the one with a number for all lanes goes first: it saves a vector, too.
+    """
+    products = _inner(tape, {"mul"})
+
+    def rank(register: int) -> bool:
+        return not any(tape.registers[x].once for x in products[register][1])
+
     taken, found = set(), []
     for kernel, result, operands in tape.instructions:
-        for place in (1, 0):
-            joined = _WITH_PRODUCT.get((kernel.removesuffix(suffix), place))
-            if joined and len(operands) == 2 and operands[place] in products:
-                taken.add(operands[place])
-                kernel = joined + suffix
-                operands = (*products[operands[place]], operands[1 - place])
-                break
+        name = kernel.removesuffix(f"_{tape.width}")
+        places = [k for k in (1, 0) if (name, k) in _WITH_PRODUCT and operands[k] in products]
+        if places:
+            place = min(places, key=lambda k: rank(operands[k]))
+            taken.add(operands[place])
+            joined = _WITH_PRODUCT[name, place]
+            kernel = f"{joined}_{tape.width}"
+            operands = (*products[operands[place]][1], operands[1 - place])
         found.append((kernel, result, operands))
     tape.instructions[:] = [entry for entry in found if entry[1] not in taken]
 
@@ -78,3 +99,24 @@ def _numbers(tape: Any) -> None:
             rest = (operands[1 - place], plain[number], *operands[2:])
             tape.instructions[k] = (form + suffix, result, rest)
             break
+
+
+def _pairs(tape: Any) -> None:
+    """Put roots and scaled arrays together with the one operation that reads them.
+
+    A pass that waits for the divider has time to load and store for two.
+    """
+    inner = _inner(tape, {kind for kind, _, _ in _PAIRS})
+    taken, found = set(), []
+    for kernel, result, operands in tape.instructions:
+        name = kernel.removesuffix(f"_{tape.width}")
+        for place in range(len(operands)):
+            kind, own = inner.get(operands[place], ("", ()))
+            joined = _PAIRS.get((kind, name, place))
+            if joined is not None:
+                taken.add(operands[place])
+                kernel = f"{joined}_{tape.width}"
+                operands = (*own, *operands[:place], *operands[place + 1 :])
+                break
+        found.append((kernel, result, operands))
+    tape.instructions[:] = [entry for entry in found if entry[1] not in taken]

@@ -23,6 +23,7 @@ from diffkit.engines.allocation import ALIGNMENT, aligned
 from diffkit.engines.machine.builder import Builder, Callback, Row
 from diffkit.engines.machine.loading import kernels
 from diffkit.engines.machine.memory import Buffer, Value
+from diffkit.engines.machine.passes import fitted
 from diffkit.engines.machine.program import Program, assembled
 from diffkit.engines.machine.state import address_of
 from diffkit.engines.machine.words import CODE, FIRST_ARGUMENT, LITERALS, WORKSPACE
@@ -224,6 +225,7 @@ def step_program(graph: Graph, form: StepForm) -> StepProgram | None:
     EngineError
         When the machine cannot be built.
     """
+    graph = fitted(graph)
     builder = _StepBuilder(graph, form)
     program = assembled(builder)
     if program.callbacks or program.is_indexed:

@@ -19,6 +19,7 @@ import numpy as np
 
 import diffkit.engines.machine.rules  # noqa: F401  (registers the rules)
 from diffkit.engines.allocation import Workspace, aligned
+from diffkit.engines.machine.blas import blas_address
 from diffkit.engines.machine.builder import Builder, Callback, Row
 from diffkit.engines.machine.bulk import Cells
 from diffkit.engines.machine.memory import Buffer, Value
@@ -220,7 +221,7 @@ def _encode(row: Row, words: array[int]) -> None:
 
 def _address(addresses: dict[str, int], name: str) -> int:
     if name in _BLAS:
-        return _blas(name)
+        return blas_address(name)
     found = addresses[name]
     if not found:
         raise EngineError(f"the machine has no kernel {name!r}", hint='use engine="interpret".')
@@ -228,18 +229,3 @@ def _address(addresses: dict[str, int], name: str) -> int:
 
 
 _BLAS = ("dgemm", "sgemm")
-
-
-def _blas(name: str) -> int:
-    """The address of a routine of the BLAS that SciPy brings."""
-    import ctypes
-
-    from scipy.linalg import cython_blas
-
-    capsule = cython_blas.__pyx_capi__[name]
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype = ctypes.c_char_p
-    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
-    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    return int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))

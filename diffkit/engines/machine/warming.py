@@ -12,6 +12,7 @@ compiled in this process.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -323,8 +324,6 @@ class _Worker:
     def close(self) -> None:
         """Let the process end, and wait for it."""
         for stream in (self.jobs, self.replies):
-            try:
+            with contextlib.suppress(OSError):  # it died with a job in the pipe
                 stream.close()
-            except OSError:  # it died with a job in the pipe
-                pass
         self.process.wait()

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 __all__ = [
     "CARRY_WORDS",
-    "CELL_BITS",
     "CODE",
     "FIRST_ARGUMENT",
     "FOUND_NAN",
@@ -49,9 +48,9 @@ MOVING_WORDS, CARRY_WORDS = 3, 9
 SWITCHED = (
     "alias", "add", "sub", "mul", "div", "neg", "integer_power_2", "integer_power_3",
     "integer_power_m1", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal",
-    "logical_not", "mask", "where", "maximum", "minimum", "relu",
+    "logical_not", "mask", "where", "maximum", "minimum", "relu", "mul_add", "mul_sub",
+    "sub_mul",
 )  # fmt: skip
-CELL_BITS = 12
 
 
 def word(slot: int, offset: int) -> int:

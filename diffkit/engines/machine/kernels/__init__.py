@@ -11,9 +11,8 @@ rule that emits its row (``machine/rules/``).
 
 from __future__ import annotations
 
-__all__ = ["FAMILIES", "SCALAR_FAMILIES"]
+__all__ = ["FAMILIES"]
 
 FAMILIES = ("control", "tape", "elementwise", "movement", "reduce", "normalise", "products",
-            "looping", "fused", "scanning", "scalar_loops", "indexing", "convolution", "pooling", "complexes")  # fmt: skip
-# Families that compile the scalar functions of ``engines/`` into their loops.
-SCALAR_FAMILIES = ("elementwise", "normalise", "complexes")
+            "looping", "fused", "scanning", "scalar_loops", "indexing", "convolution", "pooling",
+            "complexes")  # fmt: skip

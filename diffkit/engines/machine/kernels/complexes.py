@@ -103,7 +103,7 @@ def logarithm(a: Any, ai: Any) -> Any:
     """log |z| + i arg z over a > 0; elsewhere the real logarithm, which has no neighbours."""
     if not a > 0.0:
         return _log(a), math.nan if ai != 0.0 else 0.0
-    if abs(ai) > a:
+    if abs(ai) > a or math.isinf(a):
         return math.log(math.hypot(a, ai)), math.atan2(ai, a)
     ratio = ai / a
     return _log(a) + 0.5 * math.log1p(ratio * ratio), math.atan2(ai, a)

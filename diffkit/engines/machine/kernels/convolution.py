@@ -19,7 +19,7 @@ from typing import Any
 from numba import njit
 
 from diffkit.engines.machine.fingerprint import target
-from diffkit.engines.machine.kernels.abi import FLAGS, KERNEL, i8, u1
+from diffkit.engines.machine.kernels.abi import FLAGS, KERNEL, u1
 from diffkit.engines.machine.kernels.vectors import LANES, VECTORS, copied
 from diffkit.engines.machine.kernels.writing import FLOATS, from_text, in_widths
 

@@ -21,6 +21,7 @@ from typing import Any
 import diffkit.primitives  # noqa: F401  (fills the registry)
 from diffkit.engines import elementary, scalar_kernels
 from diffkit.engines.emitting import ELEMENTARY, KERNELS, NUMBA, expression, writable
+from diffkit.engines.machine.fingerprint import is_built_in
 from diffkit.engines.machine.kernels.abi import OPERATION
 from diffkit.engines.machine.kernels.integers import INTEGER_OPERATIONS
 from diffkit.engines.machine.kernels.writing import FLOATS, NUMBERS, WIDTHS, from_text
@@ -47,8 +48,12 @@ def _all_operations() -> Iterator[tuple[str, Operation]]:
         if name == "integer_power":
             for n in WRITTEN_POWERS:
                 yield f"integer_power_{n}".replace("-", "m"), primitive.operation({"n": n})
-        elif isinstance(primitive, Elementwise) and writable(primitive.bare, NUMBA):
+        elif isinstance(primitive, Elementwise) and _has_loop(primitive):
             yield name, primitive.bare
+
+
+def _has_loop(primitive: Elementwise) -> bool:
+    return is_built_in(primitive) and writable(primitive.bare, NUMBA)
 
 
 def _arity(operation: Operation) -> int:

@@ -1,6 +1,6 @@
 """Two elementwise operations in one pass, and operations with one number for all lanes.
 
-    d = a·b + c,   d = c − a·b,   d = a·b − c,      each also with one b for all lanes
+    d = a·b + c,   d = c − a·b,   √a + s,   …,      also with one number for all lanes
 
 A tape spends its time on loads and stores of short vectors, so a product that is only added to
 something shares a pass with the sum ("superinstructions"; Ertl & Gregg 2003, *The structure and
@@ -10,6 +10,7 @@ the bits are the same.  Which operations are put together is decided in ``machin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,13 +25,15 @@ EXPRESSIONS = {
     "mul_sub": "a[i] * b[i] - c[i]", "scale_add": "a[i] * s + c[i]",
     "sub_scale": "c[i] - a[i] * s", "scale_sub": "a[i] * s - c[i]", "scale": "a[i] * s",
     "shift": "a[i] + s", "lower": "a[i] - s", "rest": "s - a[i]",
+    "sqrt_shift": "math.sqrt(a[i]) + s", "scale_mul": "a[i] * s * c[i]",
+    "scale_div": "a[i] * s / c[i]",
 }  # fmt: skip
 
 
 def _text(name: str, width: str, value: str) -> str:
     lines = [f"def {name}_{width}(d, a, b, c, n):"]
     lines += [f"    {x} = {width}({x})" for x in "dabc"]
-    lines += ["    s = b[0]"] if "s" in value else []
+    lines += ["    s = b[0]"] if " s" in value or value.startswith("s ") else []
     return "\n".join([*lines, "    for i in range(n):", f"        d[i] = {value}", ""])
 
 
@@ -44,5 +47,5 @@ def generated() -> dict[str, Callable[..., None]]:
     for width in WIDTHS:
         for name, value in EXPRESSIONS.items():
             text = _text(name, width, value)
-            found[f"{name}_{width}"] = from_text(f"{name}_{width}", text, OPERATION, {})
+            found[f"{name}_{width}"] = from_text(f"{name}_{width}", text, OPERATION, {"math": math})
     return found

@@ -19,6 +19,8 @@ from diffkit.engines.machine.kernels.abi import (
     row_address,
     u1,
 )
+from diffkit.engines.machine.kernels.vectors import copied
+from diffkit.engines.machine.kernels.walking import lane_offset, word_behind
 from diffkit.engines.machine.kernels.writing import (
     FLOATS,
     NUMBERS,
@@ -26,8 +28,6 @@ from diffkit.engines.machine.kernels.writing import (
     from_text,
     in_widths,
 )
-from diffkit.engines.machine.kernels.vectors import copied
-from diffkit.engines.machine.kernels.walking import lane_offset, word_behind
 
 __all__ = ["fill", "generated"]
 

@@ -3,8 +3,8 @@
     for every step:   for every operation:   cell d ← φ(cell a, cell b, cell c)
 
 The step of a recurrence or of a differential equation is a few operations on single numbers, and
-calling a kernel for each of them would cost more than the arithmetic.  Here an operation is one
-word, four numbers of cells and what to do, and the common operations are branches of one switch
+calling a kernel for each of them would cost more than the arithmetic.  Here an operation is
+six words, what to do and the cells, and the common operations are branches of one switch
 (Bell 1973, *Threaded code*; Ertl & Gregg 2003, *The structure and performance of efficient
 interpreters*); all others are called.  They are the operations of ``kernels/elementwise.py`` and
 round as these do.
@@ -15,15 +15,14 @@ Reading on: ``rules/scalar_loops.py``, which writes the words.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from diffkit.engines.machine.kernels.abi import KERNEL, call_operation, operand
+from diffkit.engines.machine.kernels.abi import KERNEL, call_operation
 from diffkit.engines.machine.kernels.writing import in_widths
-from diffkit.engines.machine.words import CELL_BITS, SWITCHED
+from diffkit.engines.machine.words import SWITCHED
 
 __all__ = ["EXPRESSIONS", "generated"]
 
-# The operations of the switch; x, y, z are the operands, and a truth value is 1 or 0.
+# The operations of the switch, on x, y and a third; a truth value is 1 or 0.
 EXPRESSIONS = {
     "alias": "x", "add": "x + y", "sub": "x - y", "mul": "x * y", "div": "x / y", "neg": "-x",
     "integer_power_2": "x * x", "integer_power_3": "x * x * x", "integer_power_m1": "one / x",
@@ -31,16 +30,19 @@ EXPRESSIONS = {
     "greater": "one if x > y else zero", "greater_equal": "one if x >= y else zero",
     "equal": "one if x == y else zero", "not_equal": "one if x != y else zero",
     "logical_not": "zero if x != zero else one",
-    "mask": "y if x != zero else zero", "where": "y if x != zero else z",
+    "mask": "y if x != zero else zero", "where": "y if x != zero else THIRD",
     "maximum": "x if (x > y or x != x) else y", "minimum": "x if (x < y or x != x) else y",
     "relu": "x if (x > zero or x != x) else zero",
+    "mul_add": "x * y + THIRD", "mul_sub": "x * y - THIRD", "sub_mul": "THIRD - x * y",
 }  # fmt: skip
 
 # Row: steps, k (carries are saved before every k-th step), cells, and how many there are of
 # operations, cells filled before the loop, cells filled in each step, carries saved, rows written,
-# cells copied after a step, and results; then two words per operation (cells and number, address
-# if it is called), and for each of the others its cell and address, or its two cells; what is
-# read or written more than once has a stride, too.
+# cells copied after a step, and results; then six words per operation: its number in the switch or
+# 0, its address if it is called, and the cells of the result and of three operands; then for each
+# of the others its cell and address, or its two cells, and a stride where it is read or written
+# in many steps.
+_HEAD, _OPERATION = 13, 6
 _LOOP = """
 def scan_scalars_T(row, table):
     zero, one = number(0), number(1)
@@ -48,7 +50,7 @@ def scan_scalars_T(row, table):
     cells, item = T(base), row[5]
     operations, starts, rows, saves, ys, moves, ends = (
         row[6], row[7], row[8], row[9], row[10], row[11], row[12])
-    p = 13 + 2 * operations
+    p = HEAD + WORDS * operations
     for k in range(starts):
         cells[row[p]] = T(operand(table, row[p + 1]))[0]
         p += 2
@@ -67,14 +69,11 @@ def scan_scalars_T(row, table):
         left -= 1
         q += 3 * saves
         for k in range(operations):
-            w = row[13 + 2 * k]
-            what, d, a, b, c = (
-                w >> 4 * BITS, (w >> 3 * BITS) & MASK, (w >> 2 * BITS) & MASK,
-                (w >> BITS) & MASK, w & MASK)
-            x, y, z = cells[a], cells[b], cells[c]
+            o = HEAD + WORDS * k
+            what, d, x, y = row[o], row[o + 2], cells[row[o + 3]], cells[row[o + 4]]
             if what == 0:
-                call_operation(row[14 + 2 * k], base + item * d, base + item * a,
-                               base + item * b, base + item * c, 1)
+                call_operation(row[o + 1], base + item * d, base + item * row[o + 3],
+                               base + item * row[o + 4], base + item * row[o + 5], 1)
 SWITCH
         for k in range(ys):
             T(operand(table, row[q + 1]) + step * row[q + 2])[0] = cells[row[q]]
@@ -100,5 +99,6 @@ def generated() -> dict[str, Callable[..., None]]:
         for number, value in enumerate(map(EXPRESSIONS.__getitem__, SWITCHED), 1)
     ]
     text = _LOOP.lstrip().replace("SWITCH", "\n".join(branches))
-    scope = {"call_operation": call_operation, "BITS": CELL_BITS, "MASK": (1 << CELL_BITS) - 1}
+    text = text.replace("THIRD", "cells[row[o + 5]]")
+    scope = {"call_operation": call_operation, "HEAD": _HEAD, "WORDS": _OPERATION}
     return in_widths(text, KERNEL, scope)

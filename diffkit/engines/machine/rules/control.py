@@ -24,11 +24,12 @@ import numpy as np
 from diffkit.engines.machine.builder import LOADABLE, Builder, Callback, rule
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.nested import Nested, buffers_of
+from diffkit.engines.machine.rules.scalar_loops import ScalarStep
 from diffkit.engines.machine.tapes import Member, Tape, tape_row
 from diffkit.engines.machine.words import CARRY_WORDS, MOVING_WORDS, WORKSPACE
 from diffkit.graph.ir import Graph
 from diffkit.primitives.control import CARRY, ROW, SAVED, SUM, Body, layout_of
-from diffkit.primitives.control_bodies import places, restricted
+from diffkit.primitives.control_bodies import restricted
 
 __all__ = ["scan"]
 
@@ -52,7 +53,10 @@ def scan(builder: Builder, node: int) -> bool | None:
         for operand, of in zip(builder.operands(node), body.inputs, strict=True)
     ]
     loop = _Loop(builder, node, **params)
-    if not loop.put_together(*body.parted(operands)):
+    parts = body.parted(operands)
+    if loop.emit_scalars(*parts):
+        return None
+    if not loop.put_together(*parts):
         return False
     loop.emit()
     return None
@@ -85,10 +89,56 @@ class _Loop:
         self.packed = builder.result(node)
         blocks, _ = layout_of(body, length, every, self.output)
         self.blocks = {(block.role, block.place): block for block in blocks}
+        self.graph = restricted(body, self._kept())
         self.slot = builder.free_slot
         self.moving: list[Any] = []
         self.carries: list[Any] = []
         self.starts: list[tuple[Value, Value]] = []  # what is copied before the loop, and where to
+
+    def emit_scalars(
+        self, carry: Sequence[Value], xs: Sequence[Value], constants: Sequence[Value]
+    ) -> bool:
+        """Emit the loop as one kernel if its step is single numbers; False if it is not."""
+        step = ScalarStep(self.graph, self.packed.width)
+        if not step.fits:
+            return False
+        lists = self._scalar_lists(step, carry, xs, constants)
+        words = [word for entries in lists for entry in entries for word in entry]
+        item = step.dtype.itemsize
+        cells = Value.dense(Buffer(WORKSPACE, item * step.count), (step.count,), step.dtype)
+        self.builder.row(f"scan_scalars_{step.width}", self.length, self.every, cells, item,
+                         len(step.operations), *map(len, lists), *step.words(), *words)  # fmt: skip
+        return True
+
+    def _scalar_lists(
+        self,
+        step: ScalarStep,
+        carry: Sequence[Value],
+        xs: Sequence[Value],
+        constants: Sequence[Value],
+    ) -> list[list[tuple[Any, ...]]]:
+        """The cells that are filled, read, saved, written, copied and kept, with their places."""
+        carries, read, fixed = self.body.parted(step.cells(self.graph.input_nodes))
+        after, terms, written = self._parted(step.cells(self.graph.output_nodes))
+        totals = [step.total(term) for term in terms]
+        step.shorten([*after, *written])
+        moves = step.carry(carries, after, written)  # may change ``written``
+        filled = [*zip(carries, carry, strict=True), *zip(fixed, constants, strict=True)]
+        filled += [(cell, self.builder.literal(x)) for cell, x in step.literals.items()]
+        results = [*self._blocks(CARRY), *self._blocks(SUM)]
+        return [
+            filled,
+            self._moving(read, xs),
+            self._moving(carries, self._blocks(SAVED)),
+            self._moving(written, self._blocks(ROW)),
+            moves,
+            list(zip([*carries, *totals], results, strict=True)),
+        ]
+
+    def _moving(self, cells: Sequence[int], stacked: Sequence[Value]) -> list[tuple[Any, ...]]:
+        """Cells, with the rows of the first step and the strides from row to row."""
+        return [(cell, self._first_row(x), self._stride(x))
+                for cell, x in zip(cells, stacked, strict=True)]  # fmt: skip
 
     def put_together(
         self, carry: Sequence[Value], xs: Sequence[Value], constants: Sequence[Value]
@@ -96,16 +146,11 @@ class _Loop:
         """Give everything its place and build the rows of the step; False if one is for Python."""
         carried = [self._carry(place, start) for place, start in enumerate(carry)]
         inputs = [*[before for before, _ in carried], *map(self._row_of, xs), *constants]
-        kept = self._kept()
-        _, terms, rows = self.body.results(kept)
-        sums, ys = self._blocks(SUM, terms), self._blocks(ROW, rows)
-        targets = [*[after for _, after in carried], *sums, *map(self._row_of, ys)]
-        self.graph = restricted(self.body, kept)
-        placed = list(zip(self.graph.output_nodes, targets, strict=True))
-        first, second = len(carried), len(carried) + len(sums)
-        step = _StepBuilder(
-            self.graph, inputs, placed[:first] + placed[second:], placed[first:second], self.slot
-        )
+        sums, ys = self._blocks(SUM), [self._row_of(block) for block in self._blocks(ROW)]
+        after, terms, rows = self._parted(self.graph.output_nodes)
+        outputs = zip([*after, *rows], [*[after for _, after in carried], *ys], strict=True)
+        added = zip(terms, sums, strict=True)
+        step = _StepBuilder(self.graph, inputs, list(outputs), list(added), self.slot)
         self.rows = step.build()
         self.starts += [(_nothing(self.builder, total), total) for total in sums]
         self.outside = frozenset(value.buffer for value in (*constants, *sums))
@@ -129,6 +174,12 @@ class _Loop:
         kept = [of.dtype.str == self.output for of in self.body.outputs]
         return [True] * self.body.carries + kept[self.body.carries :]
 
+    def _parted(self, outputs: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
+        """What belongs to the outputs that are kept as carry, sums and rows."""
+        first = self.body.carries
+        second = first + sum(self.body.results(self._kept())[1])
+        return list(outputs[:first]), list(outputs[first:second]), list(outputs[second:])
+
     def _block(self, role: str, place: int) -> Value | None:
         """A block of the packed vector; None for a result of another dtype."""
         block = self.blocks.get((role, place))
@@ -138,9 +189,9 @@ class _Loop:
         offset = packed.offset + block.offset * item
         return Value.dense(packed.buffer, block.shape, packed.dtype, offset)
 
-    def _blocks(self, role: str, kept: Sequence[bool]) -> list[Value]:
-        """The blocks of the results of one role that are kept."""
-        found = [self._block(role, place) for place in places(kept)]
+    def _blocks(self, role: str) -> list[Value]:
+        """All blocks of one role."""
+        found = [self._block(*key) for key in self.blocks if key[0] == role]
         return [block for block in found if block is not None]
 
     def _new_slot(self) -> int:

@@ -95,13 +95,23 @@ def _vectors(channels: int) -> tuple[int, int]:
     return count, 2 - count % 2 if channels % LANES == 0 else 1
 
 
-def _packed(builder: Builder, k: Value, taps: np.ndarray) -> Value:
-    """A filter by groups of vectors: (group, tap, channels); ``taps`` are offsets (tap, channel)."""
-    channels = taps.shape[1]
+def _packed(builder: Builder, k: Value, taps: np.ndarray, step: int, channels: int) -> Value:
+    """A filter as (group of vectors, tap, channels of the group), with zeros for missing channels.
+
+    ``taps`` are byte offsets, and ``step`` are the bytes from channel to channel.
+    """
     vectors, groups = _vectors(channels)
-    wide = np.pad(taps, ((0, 0), (0, vectors * LANES - channels)), constant_values=-1)
-    wide = wide.reshape(len(taps), vectors // groups, groups * LANES).transpose(1, 0, 2)
-    return gathered(builder, k, np.ascontiguousarray(wide).reshape(-1))
+    if vectors * LANES > channels:
+        lanes = np.arange(vectors * LANES)
+        table = taps[:, None] + lanes * step
+        table = np.where(lanes < channels, table, -1).reshape(len(taps), vectors, LANES)
+        none = np.zeros(1, np.int64)
+        return gathered(builder, k, none, table.transpose(1, 0, 2).reshape(-1), none)
+    wide = groups * LANES
+    before = np.arange(vectors // groups) * wide * step
+    if step == k.dtype.itemsize:
+        return gathered(builder, k, before, taps, np.zeros(1, np.int64), wide)
+    return gathered(builder, k, before, taps, np.arange(wide) * step)
 
 
 def _usable(builder: Builder, node: int) -> bool:
@@ -118,8 +128,12 @@ def _convolve(
     target: Value,
     tables: tuple[np.ndarray, np.ndarray, np.ndarray],
     taps: np.ndarray,
+    step: int,
 ) -> None:
-    """One row: ``tables`` are places, targets and the starts of runs of taps."""
+    """One row: ``tables`` are places, targets and the starts of runs of taps.
+
+    ``taps`` and ``step`` say where the numbers of the filter lie, by tap and by channel.
+    """
     places, targets, runs = tables
     channels = target.shape[3]
     vectors, groups = _vectors(channels)
@@ -128,14 +142,15 @@ def _convolve(
     spare = builder.temporary((LANES,), target.dtype)
     builder.row(
         f"convolve_{groups}_{target.width}",
-        frame.value, _packed(builder, k, taps), start, target, frame.memory(builder), spare,
+        frame.value, _packed(builder, k, taps, step, channels), start, target,
+        frame.memory(builder), spare,
         builder.literal(_filled(places)), builder.literal(_filled(targets)), builder.literal(runs),
         target.shape[0], len(places), vectors, len(runs), len(taps) // len(runs), channels,
         frame.step, prod(target.shape[1:]) * item, *frame.words(),
     )  # fmt: skip
 
 
-# The operation and its transposes ------------------------------------------------------------------
+# The operation and its transposes ----------------------------------------------------------------
 
 
 @rule("conv2d")
@@ -149,8 +164,8 @@ def conv2d(builder: Builder, node: int) -> bool | None:
     places = frame.places((target.shape[1], target.shape[2]), params["stride"])
     targets = np.arange(len(places)) * target.strides[2]
     runs = np.arange(k.shape[0]) * frame.strides[0]
-    taps = offsets_of(list(zip(k.shape, k.strides, strict=True))).reshape(-1, k.shape[3])
-    _convolve(builder, frame, k, target, (places, targets, runs), taps)
+    taps = offsets_of(list(zip(k.shape[:3], k.strides[:3], strict=True)))
+    _convolve(builder, frame, k, target, (places, targets, runs), taps, k.strides[3])
     return None
 
 
@@ -210,12 +225,11 @@ def _one_phase(
     runs = np.arange(len(rows.taps)) * frame.strides[0]
     by_row, by_column, by_channel, item = k.strides
     taps = (
-        rows.taps[:, None, None, None] * by_row
-        + columns.taps[:, None, None] * by_column
-        + np.arange(k.shape[3])[:, None] * item
-        + np.arange(k.shape[2]) * by_channel
-    ).reshape(-1, k.shape[2])
-    _convolve(builder, frame, k, target, (places, targets, runs), taps)
+        rows.taps[:, None, None] * by_row
+        + columns.taps[:, None] * by_column
+        + np.arange(k.shape[3]) * item
+    ).reshape(-1)
+    _convolve(builder, frame, k, target, (places, targets, runs), taps, by_channel)
 
 
 @rule("conv2d_filter")
@@ -248,7 +262,7 @@ def conv2d_filter(builder: Builder, node: int) -> bool | None:
     return None
 
 
-# Windows ----------------------------------------------------------------------------------------------
+# Windows -----------------------------------------------------------------------------------------
 
 
 @rule("windows")

@@ -9,6 +9,7 @@ import numpy as np
 
 from diffkit.engines.emitting import NUMBA, writable
 from diffkit.engines.machine.builder import LOADABLE, Builder, rule
+from diffkit.engines.machine.fingerprint import is_built_in
 from diffkit.engines.machine.kernels.integers import INTEGER_OPERATIONS
 from diffkit.engines.machine.memory import Value
 from diffkit.engines.machine.tapes import Member
@@ -30,7 +31,7 @@ _WHOLE = (np.dtype(np.int64), np.dtype(np.int32), _BOOL)
 
 @cache
 def _has_loop(operation: Any) -> bool:
-    return writable(operation, NUMBA)
+    return is_built_in(operation.primitive) and writable(operation, NUMBA)
 
 
 def loop_of(builder: Builder, node: int) -> tuple[str, str, tuple[Any, ...]] | None:

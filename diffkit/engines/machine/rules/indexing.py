@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -88,7 +87,7 @@ def offsets_of(axes: Axes) -> np.ndarray:
     return found.reshape(-1)
 
 
-# Tables --------------------------------------------------------------------------------------------
+# Tables ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ def _computed_offsets(
     return table
 
 
-# Rules -----------------------------------------------------------------------------------------------
+# Rules -------------------------------------------------------------------------------------------
 
 
 @rule("getitem")
@@ -210,12 +209,19 @@ def _emit(builder: Builder, kernel: str, source: Value, tables: _Tables, target:
     builder.row(kernel, source, tables.before, tables.at, tables.after, target, *tables.sizes)
 
 
-def gathered(builder: Builder, source: Value, offsets: np.ndarray) -> Value:
-    """A new array of the elements at byte offsets; a negative offset gives 0."""
-    target = builder.temporary(offsets.shape, source.dtype)
-    none = builder.literal(np.zeros(1, np.int64))
-    builder.row(f"gather_{source.dtype.itemsize}", source, none, builder.literal(offsets), none,
-                target, 1, offsets.size, 1, 1)  # fmt: skip
+def gathered(
+    builder: Builder,
+    source: Value,
+    before: np.ndarray,
+    at: np.ndarray,
+    after: np.ndarray,
+    run: int = 1,
+) -> Value:
+    """A new array by three tables; the table ``at`` may have negative offsets, which give 0."""
+    sizes = (len(before), len(at), len(after), run)
+    tables = _Tables(builder.literal(before), builder.literal(at), builder.literal(after), sizes)
+    target = builder.temporary(sizes, source.dtype)
+    _emit(builder, f"gather_{source.dtype.itemsize}", source, tables, target)
     return target
 
 
