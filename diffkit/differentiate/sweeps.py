@@ -11,6 +11,7 @@ re-used, and both are loops over integers: a chain of 10⁵ operations needs no 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def pull_back(
             continue
         y = avals[node]
         unit = y_bar in units and not y.shape
-        active = tuple([moves[i] for i in operands])  # 0 or 1
+        active: Any = tuple([moves[i] for i in operands])  # 0 or 1
         known = tuple([avals[i] for i in operands])
         template = operation.templates.get(("vjp", known, active, unit)) or vjp_template(
             operation, known, y, active, unit

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ OURS = ("diffkit", "diffkit_bound")
 ENGINES = ("diffkit", "diffkit_bound", "diffkit_interpret", "diffkit_specialise")
 # Sizes that are not in the kit's own list, so that it takes them as they are.
 ENGINE_SIZES = tuple(f"rosenbrock-{n}" for n in (3, 30, 300, 3000, 30000))
-SCALAR_PEERS = ("casadi_sx", "casadi_mx", "casadi_c", "jax", "jax_native", "pytensor", "symengine")
+SCALAR_PEERS = ("casadi_mx", "casadi_c", "jax")
 NET_PEERS = (
     *("casadi_mx", "jax", "jax_native", "pytensor", "pytensor_c"),
     *("torch_native", "torch_compile"),
@@ -40,7 +40,10 @@ GRAPH_TIMEOUT = 120  # seconds for one graph of one peer
 
 @dataclass(frozen=True)
 class Options:
-    """Where the kit is, how long it measures, and with which peers."""
+    """Where the kit is, how long it measures, and whether the first round has peers.
+
+    Peers take minutes to compile; one round with them says where they are.
+    """
 
     kit: Path
     rounds: int = 3
@@ -96,7 +99,8 @@ def measure_section(section: str, options: Options) -> list[dict[str, Any]]:
     """
     script, arguments = KIT_SECTIONS[section]
     rounds = 1 if section in ONCE else options.rounds
-    return [_script(options.kit, script, arguments(options)) for _ in range(rounds)]
+    later = replace(options, peers=False)
+    return [_script(options.kit, script, arguments(later if k else options)) for k in range(rounds)]
 
 
 def _script(kit: Path, script: str, arguments: list[str]) -> dict[str, Any]:

@@ -201,16 +201,16 @@ def _of_counts(found: dict[str, dict[str, float]]) -> Row:
 
 
 def _of_start(name: str, goal: float, found: dict[str, Any]) -> Row:
-    own = found.get(f"{name}/diffkit", {}).get("total_s", float("inf"))
+    own = found.get(f"{name}/diffkit", {}).get("total_s")
     peers = [(row["total_s"], key.split("/")[1]) for key, row in found.items()
              if key.startswith(name + "/") and not key.split("/")[1].startswith(OWN)]  # fmt: skip
     listed = ", ".join(f"{seconds:.2f} s ({peer})" for seconds, peer in sorted(peers)[:3])
     return Row(
         f"first gradient in a fresh process, {named(name)}",
         f"{goal:g} s",
-        f"{own:.2f} s",
+        "failed" if own is None else f"{own:.2f} s",
         listed or NO_PEER,
-        ("the time",) if own > goal else (),
+        ("the time",) if own is None or own > goal else (),
     )
 
 

@@ -249,7 +249,7 @@ class Builder:
             function = partial(function, **operation.kwargs)
         self.rows.append(Callback(function, operands, result, node))
 
-    # Tapes -----------------------------------------------------------------------------------------
+    # Tapes -----------------------------------------------------------------------------------
 
     def elementwise(self, node: int) -> bool:
         """Add an elementwise equation to a tape; False if there is no kernel for it."""

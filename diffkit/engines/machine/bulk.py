@@ -21,7 +21,7 @@ from diffkit.engines.machine.words import WORKSPACE, word
 from diffkit.graph.avals import aval
 from diffkit.graph.ir import INPUT, LITERAL, Columns
 
-__all__ = ["CELL", "Cells", "CellStates", "runs_of", "scalar_row"]
+__all__ = ["CELL", "CellStates", "Cells", "runs_of", "scalar_row"]
 
 # Bytes of a cell.
 CELL = 8
@@ -124,10 +124,7 @@ def _is_scalar(
     if avals[node] is not _NUMBER and avals[node] is not _TRUTH:
         return False
     if not truths:
-        for operand in operands:
-            if avals[operand] is not _NUMBER:
-                return False
-        return True
+        return all(avals[operand] is _NUMBER for operand in operands)
     return all(
         avals[operand] is _TRUTH and kinds[operand] == _CELL if k in truths
         else avals[operand] is _NUMBER

@@ -134,8 +134,7 @@ def inlined_graph(graph: Graph, general: Callable[..., Any]) -> Callable[..., An
     if not inlines(runner) or not _is_flat(graph):
         return None
     kinds = tuple(
-        (np.ndarray, aval.shape, aval.dtype) if aval.shape else (None, None, None)
-        for aval in avals
+        (np.ndarray, aval.shape, aval.dtype) if aval.shape else (None, None, None) for aval in avals
     )
     call = InlineCall(runner, kinds)
     scalars = [k for k, aval in enumerate(avals) if not aval.shape]

@@ -9,8 +9,8 @@ threads, each with a workspace and a table of its own (``machine/running.py``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any

@@ -55,6 +55,10 @@ def kernel(signature: Any = KERNEL) -> Callable[[Callable[..., None]], Callable[
     return mark
 
 
+# Callers do not pass the typing context that Numba's own declaration of intrinsics shows.
+_intrinsic: Any = intrinsic
+
+
 def _pointer(scalar: Any, llvm: ir.Type) -> Any:
     """An intrinsic that turns an address into a typed pointer."""
 
@@ -75,7 +79,7 @@ i4 = _pointer(types.int32, ir.IntType(32))
 u1 = _pointer(types.uint8, ir.IntType(8))
 
 
-@intrinsic
+@_intrinsic
 def row_address(typing_context: Any, row: Any) -> Any:
     """The address of the words that a pointer points at."""
 
@@ -101,7 +105,7 @@ def _call(builder: Any, address: Any, arguments: list[Any]) -> None:
     builder.call(builder.inttoptr(address, function), [*nowhere, *arguments])
 
 
-@intrinsic
+@_intrinsic
 def call_kernel(typing_context: Any, address: Any, row: Any, table: Any) -> Any:
     """Call the kernel at an address."""
 
@@ -112,7 +116,7 @@ def call_kernel(typing_context: Any, address: Any, row: Any, table: Any) -> Any:
     return types.void(types.int64, _WORDS, _WORDS), generate
 
 
-@intrinsic
+@_intrinsic
 def call_operation(
     typing_context: Any, address: Any, d: Any, a: Any, b: Any, c: Any, n: Any
 ) -> Any:

@@ -8,7 +8,9 @@ returns its position and is called again behind it.  The state of a run is a few
     [address of the program, number of its words, address of the table, position],
 
 so that a call from Python passes one integer.  A program ends with a row that looks for NaN in
-its results; then the loop returns −1, and Python finds out where it was born.  Reading on: threaded code, Bell 1973.
+its results; then the loop returns −1, and Python finds out where it was born.
+
+Reading on: threaded code, Bell 1973.
 """
 
 from __future__ import annotations
