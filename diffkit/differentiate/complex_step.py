@@ -31,7 +31,7 @@ import numpy as np
 
 from diffkit.differentiate.finite import float_leaf
 from diffkit.differentiate.method import Captured, JacobianResult, Method
-from diffkit.engines.calling import user_level, warn_of_nan
+from diffkit.engines.calling import Runner, chosen_engine, user_level, warn_of_nan
 from diffkit.engines.interpret import run
 from diffkit.errors import DomainWarning, InputError, NotAnalyticError
 from diffkit.graph.ir import Graph
@@ -93,7 +93,7 @@ class ComplexStep(Method):
         """The values and all Jacobian blocks at ``leaves``, with respect to leaves ``wrt``.
 
         One run of the value graph over complex numbers for every element (a second one where
-        the imaginary part underflows), always by the interpreter.
+        the imaginary part underflows), by the machine or by the interpreter.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class ComplexStep(Method):
         """
         graph = function.graph_for(leaves)
         values = function.values(leaves, engine)
-        perturbed = _Perturbed(graph, leaves, self.step)
+        perturbed = _Perturbed(graph, leaves, self.step, engine)
         columns = [perturbed.blocks_of_leaf(place) for place in wrt]
         blocks = [[leaf_blocks[i] for leaf_blocks in columns] for i in range(len(values))]
         flops = graph.flops() * (1 + COMPLEX_COST * perturbed.count)
@@ -125,7 +125,11 @@ class ComplexStep(Method):
 class _Perturbed:
     """Runs of a value graph at x + ih eⱼ, counted."""
 
-    def __init__(self, graph: Graph, leaves: Sequence[Any], step: float) -> None:
+    def __init__(
+        self, graph: Graph, leaves: Sequence[Any], step: float, engine: str = "interpret"
+    ) -> None:
+        self.runners: dict[int, Runner] = {}
+        self.compiled = chosen_engine(engine) == "machine" and all(map(_is_double, leaves))
         self.graph, self.leaves, self.step = graph, list(leaves), _fitting_step(leaves, step)
         self.fitted = self.step != step
         self.count = 0
@@ -205,7 +209,23 @@ class _Perturbed:
         moved.reshape(-1)[element] += 1j * step
         self.count += 1
         leaves = [*self.leaves[:place], moved[()], *self.leaves[place + 1 :]]
-        return [_imaginary_part(y, step) for y in run(self.graph, leaves, domain="complex")]
+        return [_imaginary_part(y, step) for y in self._run(place, leaves)]
+
+    def _run(self, place: int, leaves: list[Any]) -> list[Any]:
+        """The outputs where one leaf is complex."""
+        if not self.compiled:
+            return run(self.graph, leaves, domain="complex")
+        if place not in self.runners:
+            from diffkit.engines.machine.complex_runs import complex_runner
+
+            self.runners[place] = complex_runner(self.graph, place)
+        return self.runners[place](leaves)
+
+
+def _is_double(leaf: Any) -> bool:
+    """Whether a leaf has the dtype that complex kernels are made for, or is no float at all."""
+    dtype = np.asarray(leaf).dtype
+    return dtype.kind != "f" or dtype == np.float64
 
 
 def _fitting_step(leaves: Sequence[Any], step: float) -> float:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from math import isfinite, ldexp, log2
 from typing import Any, ClassVar
 
@@ -218,8 +217,13 @@ class Finite(Method):
             h, slope = self._plain_slope(at, run, x, eps, speed)
             error = [np.zeros(np.shape(y)) for y in slope]
         if self.step == "auto" and self.stencil.symmetric:
-            central = None if self.richardson else partial(_difference, self.stencil, at, run)
-            sides = unresolved(at, central, run.base, h, eps)
+
+            def two_slopes() -> tuple[list[Any], list[Any]]:
+                if self.richardson:
+                    return [s - e for s, e in zip(slope, error, strict=True)], slope
+                return slope, _difference(self.stencil, at, run, h / 2)
+
+            sides = unresolved(at, two_slopes, run.base, h, eps)
             if sides is not None:
                 run.note(KinkWarning, UNRESOLVED.format(x=x, h=h, left=sides[0], right=sides[1]))
         return slope, error

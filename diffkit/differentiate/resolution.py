@@ -30,13 +30,13 @@ SMOOTH_RATIO = 0.75
 ROUNDINGS = 64
 
 UNRESOLVED = (
-    "finite differences: around x = {x:.6g} the slopes to the left ({left:.6g}) and to the right "
-    "({right:.6g}) do not meet as the step h = {h:.2g} is halved: a kink, a jump or a change "
-    "faster than h lies there, and the result is no derivative"
+    "around x = {x:.6g} the differences to the left ({left:.6g}) and to the right ({right:.6g}) do "
+    "not meet as the step h = {h:.2g} is halved: a kink, a jump or a change faster than h lies "
+    "there, and the result is no derivative"
 )
 DROWNED = (
-    "finite differences: only a step of {h:.2g} stays inside the domain of the function, and the "
-    "rounding of its values drowns the difference"
+    "only a step of {h:.2g} stays inside the domain of the function, and rounding drowns a "
+    "difference over it"
 )
 LEFT_THE_DOMAIN = (
     "a displaced point left the domain of the function: "
@@ -66,36 +66,29 @@ def remembered(at: Callable[[float], Any]) -> Callable[[float], Any]:
 
 def unresolved(
     at: Callable[[float], Outputs],
-    slopes_at: Callable[[float], Outputs] | None,
+    two_slopes: Callable[[], tuple[Outputs, Outputs]],
     base: Outputs,
     h: float,
     eps: float,
 ) -> tuple[float, float] | None:
     """The slopes to the left and right of one output where they contradict smoothness, or None.
 
-    ``at`` gives the outputs at a displacement, ``slopes_at`` the central slopes with a step (None
-    where they are extrapolated, and are expected to change).
+    ``at`` gives the outputs at a displacement; ``two_slopes`` the slopes by the method with two
+    steps, or with and without its own estimate of its error.
 
-    >>> at = lambda t: [abs(t)]
-    >>> central = lambda h: [(abs(h) - abs(-h)) / (2 * h)]
-    >>> unresolved(at, central, [0.0], 0.5, 2.0**-52)
+    >>> unresolved(lambda t: [abs(t)], lambda: ([0.0], [0.0]), [0.0], 0.5, 2.0**-52)
     (-1.0, 1.0)
-    >>> unresolved(lambda t: [t * t], lambda h: [0.0], [0.0], 0.5, 2.0**-52) is None
+    >>> unresolved(lambda t: [t * t], lambda: ([0.0], [0.0]), [0.0], 0.5, 2.0**-52) is None
     True
     """
     with np.errstate(all="ignore"):
-        wide = [_sides(*parts, h, eps) for parts in zip(base, at(-h), at(h), strict=True)]
+        wide = _all_sides(at, base, h, eps)
         if not any(np.any(side.suspicious) for side in wide):
             return None
-        half = h / 2
-        narrow = [
-            _sides(*parts, half, eps) for parts in zip(base, at(-half), at(half), strict=True)
-        ]
-        coarse = slopes_at(h) if slopes_at else [0.0] * len(wide)
-        fine = slopes_at(half) if slopes_at else coarse
-        for side, nearer, *pair in zip(wide, narrow, coarse, fine, strict=True):
+        narrow = _all_sides(at, base, h / 2, eps)
+        for side, nearer, slope, finer in zip(wide, narrow, *two_slopes(), strict=True):
             kinked = nearer.gap > SMOOTH_RATIO * side.gap
-            bad = side.suspicious & (kinked | _moved(*pair, nearer.floor))
+            bad = side.suspicious & (kinked | _moved(slope, finer, nearer.floor))
             if np.any(bad):
                 place = int(np.argmax(bad))
                 return float(side.left.flat[place]), float(side.right.flat[place])
@@ -116,6 +109,11 @@ class _Sides:
         self.gap = np.abs(right - left)
         steepest = np.maximum(np.abs(left), np.abs(right))
         self.suspicious = (self.gap > TOLERANCE * steepest) & (self.gap > floor)
+
+
+def _all_sides(at: Callable[[float], Outputs], base: Outputs, h: float, eps: float) -> list[_Sides]:
+    rows = zip(base, at(-h), at(h), strict=True)
+    return [_sides(y, below, above, h, eps) for y, below, above in rows]
 
 
 def _sides(y: Any, below: Any, above: Any, h: float, eps: float) -> _Sides:

@@ -216,7 +216,7 @@ class _Walk:
         names = set(_names_used(f.__code__))
         if names & UNWATCHABLE_NAMES:
             raise _Unwatchable
-        for place, cell in enumerate(f.__closure__ or ()):
+        for cell in f.__closure__ or ():
             try:
                 value = cell.cell_contents
             except ValueError:

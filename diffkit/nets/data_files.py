@@ -171,7 +171,7 @@ def _headings(name: str, rows: Rows, header: bool | None) -> list[str] | None:
         ]
         if odd and any(_number(a) is not None for a in first):
             raise InputError(
-                f"{name}: the first line holds numbers and {odd[0]!r}, so it may be headings or data",
+                f"{name}: the first line holds numbers and {odd[0]!r}: headings, or a slip?",
                 hint="say which with header=True or header=False.",
             )
         header = bool(odd)

@@ -81,8 +81,7 @@ def same_shapes(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
 def _refuse_nothing(name: str, prediction: Any) -> None:
     if 0 in prediction.shape:
         raise ShapeError(
-            f"{name}: the prediction {_shown(prediction)} holds no example, and the mean of nothing "
-            "has no value",
+            f"{name}: the prediction {_shown(prediction)} is empty, and nothing has no mean",
             hint="pass at least one example.",
         )
 

@@ -11,6 +11,9 @@ from performance_rows import median_of, named, over_limit, rows
 
 __all__ = ["page"]
 
+GRAPHS = """diffkit runs the plain NumPy source. `casadi_sx` is given symbols and a sine of its own;
+`limit_tape` is a minimal tracer with a Numba loop over its tape; `limit_loop` and `jax_scan` are
+the same function rewritten as a loop."""
 PICTURE = """```{image} images/performance.svg
 :alt: CPU time of a gradient against the number of inputs, for every engine and the limit
 :class: on-paper
@@ -43,9 +46,9 @@ METHOD = """## How it is measured
   NaN, and gives the gradients as new arrays. A *bound* call is
   `dk.trace(dk.value_and_grad(f), *args).bind(engine="machine")`.
 - One core, one thread. All callables of one workload take turns in one process; medians of rounds
-  of at least a millisecond. Ratios are taken within one run, and the median over {runs} runs
-  counts. Other jobs on the computer disturb CPU time less than the clock, but they do: the
-  ratio of the least times (*least / least*) is less disturbed than that of the medians.
+  of at least a millisecond. Ratios are taken within one run; where a section has several runs,
+  their median counts. Other jobs on the computer disturb CPU time less than the clock, but they do:
+  the ratio of the least times (*least / least*) is less disturbed than that of the medians.
 - Scalar graphs and first gradients are measured in fresh processes. The time to a first gradient is
   that of importing diffkit, capturing, differentiating and running, kernels on disk; NumPy has been
   imported before, for all tools alike. The second table below has whole processes.
@@ -135,8 +138,7 @@ def _training(rounds: list[dict[str, Any]]) -> Iterator[str]:
 
 def _graphs(rounds: list[dict[str, Any]]) -> Iterator[str]:
     yield "### Scalar graphs"
-    yield ("`limit_tape` is a minimal tracer with a Numba loop over its tape, `limit_loop` and "
-           "`jax_scan` are the same function rewritten as a loop.")  # fmt: skip
+    yield GRAPHS
     lines = []
     for key, run in rounds[-1].items():
         peer, nodes = key.split("@")
@@ -195,6 +197,8 @@ def _memory(found: dict[str, dict[str, int]]) -> Iterator[str]:
 
 
 def _bounds(found: dict[str, Any]) -> Iterator[str]:
+    if found:
+        yield "The worst workload of each, its layers and its longest rows:"
     for name, entry in found.items():
         us = entry["layers"]
         yield f"### {named(name)}"
@@ -213,20 +217,19 @@ def _unreached(listed: list[Any]) -> Iterator[str]:
         return
     yield "## What bounds the rows that are not met\n"
     for row in missed:
-        yield f"- **{row.work}**: {', '.join(row.missed)}. {NOTES.get(row.work, '')}".rstrip()
+        yield f"- **{row.work}** ({', '.join(row.missed)}). {NOTES.get(row.work, '')}".rstrip()
 
 
 def page(found: dict[str, Any]) -> str:
     """The text of the page."""
     data = {name: section["rounds"] for name, section in found["sections"].items()}
     listed = rows(found["sections"])
-    runs = max((len(rounds) for rounds in data.values()), default=1)
     parts = [OPENING.strip(), BEGIN, "## What is reached"]
     lines = [[row.work, row.goal, row.reached, row.peer, row.verdict] for row in listed]
     parts.append(table(("work", "at most", "reached", "best peer", "verdict"), lines))
     if "engines" in data:
         parts.append(PICTURE)
-    parts += [METHOD.strip().format(runs=runs), _computer(found)]
+    parts += [METHOD.strip(), _computer(found)]
     parts.append("\n".join(_unreached(listed)).strip())
     parts += _bounds(data["bounds"][0]) if "bounds" in data else ()
     parts += ["## The numbers", "Medians; absolute times belong to this computer and this load."]

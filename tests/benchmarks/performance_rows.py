@@ -132,8 +132,9 @@ def _of_added(row: Added, rounds: list[dict[str, Any]]) -> Row:
         found = [(over_limit(rounds, n, peer, added=True), n) for n in row.workloads]
         known = [(us, name) for us, name in found if us is not None]
         worst, median = max(known), statistics.median(us for us, _ in known)
-        reached.append(f"{word} {median:+.1f} (worst {worst[0]:+.1f}, {named(worst[1])})")
-        missed += [f"{named(n)}, {word} ({us:+.1f} µs)" for us, n in known if us > goal]
+        reached.append(f"{word} {median:+.1f} µs (worst {worst[0]:+.1f}, {named(worst[1])})")
+        over = sum(us > goal for us, _ in known) + len(row.workloads) - len(known)
+        missed += [f"{over} of {len(row.workloads)}, {word}"] if over else []
     goal = f"limit + {row.call:g} µs per call, + {row.bound:g} µs bound"
     return Row(row.work, goal, "; ".join(reached), "–", tuple(missed))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from performance_goals import RATIOS, scalar_names
+from performance_goals import ADDED, RATIOS, scalar_names
+from performance_kit import Options, measure_section
 from performance_page import page
 from performance_rows import named, over_limit, rows
 
@@ -59,7 +60,24 @@ def test_a_workload_that_failed_is_not_met() -> None:
 def test_calls_count_as_microseconds_over_the_limit() -> None:
     listed = rows({"scalar": section(round_of(scalar_names(), 4.5))})
     by_call = next(row for row in listed if row.work.startswith("scalar functions"))
+    count = len(ADDED[0].workloads)
     # 2.5 µs over the limit: within 3 µs for a call, beyond 1 µs for a bound one
-    assert len(by_call.missed) == len(
-        [n for n in by_call.missed if "bound" in n and "+2.5" in n]
-    ) > 0  # fmt: skip
+    assert by_call.missed == (f"{count} of {count}, bound",)
+
+
+FAKE = """
+import json, sys
+PEERS = {"limit_blas": None}
+def main():
+    out = sys.argv[sys.argv.index("--out") + 1]
+    with open(out, "w") as file:
+        json.dump({"peers": sorted(PEERS), "options": sys.argv[1:]}, file)
+"""
+
+
+def test_the_kit_runs_with_a_bound_peer_and_peers_in_the_first_round_only(tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(FAKE)
+    first, second = measure_section("nets", Options(tmp_path, rounds=2, seconds=0.25))
+    assert first["peers"] == ["diffkit_bound", "limit_blas"]
+    assert "jax" in first["options"] and "jax" not in second["options"]
+    assert set(NETS) <= set(second["options"]) and "0.25" in second["options"]

@@ -19,7 +19,7 @@ the user's is ever part of it.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -139,13 +139,15 @@ def inlined_graph(graph: Graph, general: Callable[..., Any]) -> Callable[..., An
     call = InlineCall(runner, kinds)
     scalars = [k for k, aval in enumerate(avals) if not aval.shape]
     for k in scalars:
-        call.test(f"(type(a{k}) is {{}} or type(a{k}) is {{}})", *SCALARS)
+        is_array = f"type(a{k}) is {{}} and a{k}.shape == () and a{k}.dtype is {{}}"
+        test = f"(type(a{k}) is {{}} or type(a{k}) is {{}} or {is_array})"
+        call.test(test, *SCALARS, np.ndarray, avals[k].dtype)
     outputs = [call.output(k) for k in range(len(graph.output_nodes))]
-    if graph.out_tree is not None and graph.out_tree.num_nodes == 1:
-        result = outputs[0]
-    elif graph.out_tree is None:
+    if graph.out_tree is None:
         result = outputs[0] if len(outputs) == 1 else f"({', '.join(outputs)})"
     else:
+        result = _nested(graph.out_tree, iter(outputs))
+    if result is None:
         rebuild = call.name(partial(unflatten, graph.out_tree))
         result = f"{rebuild}([{', '.join(outputs)}])"
     quick = call.function(result)
@@ -158,6 +160,19 @@ def inlined_graph(graph: Graph, general: Callable[..., Any]) -> Callable[..., An
         return general(*args, **kwargs)
 
     return bound
+
+
+def _nested(structure: Any, outputs: Iterator[str]) -> str | None:
+    """A tree of tuples and lists as an expression; None where it has other nodes."""
+    if structure.is_leaf():
+        return next(outputs)
+    if structure.type not in (tuple, list):
+        return None
+    parts = [_nested(child, outputs) for child in structure.children()]
+    if None in parts:
+        return None
+    text = "".join(f"{part}, " for part in parts)
+    return f"({text})" if structure.type is tuple else f"[{text}]"
 
 
 def _is_flat(graph: Graph) -> bool:
