@@ -54,11 +54,14 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 
 def _copy_kernels(source: Path, target: Path) -> None:
-    """Copy object code, whole files only: a checksum finds those that were cut short."""
+    """Copy the object code that fits; a checksum finds files that were cut short."""
+    from diffkit.engines.machine import storing
+    from diffkit.engines.machine.kernels import FAMILIES
+
     target.mkdir(parents=True, exist_ok=True)
-    for path in source.glob("*.kernels"):
+    for family in FAMILIES:
         with contextlib.suppress(OSError):
-            shutil.copy2(path, target)
+            shutil.copy2(source / storing.family_path(family).name, target)
 
 
 @pytest.fixture(scope="session")

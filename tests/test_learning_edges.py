@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refusals import refusal
 
 import diffkit as dk
 from diffkit.errors import DivergenceWarning, DtypeError, InputError, ShapeError
@@ -271,3 +272,28 @@ def test_notes_of_any_kind_are_saved(tmp_path: Path) -> None:
     }
     saved = json.loads((run.save(tmp_path) / "config.json").read_text())
     assert [saved[key] for key in "abcd"] == [3, [1.0, None], "x", 2.0]
+
+
+# Nothing to learn from ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", losses.ALL_LOSSES, ids=str)
+def test_a_loss_of_no_examples_is_refused(loss: Any) -> None:
+    labels = loss in (losses.cross_entropy, losses.hinge)
+    target = np.zeros(0, int) if labels else np.zeros((0, 3))
+    refusal(ShapeError, lambda: loss(np.zeros((0, 3)), target), "is empty")
+    refusal(ShapeError, lambda: dk.grad(loss)(np.zeros((0, 3)), target), "is empty")
+
+
+def test_a_first_line_that_may_be_data_is_not_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "slip.csv"
+    path.write_text("1,x,0\n2,3,1\n4,5,0\n")
+    refusal(InputError, lambda: datasets.from_csv(path), "'x'", "headings", "header=True")
+    assert len(datasets.from_csv(path, header=True).x) == 2
+    refusal(InputError, lambda: datasets.from_csv(path, header=False), "line 1", "'x'")
+
+
+@pytest.mark.parametrize("read", [datasets.from_csv, datasets.from_npz])
+@pytest.mark.parametrize("thing", [None, 3, ["a.csv"]])
+def test_a_file_is_named_by_its_path(read: Any, thing: Any) -> None:
+    refusal(InputError, lambda: read(thing), "is not the path of a file")

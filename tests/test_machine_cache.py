@@ -21,7 +21,7 @@ import pytest
 
 import diffkit as dk
 from diffkit.engines.cache import DAYS_KEPT, SECONDS_PER_DAY
-from diffkit.engines.machine import background, building, loading, storing, warming
+from diffkit.engines.machine import building, loading, storing, warming
 from diffkit.engines.machine.blas import _of_numpy, _of_scipy, blas_address
 from diffkit.engines.machine.fingerprint import _widened, _with_imports, fingerprint
 from diffkit.engines.machine.kernels import FAMILIES
@@ -294,64 +294,6 @@ def test_a_kernel_that_cannot_be_compiled_is_an_error(own: Path) -> None:
     with pytest.raises(EngineError, match="unknown family"):
         worker.build(warming._Part("no such", 0, ("tape",)), lambda family, kernel: None)
     worker.close()
-
-
-# In the background --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def cold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """A cold machine; collects the processes that would be started."""
-    started: list[list[str]] = []
-    monkeypatch.setenv("DIFFKIT_CACHE_DIR", str(tmp_path))
-    monkeypatch.delenv("DIFFKIT_WARMUP", raising=False)
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setattr(loading, "_LOADED", [])
-    monkeypatch.setattr(background, "_ASKED", [])
-    monkeypatch.setattr(background, "_start", lambda: started.append(["warmup"]))
-    return started
-
-
-def test_a_cold_machine_is_warmed_up_once(cold: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not loading.is_ready() and len(cold) == 1
-    assert not loading.is_ready() and len(cold) == 1
-    monkeypatch.setattr(background, "_ASKED", [])  # another process
-    assert not loading.is_ready() and len(cold) == 1
-    long_ago = time.time() - 2 * SECONDS_PER_DAY  # the first one never came to an end
-    os.utime(background.marker_path(), (long_ago, long_ago))
-    monkeypatch.setattr(background, "_ASKED", [])
-    assert not loading.is_ready() and len(cold) == 2
-
-
-@pytest.mark.parametrize(("variable", "text"), [("DIFFKIT_WARMUP", "0"), ("CI", "true")])
-def test_the_background_can_be_declined(
-    cold: list[Any], monkeypatch: pytest.MonkeyPatch, variable: str, text: str
-) -> None:
-    monkeypatch.setenv(variable, text)
-    assert not loading.is_ready() and cold == []
-    assert not background.marker_path().exists()
-
-
-def test_the_process_in_the_background_is_detached(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DIFFKIT_CACHE_DIR", str(tmp_path))
-    storing.folder().mkdir()
-    noting = _Noting()
-    monkeypatch.setattr(subprocess, "Popen", noting)
-    background._start()
-    assert noting.words[-3:] == ["diffkit", "warmup", "--background"]
-    assert noting.options["start_new_session"] and noting.options["cwd"] == storing.folder()
-
-
-class _Noting:
-    """Stands for ``Popen`` and starts nothing."""
-
-    returncode: int | None = None
-
-    def __call__(self, words: list[str], **options: Any) -> _Noting:
-        self.words, self.options = words, options
-        return self
 
 
 # BLAS, and the command line ---------------------------------------------------------------------

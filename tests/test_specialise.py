@@ -164,6 +164,26 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     assert value == value_again == repr(6.0 + float(np.tanh(2.0)))
 
 
+_LANES_AGAIN = """
+import numpy as np, diffkit as dk
+f = dk.value_and_grad(lambda x: np.sum(x * x), engine="specialise")
+value, slope = f(np.linspace(0.0, 1.0, 1000))
+print(float(value), float(slope.sum()))
+"""
+
+
+def test_a_second_process_runs_loaded_loops_over_arrays(tmp_path: Path) -> None:
+    environment = os.environ | {cache.FOLDER_VARIABLE: str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", _LANES_AGAIN]
+    found = [
+        subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True, timeout=120
+        ).stdout
+        for _ in range(2)
+    ]
+    assert found[0] == found[1] != ""
+
+
 def test_an_unwritable_cache_compiles_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,9 +65,10 @@ def test_a_primitive_maps_as_a_loop(name: str) -> None:
 
         for operands, axes in mappings(primitive, sample):
             expected = loop(one, operands, axes)
-            assert_same(dk.vmap(one, axes)(*operands), expected, tolerance)
+            mapped = dk.vmap(one, axes, engine="interpret")  # bit for bit, as NumPy computes
+            assert_same(mapped(*operands), expected, tolerance)
             graph = dk.trace(dk.vmap(one, axes), *operands).check()
-            assert_same(graph(*operands), expected, tolerance)
+            assert_same(graph(*operands, engine="interpret"), expected, tolerance)
 
 
 @pytest.mark.parametrize(

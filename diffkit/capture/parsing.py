@@ -291,7 +291,8 @@ class _Builder:
         """Refuse too few or too many arguments."""
         count = len(node.args)
         if count < word.least or (word.most is not None and count > word.most):
-            raise self.error(f"{word.name} takes {word.arity}, not {count}", node)
+            hint = f"write {word.name}({', '.join('xyz'[: max(word.least, 1)])})."
+            raise self.error(f"{word.name} takes {word.arity}, not {count}", node, hint)
 
     def unknown(self, node: ast.Name) -> ParseError:
         """The error for a function that is not known, with the nearest that is."""

@@ -144,7 +144,8 @@ class Text:
                 message = f"brackets are nested more than {MAX_DEPTH} deep"
                 raise self.error(message, position, "name parts of the expression.")
             if not character.isprintable() and character not in REWRITTEN:
-                raise self.error(f"the character {character!a} is not accepted", position)
+                message = f"the character {character!a} is not accepted"
+                raise self.error(message, position, "type the expression again without it.")
 
     def _rewritten(self) -> tuple[str, list[int]]:
         """The text for the parser, and for each of its characters the one it came from."""

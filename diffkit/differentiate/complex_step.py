@@ -31,7 +31,7 @@ import numpy as np
 
 from diffkit.differentiate.finite import float_leaf
 from diffkit.differentiate.method import Captured, JacobianResult, Method
-from diffkit.engines.calling import Runner, chosen_engine, user_level, warn_of_nan
+from diffkit.engines.calling import Runner, user_level, warn_of_nan
 from diffkit.engines.interpret import run
 from diffkit.errors import DomainWarning, InputError, NotAnalyticError
 from diffkit.graph.ir import Graph
@@ -93,7 +93,7 @@ class ComplexStep(Method):
         """The values and all Jacobian blocks at ``leaves``, with respect to leaves ``wrt``.
 
         One run of the value graph over complex numbers for every element (a second one where
-        the imaginary part underflows), by the machine or by the interpreter.
+        the imaginary part underflows), by the interpreter unless ``engine="machine"`` is asked for.
 
         Raises
         ------
@@ -129,7 +129,8 @@ class _Perturbed:
         self, graph: Graph, leaves: Sequence[Any], step: float, engine: str = "interpret"
     ) -> None:
         self.runners: dict[int, Runner] = {}
-        self.compiled = chosen_engine(engine) == "machine" and all(map(_is_double, leaves))
+        # The interpreter's sums are pairwise, those of the complex kernels are not: only on request.
+        self.compiled = engine == "machine" and all(map(_is_double, leaves))
         self.graph, self.leaves, self.step = graph, list(leaves), _fitting_step(leaves, step)
         self.fitted = self.step != step
         self.count = 0

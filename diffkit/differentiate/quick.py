@@ -6,7 +6,7 @@ same shapes and dtypes, all of that is known; what remains is to look whether it
 
 * every argument has the type, shape and dtype of the earlier one,
 * nothing that the function depends on has changed (``differentiate/watching.py``),
-* no result is NaN; if one is, the general way runs again and says where it was born.
+* every result is finite; if one is not, the general way runs again and says where it was born.
 
 This is what a compiler's inline cache does (Deutsch & Schiffman 1984); the call itself is written
 out by ``engines/machine/inline.py``.

@@ -72,9 +72,9 @@ def chosen_engine(engine: str) -> str:
     """
     if engine != "auto":
         return engine
-    from diffkit.engines.machine.loading import is_warm
+    from diffkit.engines.machine.loading import is_ready
 
-    return "machine" if is_warm() else "interpret"
+    return "machine" if is_ready() else "interpret"
 
 
 def _machine_runner(graph: Graph) -> Runner:

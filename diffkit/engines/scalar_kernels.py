@@ -172,18 +172,53 @@ def lane_sum(values: Any) -> Any:
     return values.dtype.type(0) + _pairwise_sum(values, 0, values.shape[0])
 
 
+# Halvings of the longest vector that a 64-bit address can count.
+_DEEPEST = 64
+# What an open interval waits for: to be split, or for the sum of its first or its second half.
+_OPEN, _FIRST, _SECOND = 0, 1, 2
+
+
 @njit(**FLAGS)
-def _pairwise_sum(values: Any, start: int, count: int) -> Any:
-    if count < _ACCUMULATORS:
-        total = values.dtype.type(0)
-        for i in range(start, start + count):
-            total += values[i]
-        return total
-    if count <= _BLOCK:
+def _pairwise_sum(values: Any, start: Any, count: Any) -> Any:
+    """The sum by halves.  A loop over open intervals: cached machine code must not recurse.
+
+    (A process that loads a recursive function from Numba's cache calls an address that was never
+    filled in.)
+    """
+    begin, size = np.empty(_DEEPEST, np.int64), np.empty(_DEEPEST, np.int64)
+    waits, first = np.empty(_DEEPEST, np.int64), np.empty(_DEEPEST, values.dtype)
+    top, total = 0, values.dtype.type(0)
+    begin[0], size[0], waits[0] = start, count, _OPEN
+    while top >= 0:
+        half = size[top] // 2
+        half -= half % _ACCUMULATORS
+        if size[top] <= _BLOCK:
+            total = _short_sum(values, begin[top], size[top])
+            top -= 1
+            while top >= 0 and waits[top] == _SECOND:
+                total = first[top] + total
+                top -= 1
+        elif waits[top] == _OPEN:
+            waits[top] = _FIRST
+            begin[top + 1], size[top + 1], waits[top + 1] = begin[top], half, _OPEN
+            top += 1
+        else:
+            first[top], waits[top] = total, _SECOND
+            begin[top + 1], size[top + 1] = begin[top] + half, size[top] - half
+            waits[top + 1] = _OPEN
+            top += 1
+    return total
+
+
+@njit(**FLAGS)
+def _short_sum(values: Any, start: Any, count: Any) -> Any:
+    """The sum of at most a block."""
+    if count >= _ACCUMULATORS:
         return _block_sum(values, start, count)
-    half = count // 2
-    half -= half % _ACCUMULATORS
-    return _pairwise_sum(values, start, half) + _pairwise_sum(values, start + half, count - half)
+    total = values.dtype.type(0)
+    for i in range(start, start + count):
+        total += values[i]
+    return total
 
 
 @njit(**FLAGS)

@@ -136,9 +136,9 @@ def _training(
 
 
 def _is_warm() -> bool:
-    from diffkit.engines.machine.loading import is_warm
+    from diffkit.engines.machine.loading import is_ready
 
-    return is_warm()
+    return is_ready()
 
 
 def _checked_record(record: Sequence[str] | str, signal_every: Any) -> bool:

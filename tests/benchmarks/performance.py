@@ -35,6 +35,8 @@ PACKAGES = (
     *("jax", "pytensor", "casadi", "torch", "autograd", "symengine"),
 )
 DIGITS = 5
+# Of the kit's reports: single times, counts of rounds, and ratios that are formed anew.
+DROPPED = ("t", "f_us", "f_min_us", "f_rounds", "vg_rounds", "vg_over_f", "min_over_limit")
 GROUPS = {
     # what --only takes: sections
     "scalar": ("scalar", "engines"),
@@ -67,11 +69,11 @@ def computer() -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:
-    """The same with floats to a few digits, and without lists of single times."""
+    """The same with floats to a few digits, and without what the page does not use."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items() if key != "t"}
+        return {key: rounded(item) for key, item in value.items() if key not in DROPPED}
     return [rounded(item) for item in value] if isinstance(value, list) else value
 
 

@@ -78,6 +78,7 @@ class Builder:
         self.rows: list[Row | Callback] = []
         self.state: CellStates = CellStates()
         self.tapes: dict[tuple[int, str], Tape] = {}
+        self.pieces: dict[int, Any] = {}  # arrays that are put together from pieces
         read = np.fromiter(chain.from_iterable(self.columns.operands), np.int64)
         self.remaining: list[int] = np.bincount(read, minlength=len(self.columns)).tolist()
         for node in graph.output_nodes:

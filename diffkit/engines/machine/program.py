@@ -33,7 +33,7 @@ from diffkit.graph.ir import Graph
 
 __all__ = ["Program", "assembled", "program_of"]
 
-# Widths with a row that looks for NaN (kernels/control.py).
+# Widths with a row that looks for NaN and infinities (kernels/control.py).
 CHECKED = ("f8", "f4")
 
 
@@ -65,7 +65,7 @@ class Program:
 
     @property
     def is_checked(self) -> bool:
-        """Whether a run tells that a result is NaN."""
+        """Whether a run tells that a result is NaN or infinite."""
         return self.dtype.str[1:] in CHECKED
 
 
@@ -116,7 +116,7 @@ def assembled(builder: Builder) -> Program:
 
 
 def _check_rows(wanted: dict[int, Value], nbytes: int) -> list[Row]:
-    """A row that looks for NaN in all results at once, where they are floats of one width."""
+    """A row that looks for NaN and infinities, where all results are floats of one width."""
     kinds = {value.dtype for value in wanted.values()}
     dtype = kinds.pop() if len(kinds) == 1 else np.dtype(bool)
     if dtype.str[1:] not in CHECKED:

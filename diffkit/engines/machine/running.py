@@ -66,7 +66,7 @@ class MachineRunner:
         return self.cut(self.flat(leaves)[0])
 
     def flat(self, leaves: Sequence[Any]) -> tuple[np.ndarray, bool]:
-        """All results in one array (with gaps of zeros), and whether a NaN was found in them.
+        """All results in one array (with gaps of zeros), and whether one is not finite.
 
         The array has the dtype that the results share; where they share none, it is bytes.
         """

@@ -33,7 +33,7 @@ OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
 # Slots of the table of addresses; STATUS holds no address, but what a check row found.
 WORKSPACE, CODE, LITERALS, OUTPUTS, STATUS, FIRST_ARGUMENT = range(6)
-# What the run loop returns when it came to the end and a result is NaN.
+# What the run loop returns when it came to the end and a result is NaN or infinite.
 FOUND_NAN = -1
 # The bit of the status that says: an index array had numbers out of range.
 OUT_OF_RANGE = 2

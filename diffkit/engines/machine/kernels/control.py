@@ -7,8 +7,9 @@ returns its position and is called again behind it.  The state of a run is a few
 
     [address of the program, number of its words, address of the table, position],
 
-so that a call from Python passes one integer.  A program ends with a row that looks for NaN in
-its results; then the loop returns −1, and Python finds out where it was born.
+so that a call from Python passes one integer.  A program ends with a row that looks for NaN
+and infinities in its results (x − x is not 0); then the loop says so, and Python finds out where
+they were born.
 
 Reading on: threaded code, Bell 1973.
 """
@@ -54,7 +55,7 @@ def check_T(row, table):
     x = T(operand(table, row[2]))
     found = 0
     for i in range(row[3]):
-        found |= x[i] != x[i]
+        found |= x[i] - x[i] != number(0)
     if found:
         table[STATUS] |= -FOUND_NAN
 """

@@ -12,6 +12,7 @@ from diffkit.engines.machine.rules import (
     elementwise,
     indexing,
     normalise,
+    pieces,
     pooling,
     products,
     reductions,
@@ -19,6 +20,6 @@ from diffkit.engines.machine.rules import (
 )
 
 __all__ = [
-    "control", "convolution", "elementwise", "indexing", "normalise", "pooling", "products",
-    "reductions", "views",
+    "control", "convolution", "elementwise", "indexing", "normalise", "pieces", "pooling",
+    "products", "reductions", "views",
 ]  # fmt: skip

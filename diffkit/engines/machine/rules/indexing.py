@@ -233,13 +233,13 @@ def scatter_add(builder: Builder, node: int) -> bool | None:
     if nodes and (out.dtype.str[1:] not in _SCATTERED or builder.aval(source).size == 0):
         return False
     operand = builder.numbers(source)
-    frame = builder.wanted.get(node) or builder.temporary(out.shape, out.dtype)
     if not nodes:
-        place = sliced(frame, index)
-        assert place is not None
-        builder.fill(frame)
-        builder.copy(operand, place)
-    elif _scatter(builder, nodes, operand, frame, index) is False:
+        from diffkit.engines.machine.rules.pieces import put
+
+        put(builder, node, ((operand, index),))
+        return None
+    frame = builder.wanted.get(node) or builder.temporary(out.shape, out.dtype)
+    if _scatter(builder, nodes, operand, frame, index) is False:
         return False
     builder.state[node] = frame
     return None

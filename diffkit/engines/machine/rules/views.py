@@ -1,6 +1,6 @@
 """Operations that move nothing: other strides over the same bytes.
 
-Reshaping, transposing, reversing and spreading are views; concatenating copies.
+Reshaping, transposing, reversing and spreading are views; what copies is in ``rules/pieces.py``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from diffkit.engines.machine.builder import Builder, rule
 from diffkit.engines.machine.tapes import Member
 
-__all__ = ["concatenate", "reshape", "spread", "transpose"]
+__all__ = ["reshape", "spread", "transpose"]
 
 
 @rule("reshape")
@@ -60,16 +60,3 @@ def flip(builder: Builder, node: int) -> None:
     strides = [-s if k in axes else s for k, s in enumerate(value.strides)]
     offset = sum((value.shape[k] - 1) * value.strides[k] for k in axes)
     builder.view(node, value.viewed(value.shape, strides, offset))
-
-
-@rule("concatenate")
-def concatenate(builder: Builder, node: int) -> None:
-    """Every operand copied to its part of the result."""
-    sources = [builder.numbers(operand) for operand in builder.operands(node)]
-    target = builder.result(node)
-    axis, start = builder.params(node)["axis"], 0
-    for source in sources:
-        count = source.shape[axis]
-        builder.copy(source, target.viewed(source.shape, target.strides,
-                                           start * target.strides[axis]))  # fmt: skip
-        start += count
