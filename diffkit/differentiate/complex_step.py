@@ -129,7 +129,7 @@ class _Perturbed:
         self, graph: Graph, leaves: Sequence[Any], step: float, engine: str = "interpret"
     ) -> None:
         self.runners: dict[int, Runner] = {}
-        # The interpreter's sums are pairwise, those of the complex kernels are not: only on request.
+        # The sums of the complex kernels are not pairwise, so they are used on request only.
         self.compiled = engine == "machine" and all(map(_is_double, leaves))
         self.graph, self.leaves, self.step = graph, list(leaves), _fitting_step(leaves, step)
         self.fitted = self.step != step
