@@ -63,6 +63,20 @@ def test_a_piece_that_is_a_result_too_stays_itself() -> None:
         np.testing.assert_array_equal(got, wanted)
 
 
+def test_a_piece_that_was_read_before_stays_itself() -> None:
+    slope = dk.trace(lambda x: dk.grad(lambda t: np.sum(t[1:] ** 2))(x), VECTOR)
+    other = dk.trace(lambda x: dk.grad(lambda t: np.sum(t[:-1] ** 3))(x), VECTOR)
+
+    def read_twice(x: Any) -> Any:
+        a, b = slope(x), other(x)
+        sines = np.sin(a)  # reads a before the sum does
+        return a + b, sines
+
+    graph = dk.trace(read_twice, VECTOR)
+    for got, wanted in zip(machine_runner(graph)([VECTOR]), run(graph, [VECTOR]), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-15, atol=1e-15)
+
+
 @pytest.mark.parametrize("count", (1, 3, 4, 50))
 def test_single_numbers_are_joined(count: int) -> None:
     def joined(x: Any) -> Any:

@@ -83,6 +83,7 @@ class Builder:
         self.remaining: list[int] = np.bincount(read, minlength=len(self.columns)).tolist()
         for node in graph.output_nodes:
             self.remaining[node] += 1
+        self.readers = tuple(self.remaining)  # how many read a node in all
         self.wanted = self._wanted_outputs()
         self.node = -1
         # the first slot of the table that a loop may take, and how many loops have taken

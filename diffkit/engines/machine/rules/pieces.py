@@ -90,7 +90,7 @@ def _is_free(builder: Builder, node: int) -> bool:
     """Whether an operand is made of pieces and only this sum reads it."""
     if node not in builder.pieces or node in builder.wanted:
         return False
-    return builder.remaining[node] == 1 and builder.aval(node).dtype.str[1:] in _ADDED
+    return builder.readers[node] == 1 and builder.aval(node).dtype.str[1:] in _ADDED
 
 
 @rule("concatenate")
