@@ -396,6 +396,5 @@ def test_the_entry_is_one_function_pointer() -> None:
 
 
 def test_no_warning_of_numpy_comes_out_of_a_training() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         train("machine", record=("loss", "signal"))

@@ -10,17 +10,16 @@ Three kinds of result need no memory of their own:
 * a result in place: an elementwise result may overwrite an operand that dies there;
 * an input or a literal, which stays where the caller has it.
 
-Free places are given out best fit first (Knuth 1997, *The Art of Computer Programming* 1, section
-2.5), on boundaries of a cache line.  Reading on: ``engines/liveness.py``.
+Reading on: how free places are given out, ``engines/allocation.py``; ``engines/liveness.py``.
 """
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from diffkit.engines.allocation import ALIGNMENT, Workspace
 from diffkit.engines.liveness import dying_at
 from diffkit.errors import EngineError
 from diffkit.graph.ir import INPUT, LITERAL, Graph
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ALIGNMENT", "Place", "Plan", "Row", "plan_graph"]
 
-# A cache line of today's processors, in bytes.
-ALIGNMENT = 64
 # A printed plan shows this many rows at each end.
 ROWS_SHOWN = 40
 _SAME_BYTES = ("reshape", "probe", "alias")
@@ -221,8 +218,7 @@ class _Planner:
         self.columns = graph.columns
         self.places: dict[int, Place] = {}
         self.roots: dict[int, int] = {}  # node → the node that owns its bytes
-        self.free: list[tuple[int, int]] = []  # (size, offset), smallest first
-        self.end = 0
+        self.workspace = Workspace()
         self.alive = self.most_alive = 0
 
     def plan(self) -> Plan:
@@ -242,7 +238,7 @@ class _Planner:
             self._place(node, dead)
             for root in dead:
                 self._release(root)
-        return Plan(self.graph, self.places, self.end, self.most_alive)
+        return Plan(self.graph, self.places, self.workspace.end, self.most_alive)
 
     def _viewed(self, node: int) -> tuple[int, int] | None:
         """The operand whose bytes a result shares, and the offset in it; None if it does not."""
@@ -267,7 +263,7 @@ class _Planner:
             self.places[node] = Place("in place", self.places[over].offset, nbytes, over)
             dead.remove(over)  # its bytes belong to the result from here on
             return
-        offset = self._allocate(nbytes)
+        offset = self.workspace.allocate(nbytes)
         self.places[node] = Place("workspace", offset, nbytes, node)
         self.alive += nbytes
         self.most_alive = max(self.most_alive, self.alive)
@@ -287,38 +283,10 @@ class _Planner:
                 return operand
         return None
 
-    def _allocate(self, nbytes: int) -> int:
-        wanted = -(-nbytes // ALIGNMENT) * ALIGNMENT
-        for place, (size, offset) in enumerate(self.free):
-            if size >= wanted:
-                del self.free[place]
-                if size > wanted:
-                    insort(self.free, (size - wanted, offset + wanted))
-                return offset
-        # the last free place may touch the end: grow it instead of starting after it
-        for place, (size, offset) in enumerate(self.free):
-            if offset + size == self.end:
-                del self.free[place]
-                self.end = offset + wanted
-                return offset
-        offset, self.end = self.end, self.end + wanted
-        return offset
-
     def _release(self, root: int) -> None:
         place = self.places[root]
         self.alive -= place.nbytes
-        size, offset = -(-place.nbytes // ALIGNMENT) * ALIGNMENT, place.offset
-        joined = []
-        for other in self.free:  # join with free neighbours
-            if other[1] + other[0] == offset:
-                size, offset = size + other[0], other[1]
-            elif offset + size == other[1]:
-                size += other[0]
-            else:
-                joined.append(other)
-        self.free = sorted(joined)
-        if size:
-            insort(self.free, (size, offset))
+        self.workspace.release(place.offset, place.nbytes)
 
 
 def _contiguous_part(aval: Any, index: tuple[Any, ...]) -> int | None:
