@@ -273,8 +273,23 @@ class Graph:
         movement is free (Griewank & Walther 2008, section 4.4, count the same way).
         """
         if "flops" not in self.cache:
-            self.cache["flops"] = sum(self.flops_of(node) for node in self.equation_nodes())
+            self.cache["flops"] = self._count_flops()
         return self.cache["flops"]
+
+    def _count_flops(self) -> int:
+        columns = self.columns
+        known: dict[Any, int] = {}  # elementwise operations cost by their result alone
+        total = 0
+        for node in self.equation_nodes():
+            operation = columns.operations[node]
+            if operation.primitive.kind != "elementwise":
+                total += self.flops_of(node)
+                continue
+            key = operation, columns.avals[node]
+            if key not in known:
+                known[key] = self.flops_of(node)
+            total += known[key]
+        return total
 
     def flops_of(self, node: int) -> int:
         """The declared cost of one equation."""

@@ -105,7 +105,16 @@ def runs_of(columns: Columns, kernel_of: Any) -> list[tuple[int, int]]:
         if operation is LITERAL:
             continue
         loop = loops[operation]
-        if loop is not None and _is_scalar(node, loop[1], avals, operands[node], kinds):
+        if loop is not None and (
+            # at most two numbers make a number: the usual case, looked at in place
+            (
+                not loop[1]
+                and avals[node] is _NUMBER
+                and len(operands[node]) <= 2
+                and avals[operands[node][0]] is avals[operands[node][-1]] is _NUMBER
+            )
+            or _is_scalar(node, loop[1], avals, operands[node], kinds)
+        ):
             kinds[node] = _CELL
             start, count = (node, 1) if start < 0 else (start, count + 1)
         elif not (operation.name == "getitem" and columns.operations[operands[node][0]] is INPUT):
