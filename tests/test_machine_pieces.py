@@ -93,3 +93,10 @@ def test_signs_of_zeros_and_infinities_survive() -> None:
     graph = dk.trace(lambda x: np.concatenate([x[3:4], x[0:1], x[1:2], x[2:3]]), x)
     got = machine_runner(graph)([x])[0]
     assert got.tobytes() == np.array([-0.0, np.inf, -np.inf, 1.0]).tobytes()
+
+
+@pytest.mark.parametrize("dtype", (np.float16, np.int16, np.uint8))
+def test_items_of_other_sizes_are_copied(dtype: Any) -> None:
+    x = (10 * MATRIX).astype(dtype)
+    graph = dk.trace(lambda x: np.concatenate([x[::2, ::-1], x[:1]]), x)
+    np.testing.assert_array_equal(machine_runner(graph)([x])[0], run(graph, [x])[0])

@@ -30,6 +30,8 @@ __all__ = ["RULES", "Builder", "Callback", "Row", "Rule", "rule"]
 # A rule emits rows for an equation, or answers False: then Python computes it.
 Rule: TypeAlias = "Callable[[Builder, int], bool | None]"
 RULES: dict[str, Rule] = {}
+# Itemsizes with a copy of their own (kernels/movement.py); others are copied byte by byte.
+COPIED = (8, 4, 1)
 # Dtypes that kernels load from; the rest is converted by NumPy first.
 LOADABLE = ("f8", "f4", "i8", "i4", "u1")
 
@@ -231,6 +233,8 @@ class Builder:
         """Emit rows that copy an array to another of the same shape and dtype."""
         if source.size == 0:
             return
+        if source.dtype.itemsize not in COPIED:
+            source, target = source.as_bytes(), target.as_bytes()
         axes = copy_axes(source, target)
         words = [axis[k] for k in range(3) for axis in axes]
         self.row(f"copy_{source.dtype.itemsize}", source, target, len(axes), *words)

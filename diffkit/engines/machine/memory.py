@@ -102,6 +102,12 @@ class Value:
         ]
         return self.viewed(shape, strides)
 
+    def as_bytes(self) -> Value:
+        """The same memory as bytes, with one axis more."""
+        byte = np.dtype(np.uint8)
+        shape, strides = (*self.shape, self.dtype.itemsize), (*self.strides, byte.itemsize)
+        return replace(self, shape=shape, strides=strides, dtype=byte)
+
     def collapsed(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Sizes and strides with axes of size 1 dropped and neighbours merged (at least one)."""
         axes: list[tuple[int, int]] = []
