@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from captured import A, V, W
 
+import diffkit as dk
 from diffkit.capture.capturing import trace
 from diffkit.errors import (
     CaptureError,
@@ -211,3 +212,8 @@ def test_a_cache_around_a_traced_function_is_refused():
 def test_lines_of_pythons_own_library_are_not_the_users():
     graph = trace(lambda x: random.Random(0).uniform(0.0, x), 2.0)
     assert all("test_capture_refusals.py" in equation.line for equation in graph.equations)
+
+
+def test_ragged_lists_given_to_a_function_of_numpy() -> None:
+    with pytest.raises(InputError, match="different lengths"):
+        dk.grad(np.sum)([[1.0, 2.0], [3.0]])

@@ -77,6 +77,9 @@ def explained(error: BaseException) -> DiffkitError | None:
     for fragment, message, hint in _MEANINGS:
         if fragment in str(error):
             return CaptureError(message, where=where, hint=hint)
+    if frame is None and "inhomogeneous shape" in str(error):  # the function is NumPy's own
+        message = "NumPy makes no array of nested lists of different lengths"
+        return InputError(message, hint="pass arrays, or lists of equal lengths.")
     if frame is None or _is_own(error) or not _took_part(error, frame):
         return None
     words = _TRACER.sub("a traced value", str(error).strip().partition("\n")[0])
@@ -133,7 +136,8 @@ def _took_part(error: BaseException, step: TracebackType) -> bool:
     if "Tracer" in str(error):
         return True
     frame = step.tb_frame
-    names = _NAME.findall(_expression(step))
+    # without a source text, as on standard input, every local name may have been in it
+    names = _NAME.findall(_expression(step)) or list(frame.f_locals)
     values = [frame.f_locals.get(name, frame.f_globals.get(name)) for name in names]
     return any(_holds(value, _DEPTH) for value in values)
 
