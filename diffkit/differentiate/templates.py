@@ -121,8 +121,9 @@ def _emit_lifted(
             continue
         condition, selected = arena.operands[inner]
         if name not in _ELEMENTWISE_LIFTS:
-            if arena.avals[condition].shape != arena.avals[inner].shape:
-                continue
+            shape = arena.avals[inner].shape
+            if not arena.avals[condition].shape == shape == arena.avals[selected].shape:
+                continue  # one of them was broadcast by the mask: it has no such places
             moved = (condition, *operands[1:])
             condition = arena.emit(operation, moved, source)
         replaced = (*operands[:place], selected, *operands[place + 1 :])

@@ -46,6 +46,9 @@ GROUPS = {
     "startup": ("startup", "fresh"),
     "flops": ("flops", "memory"),
     "bounds": ("bounds",),
+    "peers": ("peers",),
+    "second": ("second",),
+    "methods": ("methods", "crossover", "first", "loops"),
 }
 
 
@@ -83,10 +86,22 @@ def measured(section: str, options: Options, sections: dict[str, Any]) -> list[A
     from performance_bounds import bounds
     from performance_goals import RATIOS
     from performance_kit import measure_section
+    from performance_methods import (
+        crossover,
+        first_gradients,
+        loops,
+        methods_by_size,
+        sparse_hessian,
+    )
     from performance_start import fresh_processes
 
-    if section == "flops":
-        return [counting.counts()]
+    own = {"methods": methods_by_size, "crossover": crossover, "first": first_gradients,
+           "loops": loops, "flops": counting.counts}  # fmt: skip
+    if section in own:
+        return [own[section]()]
+    if section == "second":
+        [kit] = measure_section(section, options)
+        return [kit | sparse_hessian()]
     if section == "fresh":
         return [fresh_processes(options.repeats)]
     if section == "memory":

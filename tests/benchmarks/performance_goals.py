@@ -1,4 +1,4 @@
-"""What the machine should reach: the rows of ``docs/performance.md``, as data.
+"""What the engines should reach: the rows of ``docs/performance.md``, as data.
 
 A goal of the form *ratio* divides the CPU time of value and gradient by that of a kernel written by
 hand for the same work, both from one interleaved run; *added* subtracts them, because below about
@@ -13,8 +13,13 @@ from dataclasses import dataclass
 __all__ = [
     "ADDED",
     "CHEAP_GRADIENT",
+    "GEARS",
+    "GEAR_ADDED",
+    "GEAR_TRAINING",
     "GRAPHS",
+    "LOOP_SECONDS",
     "RATIOS",
+    "SECOND_ORDER",
     "STARTS",
     "TRAINING_RATIO",
     "Added",
@@ -35,6 +40,9 @@ class Ratios:
     work: str
     section: str
     at_most: dict[str, float]
+    peer: str = "diffkit"
+    over: tuple[str, ...] = ()
+    """Other tools to compare with, the fastest of them; empty for the hand-written limit."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class Added:
     workloads: tuple[str, ...]
     call: float = 3.0
     bound: float = 1.0
+    peers: tuple[str, str] = ("diffkit", "diffkit_bound")
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,60 @@ ADDED = (
         ("logistic-1000", "logistic-100000"),
     ),
 )
+SPECIALISED = ("diffkit_specialise", "diffkit_specialise_bound")
+GEARS = (
+    Ratios(
+        "softmax regression 64-10, batch 1, 32, 256",
+        "nets",
+        _batches("softmax-64", SIZES, (1.6, 1.25, 1.15)),
+        SPECIALISED[0],
+    ),
+    Ratios(
+        "MLP 64-32-10, batch 1, 32, 256",
+        "nets",
+        _batches("mlp_tanh-64x32", SIZES, (1.6, 1.25, 1.15)),
+        SPECIALISED[0],
+    ),
+    Ratios(
+        "MLP 784-128-10, batch 1, 32, 256",
+        "nets",
+        _batches("mlp_relu-784x128", SIZES, (1.3, 1.1, 1.05)),
+        SPECIALISED[0],
+    ),
+    Ratios(
+        "CNN 8×8 and 28×28, batch 32",
+        "nets",
+        {"cnn-8-b32": 1.15, "cnn-28-b32": 1.15},
+        SPECIALISED[0],
+    ),
+    Ratios(
+        "CNN 8×8 and 28×28, batch 32, float32, over PyTorch",
+        "nets-f4",
+        {"cnn-8-b32": 1.3, "cnn-28-b32": 1.3},
+        SPECIALISED[0],
+        ("torch_native", "torch_compile"),
+    ),
+    Ratios(
+        "Rosenbrock of 1,000 and 100,000 inputs; Helmholtz of 50",
+        "scalar",
+        {"rosenbrock-1000": 2.0, "rosenbrock-100000": 2.0, "helmholtz-50": 2.0},
+        SPECIALISED[0],
+    ),
+    Ratios(
+        "logistic map of 100,000 steps, written as a Python loop, over the rolled loop",
+        "scalar",
+        {"logistic-100000": 3.0},
+    ),
+)
+"""The second gear: graphs compiled for themselves, and loops that were folded."""
+GEAR_ADDED = Added(ADDED[0].work, ADDED[0].workloads, 1.5, 0.3, SPECIALISED)
+GEAR_TRAINING = 1.2
+SECOND_ORDER = {
+    # of the kit's second script: workload and kind, the most times the limit, words
+    "mlp_tanh-64x32-b32/hvp": (2.0, "Hessian-vector product, MLP 64-32-10, batch 32"),
+    "mlp_tanh-64x32-b32/hessian": (2.0, "Hessian, MLP 64-32-10, batch 32"),
+}
+LOOP_SECONDS = 3.0  # until the first gradient of a Python loop of 10⁵ steps
 GRAPHS = (GraphGoal(100_000, 2.0), GraphGoal(1_000_000, 20.0))
 
 

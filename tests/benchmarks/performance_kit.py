@@ -23,11 +23,13 @@ __all__ = ["KIT_SECTIONS", "Options", "measure_section"]
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("performance_worker.py")
-OURS = ("diffkit", "diffkit_bound")
+OURS = ("diffkit", "diffkit_bound", "diffkit_specialise", "diffkit_specialise_bound")
 ENGINES = ("diffkit", "diffkit_bound", "diffkit_interpret", "diffkit_specialise")
 # Sizes that are not in the kit's own list, so that it takes them as they are.
 ENGINE_SIZES = tuple(f"rosenbrock-{n}" for n in (3, 30, 300, 3000, 30000))
 SCALAR_PEERS = ("casadi_mx", "casadi_c", "jax")
+SIZE_PEERS = ("autograd", "casadi_mx", "jax", "numdifftools", "pytensor_c", "torch")
+PEER_SIZES = tuple(f"rosenbrock-{n}" for n in (2, 10, 100, 1000, 10_000))
 NET_PEERS = (
     *("casadi_mx", "jax", "jax_native", "pytensor", "pytensor_c"),
     *("torch_native", "torch_compile"),
@@ -35,6 +37,7 @@ NET_PEERS = (
 GRAPH_PEERS = ("diffkit", "limit_loop", "limit_tape", "casadi_sx", "jax_scan")
 START_PEERS = ("diffkit", "jax", "jax_native", "autograd", "casadi_mx", "pytensor")
 START_EXTRA = ("cnn-8-b32",)
+SECOND_PEERS = ("limit", "diffkit", "jax", "casadi", "torch", "autograd")
 GRAPH_TIMEOUT = 120  # seconds for one graph of one peer
 
 
@@ -82,11 +85,13 @@ KIT_SECTIONS: dict[str, tuple[str, Any]] = {
     "nets": ("run", lambda o: _nets(o, "f8")),
     "nets-f4": ("run", lambda o: _nets(o, "f4")),
     "engines": ("run", lambda o: _run(o, list(ENGINE_SIZES), "f8", ENGINES)),
+    "peers": ("run", lambda o: _run(o, list(PEER_SIZES), "f8", SIZE_PEERS)),
+    "second": ("second", lambda o: ["--peer", *(SECOND_PEERS if o.peers else SECOND_PEERS[:2])]),
     "training": ("training", lambda o: ["--repeat", str(o.repeats)]),
     "graph": ("graph", _graph),
     "startup": ("startup", _startup),
 }
-ONCE = ("startup",)  # repeats by itself
+ONCE = ("startup", "peers", "second")  # repeats by itself
 
 
 def measure_section(section: str, options: Options) -> list[dict[str, Any]]:

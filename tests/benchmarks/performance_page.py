@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from performance_gears import gear_rows
 from performance_goals import RATIOS, scalar_names
-from performance_notes import NOTES
-from performance_rows import median_of, named, over_limit, rows
+from performance_methods_page import crossover_part, first_part, methods_part, peers_part
+from performance_notes import GEAR_NOTES, NOTES
+from performance_rows import Row, median_of, named, over_limit, rows
+from performance_tables import table
 
 __all__ = ["page"]
 
@@ -18,7 +21,6 @@ PICTURE = """```{image} images/performance.svg
 :alt: CPU time of a gradient against the number of inputs, for every engine and the limit
 :class: on-paper
 ```"""
-ESCAPED = r"\|"
 BEGIN = "<!-- written by python tests/benchmarks/performance.py -->"
 OPENING = """# Performance
 
@@ -35,6 +37,11 @@ python tests/benchmarks/performance.py --kit KIT
 tools; it is not part of diffkit. The command measures, keeps the numbers in `performance.json`, and
 writes this page from them; `--only nets` measures one section again, `--profile cnn-8-b32` shows
 where the time of one gradient goes.
+"""
+GEAR = """## The second gear
+
+`graph.compile()` and `engine="specialise"` compile one graph for itself; wide derivatives are taken
+in chunks of directions, sparse ones in colours, and long Python loops are folded into `scan`.
 """
 METHOD = """## How it is measured
 
@@ -55,21 +62,6 @@ METHOD = """## How it is measured
 - Peers run in their own arrays and by their usual compiled way. The best one of those installed is
   named.
 """
-
-
-def table(header: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
-    """A table in Markdown.
-
-    >>> print(table(["a", "b"], [["1", "2"]]))
-    | a | b |
-    |-|-|
-    | 1 | 2 |
-    """
-    heads = list(header)
-    texts = [
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    ]
-    return "\n".join([f"| {' | '.join(heads)} |", "|" + "-|" * len(heads), *texts])
 
 
 def _computer(found: dict[str, Any]) -> str:
@@ -211,13 +203,18 @@ def _bounds(found: dict[str, Any]) -> Iterator[str]:
             yield table(("µs", "row"), lines)
 
 
-def _unreached(listed: list[Any]) -> Iterator[str]:
+def _unreached(title: str, listed: list[Row], notes: dict[str, str]) -> Iterator[str]:
     missed = [row for row in listed if row.missed]
     if not missed:
         return
-    yield "## What bounds the rows that are not met\n"
+    yield f"{title}\n"
     for row in missed:
-        yield f"- **{row.work}** ({', '.join(row.missed)}). {NOTES.get(row.work, '')}".rstrip()
+        yield f"- **{row.work}** ({', '.join(row.missed)}). {notes.get(row.work, '')}".rstrip()
+
+
+def _verdicts(listed: list[Row]) -> str:
+    lines = [[row.work, row.goal, row.reached, row.peer, row.verdict] for row in listed]
+    return table(("work", "at most", "reached", "best peer", "verdict"), lines)
 
 
 def page(found: dict[str, Any]) -> str:
@@ -225,18 +222,25 @@ def page(found: dict[str, Any]) -> str:
     data = {name: section["rounds"] for name, section in found["sections"].items()}
     listed = rows(found["sections"])
     parts = [OPENING.strip(), BEGIN, "## What is reached"]
-    lines = [[row.work, row.goal, row.reached, row.peer, row.verdict] for row in listed]
-    parts.append(table(("work", "at most", "reached", "best peer", "verdict"), lines))
+    parts.append(_verdicts(listed))
     if "engines" in data:
         parts.append(PICTURE)
+    gears = gear_rows(found["sections"])
+    parts += [GEAR.strip(), _verdicts(gears)] if gears else ()
+    parts += peers_part(data["peers"]) if "peers" in data else ()
+    parts += methods_part(data["methods"][0]) if "methods" in data else ()
+    parts += crossover_part(data["crossover"][0]) if "crossover" in data else ()
     parts += [METHOD.strip(), _computer(found)]
-    parts.append("\n".join(_unreached(listed)).strip())
+    bounded = "## What bounds the rows that are not met"
+    parts.append("\n".join(_unreached(bounded, listed, NOTES)).strip())
+    parts.append("\n".join(_unreached("### In the second gear", gears, GEAR_NOTES)).strip())
     parts += _bounds(data["bounds"][0]) if "bounds" in data else ()
     parts += ["## The numbers", "Medians; absolute times belong to this computer and this load."]
     parts += _kit_details(data)
     for key, write in (("training", _training), ("graph", _graphs)):
         parts += write(data[key]) if key in data else ()
     parts += _starts(data) if "startup" in data else ()
+    parts += first_part(data["first"][0]) if "first" in data else ()
     parts += _counted(data) if "flops" in data else ()
     parts += _memory(data["memory"][0]) if "memory" in data else ()
     return "\n\n".join(filter(None, parts)) + "\n"

@@ -1,4 +1,4 @@
-"""The picture of the page: CPU time of one gradient against the size, for every engine."""
+"""The pictures of the page: time of one gradient against the size, by engine, tool and method."""
 
 from __future__ import annotations
 
@@ -20,36 +20,125 @@ SERIES = {
 }
 
 
+INK = "#1A1A1A"
+MODES = {"forward": "#0072B2", "reverse": ACCENT}
+METHODS = {
+    "reverse": ACCENT, "forward": "#0072B2", "complex": "#009E73", "finite": MUTED,
+    "symbolic": "#CC79A7",
+}  # fmt: skip
+TOOLS = {
+    "diffkit": ACCENT, "limit": INK, "autograd": MUTED, "casadi_mx": "#0072B2", "jax": "#009E73",
+    "numdifftools": "#CC79A7", "pytensor_c": "#56B4E9", "torch": "#E69F00",
+}  # fmt: skip
+
+
 def draw(found: dict[str, Any], folder: Path) -> None:
-    """Write ``performance.svg``, if the engines were measured."""
-    rounds = found["sections"].get("engines", {}).get("rounds")
-    if not rounds:
-        return
+    """Write the pictures of the sections that were measured."""
     import matplotlib
 
     matplotlib.use("Agg")
+    folder.mkdir(parents=True, exist_ok=True)
+    drawers = {
+        "engines": ("performance", _engines),
+        "peers": ("performance-peers", _peers),
+        "methods": ("performance-methods", _methods),
+        "crossover": ("performance-crossover", _crossover),
+    }
+    for section, (name, drawer) in drawers.items():
+        rounds = found["sections"].get(section, {}).get("rounds")
+        if rounds:
+            _picture(drawer, rounds, folder / f"{name}.svg")
+
+
+def _picture(drawer: Any, rounds: list[dict[str, Any]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     from diffkit.plots.style import label_lines, save, use_style
 
-    names = list(rounds[0]["results"])
-    sizes = [int(name.split("-")[1]) for name in names]
     with use_style():
         figure, axes = plt.subplots()
-        ends = []
-        for peer, (label, colour, line) in SERIES.items():
-            times = [median_of(rounds, name, peer) for name in names]
-            known = [(n, us) for n, us in zip(sizes, times, strict=True) if us is not None]
-            if known:
-                axes.plot(*zip(*known, strict=True), color=colour, linestyle=line)
-                ends.append((*known[-1], label, colour))
-        ratios = [over_limit(rounds, name, "diffkit") or 1.0 for name in names]
-        axes.set(xscale="log", yscale="log", xlabel="inputs of Rosenbrock's function")
-        axes.set_ylabel("CPU time of a gradient, µs")
-        span = f"{min(ratios):.0f} to {max(ratios):.0f}"
-        axes.set_title(f"The machine takes {span} times as long as hand-written code")
+        ends = drawer(axes, rounds)
         figure.canvas.draw()  # the layout decides which labels overlap
         label_lines(axes, ends)
-        folder.mkdir(parents=True, exist_ok=True)
-        save(figure, folder / "performance.svg")
+        save(figure, path)
         plt.close(figure)
+
+
+def _lines(axes: Any, series: list[tuple[list[tuple[float, float]], str, str, str]]) -> list[Any]:
+    ends = []
+    for points, label, colour, line in series:
+        if points:
+            axes.plot(*zip(*points, strict=True), color=colour, linestyle=line)
+            ends.append((*points[-1], label, colour))
+    return ends
+
+
+def _by_size(
+    rounds: list[dict[str, Any]], peer: str, names: list[str]
+) -> list[tuple[float, float]]:
+    times = [median_of(rounds, name, peer) for name in names]
+    sizes = [int(name.split("-")[1]) for name in names]
+    return [(n, us) for n, us in zip(sizes, times, strict=True) if us is not None]
+
+
+def _engines(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
+    names = list(rounds[0]["results"])
+    ends = _lines(axes, [(_by_size(rounds, peer, names), *style) for peer, style in SERIES.items()])
+    ratios = [over_limit(rounds, name, "diffkit") or 1.0 for name in names]
+    axes.set(xscale="log", yscale="log", xlabel="inputs of Rosenbrock's function")
+    axes.set_ylabel("CPU time of a gradient, µs")
+    span = f"{min(ratios):.0f} to {max(ratios):.0f}"
+    axes.set_title(f"The machine takes {span} times as long as hand-written code")
+    return ends
+
+
+def _peers(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
+    from performance_methods_page import PEER_NAMES
+
+    names = list(rounds[0]["results"])
+    series = [
+        (_by_size(rounds, peer, names), PEER_NAMES[peer], colour, "-")
+        for peer, colour in TOOLS.items()
+    ]
+    ends = _lines(axes, series)
+    axes.set(xscale="log", yscale="log", xlabel="inputs of Rosenbrock's function")
+    axes.set_ylabel("CPU time of a gradient, µs")
+    ours = dict(_by_size(rounds, "diffkit", names))
+    faster = sum(
+        all(us >= ours[n] for n, us in dict(points).items() if n in ours)
+        for points, label, _, _ in series
+        if points and label not in ("diffkit", "hand-written")
+    )
+    others = sum(bool(points) for points, *_ in series) - 2
+    axes.set_title(f"diffkit is ahead of {faster} of {others} tools at every size")
+    return ends
+
+
+def _methods(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
+    found = rounds[0]
+    series = []
+    for method, colour in METHODS.items():
+        points = [(float(n), row[method] / row["value"]) for n, row in found.items()
+                  if method in row]  # fmt: skip
+        series.append((points, method, colour, "-"))
+    ends = _lines(axes, series)
+    largest = found[list(found)[-1]]
+    axes.set(xscale="log", yscale="log", xlabel="inputs of Rosenbrock's function")
+    axes.set_ylabel("time of a gradient over the function's")
+    ratio = largest["reverse"] / largest["value"]
+    axes.set_title(f"Reverse mode stays at {ratio:.1f} evaluations, however many inputs")
+    return ends
+
+
+def _crossover(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
+    found = rounds[0]
+    series = [
+        ([(float(n), row[mode]) for n, row in found.items()], mode, colour, "-")
+        for mode, colour in MODES.items()
+    ]
+    ends = _lines(axes, series)
+    crossing = next(n for n, row in found.items() if row["forward"] > row["reverse"])
+    axes.set(yscale="log", xlabel="inputs, of 128 inputs and outputs together")
+    axes.set_ylabel("CPU time of the Jacobian, µs")
+    axes.set_title(f"Beyond {crossing} of 128, reverse mode is the shorter way")
+    return ends

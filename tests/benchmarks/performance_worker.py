@@ -1,8 +1,8 @@
-"""Runs one script of the kit in this process, with two things that the kit lacks.
+"""Runs one script of the kit in this process, with things that the kit lacks.
 
     python performance_worker.py KIT SCRIPT [options of the script]
 
-The kit measures calls of ``value_and_grad``; here a *bound* gradient is added to its peers, so that
+The kit measures calls of ``value_and_grad``; here *bound* gradients are added to its peers, so that
 both stand in the same interleaved run.  Peers that are not installed are left out of training runs,
 which otherwise would end with the first of them.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -22,14 +23,16 @@ __all__ = ["bound_gradient", "main"]
 MODULES = {"jax_scan": "jax", "jax_step": "jax", "torch": "torch", "autograd": "autograd"}
 
 
-def bound_gradient(workload: Any) -> tuple[Callable[[], Any], Callable[[], Any], Any]:
-    """The kit's adapter for a function and its gradient, both bound to the machine."""
+def bound_gradient(
+    workload: Any, engine: str = "machine"
+) -> tuple[Callable[[], Any], Callable[[], Any], Any]:
+    """The kit's adapter for a function and its gradient, both bound to an engine."""
     import diffkit as dk
 
     function, args = workload.f, workload.args
-    value = dk.trace(function, *args).bind(engine="machine")
+    value = dk.trace(function, *args).bind(engine=engine)
     both = dk.value_and_grad(function, argnums=workload.wrt)
-    gradient = dk.trace(both, *args).bind(engine="machine")
+    gradient = dk.trace(both, *args).bind(engine=engine)
 
     def flat(result: Any) -> np.ndarray:
         parts = result[1] if isinstance(result[1], tuple) else (result[1],)
@@ -41,6 +44,7 @@ def bound_gradient(workload: Any) -> tuple[Callable[[], Any], Callable[[], Any],
 def _prepare(script: str, module: Any) -> None:
     if script == "run":
         module.PEERS["diffkit_bound"] = bound_gradient
+        module.PEERS["diffkit_specialise_bound"] = partial(bound_gradient, engine="specialise")
     if script == "training":
         for peer, needs in MODULES.items():
             if find_spec(needs) is None:

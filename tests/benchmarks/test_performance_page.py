@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from performance_goals import ADDED, RATIOS, scalar_names
+from performance_gears import gear_rows
+from performance_goals import ADDED, RATIOS, Ratios, scalar_names
 from performance_kit import Options, measure_section
 from performance_page import page
-from performance_rows import named, over_limit, rows
+from performance_rows import named, over_limit, ratios_row, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = ROOT / "docs" / "performance.json"
@@ -65,6 +66,22 @@ def test_calls_count_as_microseconds_over_the_limit() -> None:
     assert by_call.missed == (f"{count} of {count}, bound",)
 
 
+def test_the_second_gear_has_rows_of_its_own() -> None:
+    one = round_of(NETS, 9.0)
+    assert gear_rows({"nets": section(one)}) == []  # nothing specialised was measured
+    for row in one["results"].values():
+        row["diffkit_specialise"] = {"vg_us": 2.2}
+    listed = gear_rows({"nets": section(one)})
+    # 1.1 times the limit: too much only for the largest batch of the wide net
+    assert [row.missed for row in listed if row.missed] == [(named("mlp_relu-784x128-b256"),)]
+
+
+def test_a_row_may_be_over_the_best_of_some_tools() -> None:
+    row = Ratios("x", "nets", {"cnn-8-b32": 2.0}, "diffkit", ("jax", "torch"))
+    rounds = [round_of(["cnn-8-b32"], 3.0)]
+    assert ratios_row(row, rounds).reached == "0.50"  # jax takes 6 µs
+
+
 FAKE = """
 import json, sys
 PEERS = {"limit_blas": None}
@@ -78,6 +95,6 @@ def main():
 def test_the_kit_runs_with_a_bound_peer_and_peers_in_the_first_round_only(tmp_path: Path) -> None:
     (tmp_path / "run.py").write_text(FAKE)
     first, second = measure_section("nets", Options(tmp_path, rounds=2, seconds=0.25))
-    assert first["peers"] == ["diffkit_bound", "limit_blas"]
+    assert first["peers"] == ["diffkit_bound", "diffkit_specialise_bound", "limit_blas"]
     assert "jax" in first["options"] and "jax" not in second["options"]
     assert set(NETS) <= set(second["options"]) and "0.25" in second["options"]

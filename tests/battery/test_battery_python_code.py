@@ -1,0 +1,12 @@
+"""Control flow, writes in place and lists, by every method."""
+
+from __future__ import annotations
+
+import pytest
+import python_code
+from trial import Trial, run_trial
+
+
+@pytest.mark.parametrize("trial", python_code.trials.trials, ids=lambda trial: trial.name)
+def test_every_method_gives_the_derivative(trial: Trial) -> None:
+    run_trial(trial)
