@@ -8,8 +8,9 @@ same shapes and dtypes, all of that is known; what remains is to look whether it
 * nothing that the function depends on has changed (``differentiate/watching.py``),
 * every result is finite; if one is not, the general way runs again and says where it was born.
 
-This is what a compiler's inline cache does (Deutsch & Schiffman 1984); the call itself is written
-out by ``engines/machine/inline.py``.
+This is what a compiler's inline cache does (Deutsch & Schiffman 1984).  The call itself is
+compiled code (``engines/machine/native.py``); where that is impossible, and for arrays in another
+order, it is written out in Python (``engines/machine/inline.py``).
 """
 
 from __future__ import annotations
@@ -17,22 +18,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from diffkit.capture.trees import flatten, unflatten
 from diffkit.differentiate.function import Function
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.differentiate.watching import Snapshot
 from diffkit.engines.calling import chosen_engine
 from diffkit.graph.ir import Graph
 
-__all__ = ["QuickGradients"]
+__all__ = ["QuickGradients", "kinds_in"]
 
 # Kinds of call that are remembered per function.
 MOST_ENTRIES = 4
 
-Quick = Callable[[tuple[Any, ...]], Any]
+Quick = Callable[..., Any]
 
 
 class QuickGradients:
-    """Remembered calls of a function that returns value and gradient, in reverse mode."""
+    """Remembered calls of a function that returns value and gradient, in reverse mode.
+
+    Every one of ``calls`` is called as the function itself; it returns None for arguments that
+    are not its own, and where something has changed.
+    """
 
     def __init__(self, function: Function, argnums: Any, engine: str) -> None:
         self.function = function
@@ -40,29 +48,40 @@ class QuickGradients:
         self.usable = engine in ("auto", "machine")
         self.engine = engine
         self.calls: list[Quick] = []
+        self.known: list[Any] = []
 
-    def __call__(self, args: tuple[Any, ...]) -> Any:
-        """The answer to a call that was made before; None where there is none."""
-        for call in self.calls:
-            try:
-                answer = call(args)
-            except (ValueError, LookupError):  # another number of arguments; a name that is gone
-                continue
-            if answer is not None:
-                return answer
-        return None
+    def remember(
+        self, args: tuple[Any, ...], graph: Graph, wrt: Sequence[int], shaped: Callable[..., Any]
+    ) -> None:
+        """Keep a call that went the general way, if it can be repeated quickly.
 
-    def remember(self, args: tuple[Any, ...], graph: Graph, wrt: Sequence[int]) -> None:
-        """Keep a call that went the general way, if it can be repeated quickly."""
+        ``shaped`` gives the derivatives by the leaves ``wrt`` the tree of the arguments.
+        """
         if not self.usable or chosen_engine(self.engine) != "machine" or graph.guards:
             return
         runner = gradient_graph(graph, tuple(wrt)).cache.get("machine runner")
         snapshot = self._snapshot(graph)
         if runner is None or snapshot is False or graph.keywords:
             return
-        call = _inlined(args, runner, snapshot, self.single)
+        key = graph, kinds_in(args)
+        if self._is_known(*key):
+            return
+        result = (0, shaped(range(1, 1 + len(wrt))))
+        call = _native(args, runner, snapshot, result) or self._inlined(args, runner, snapshot)
         if call is not None:
-            self.calls = [call, *self.calls][:MOST_ENTRIES]
+            self.known[:] = [key, *self.known][:MOST_ENTRIES]
+            self.calls[:] = [call, *self.calls][:MOST_ENTRIES]
+
+    def _is_known(self, graph: Graph, kinds: Any) -> bool:
+        """Whether such a call is remembered, and not only taken by another thread right now."""
+        from diffkit.engines.machine.native import is_busy
+
+        same = [
+            call
+            for (g, own), call in zip(self.known, self.calls, strict=False)
+            if g is graph and own == kinds
+        ]
+        return any(not is_busy(call) for call in same) or len(same) == MOST_ENTRIES
 
     def _snapshot(self, graph: Graph) -> Any:
         """What to watch: None for a graph, False where the graph is not kept."""
@@ -74,25 +93,88 @@ class QuickGradients:
                     return snapshot
         return False
 
+    def _inlined(
+        self, args: tuple[Any, ...], runner: Any, snapshot: Snapshot | None
+    ) -> Quick | None:
+        from diffkit.engines.machine.inline import InlineCall, inlines, kinds_of
 
-def _inlined(
-    args: tuple[Any, ...], runner: Any, snapshot: Snapshot | None, single: bool
+        kinds = kinds_of(args)
+        inputs = runner.program.graph.input_nodes
+        if kinds is None or len(kinds) != len(inputs) or not inlines(runner):
+            return None
+        call = InlineCall(runner, kinds)
+        if snapshot is not None:
+            _watch_inline(call, snapshot)
+        bars = [call.output(k) for k in range(1, len(runner.program.graph.output_nodes))]
+        gradient = bars[0] if self.single else f"({', '.join(bars)},)"
+        return _forgiving(call.function(f"({call.output(0)}, {gradient})"))
+
+
+def kinds_in(args: tuple[Any, ...]) -> Any:
+    """What tells calls apart: the tree of the arguments, and type, shape, dtype and order of each.
+
+    >>> kinds_in((1.0,)) == kinds_in((2.0,)), kinds_in((1.0,)) == kinds_in((np.ones(2),))
+    (True, False)
+    """
+    leaves, structure = flatten(args)
+    kinds: list[Any] = []
+    for leaf in leaves:
+        if isinstance(leaf, np.ndarray):
+            flags = leaf.flags
+            kinds.append((leaf.shape, leaf.dtype, flags.c_contiguous, flags.aligned))
+        kinds.append(type(leaf))
+    return structure, tuple(kinds)
+
+
+def _forgiving(inline: Callable[[tuple[Any, ...]], Any]) -> Quick:
+    """A call that is written out, as one that takes any arguments."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return None if kwargs else inline(args)
+        except (ValueError, LookupError):  # another number of arguments; a name that is gone
+            return None
+
+    return call
+
+
+def _native(
+    args: tuple[Any, ...], runner: Any, snapshot: Snapshot | None, result: Any
 ) -> Quick | None:
-    from diffkit.engines.machine.inline import InlineCall, inlines, kinds_of
+    from diffkit.engines.machine.native import NativeCall, is_native, kind_of
+    from diffkit.engines.machine.native_trees import is_plain
 
-    kinds = kinds_of(args)
-    inputs = runner.program.graph.input_nodes
-    if kinds is None or len(kinds) != len(inputs) or not inlines(runner):
+    leaves, structure = flatten(args)
+    avals = [runner.program.graph.columns.avals[n] for n in runner.program.graph.input_nodes]
+    sample = unflatten(structure, range(len(leaves)))
+    plain = is_plain(sample) and is_plain(result) and len(leaves) == len(avals)
+    if not plain or not runner.program.is_checked or not is_native(runner):
         return None
-    call = InlineCall(runner, kinds)
+    kinds = [kind_of(leaf) for leaf in leaves]
+    for kind, aval in zip(kinds, avals, strict=True):
+        if kind is None or kind[1:] != (aval.shape, aval.dtype):
+            return None
+    call = NativeCall(runner, sample, [[kind] for kind in kinds if kind is not None])
     if snapshot is not None:
         _watch(call, snapshot)
-    bars = [call.output(k) for k in range(1, len(runner.program.graph.output_nodes))]
-    gradient = bars[0] if single else f"({', '.join(bars)},)"
-    return call.function(f"({call.output(0)}, {gradient})")
+    return call.function(result)
 
 
 def _watch(call: Any, snapshot: Snapshot) -> None:
+    """Have compiled code look whether anything has changed on which the function depends."""
+    named = snapshot.named
+    if named is None or not named.complete:
+        call.watch(snapshot.unchanged)
+        return
+    for names, name, value in named.globals:
+        call.watch_global(names, name, value)
+    for cell, value in named.cells:
+        call.watch_cell(cell, value)
+    for function, code, defaults in named.functions:
+        call.watch_function(function, code, defaults)
+
+
+def _watch_inline(call: Any, snapshot: Snapshot) -> None:
     """Add the tests that nothing has changed on which the function depends."""
     named = snapshot.named
     if named is None or not named.complete:

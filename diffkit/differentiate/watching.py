@@ -42,6 +42,7 @@ _CONSTANT_TYPES = (
     types.EllipsisType, range, slice, types.MemberDescriptorType, types.GetSetDescriptorType,
     types.WrapperDescriptorType, types.MethodDescriptorType, type(vars(_Pair)["one"]),
 )  # fmt: skip
+_NUMPY_FUNCTION = type(np.reshape)
 _LIBRARIES = frozenset(sys.stdlib_module_names) | {
     "numpy", "scipy", "sympy", "numba", "matplotlib", "optree", "sklearn", "diffkit", "mpmath",
 }  # fmt: skip
@@ -127,7 +128,17 @@ def _is_same_forever(value: Any) -> bool:
     """Whether an object cannot change, or is watched by the places its own parts are in."""
     if isinstance(value, np.ndarray):
         return not value.flags.writeable and bool(value.flags.owndata)
-    return isinstance(value, (*_CONSTANT_TYPES, types.FunctionType, types.ModuleType))
+    if type(value) is tuple:
+        return all(map(_is_same_forever, value))
+    immutable = (*_CONSTANT_TYPES, types.FunctionType, types.ModuleType, _NUMPY_FUNCTION)
+    return isinstance(value, immutable) or _is_frozen_here(value)
+
+
+def _is_frozen_here(value: Any) -> bool:
+    """Whether an object is a value of diffkit's own, such as a net, which nothing changes."""
+    kind = type(value)
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return parameters is not None and parameters.frozen and kind.__module__.startswith("diffkit.")
 
 
 def watch(f: Any) -> Snapshot:
@@ -184,6 +195,8 @@ class _Walk:
             self.builtin(f)
         elif isinstance(f, type):
             self.user_class(f)
+        elif isinstance(f, _NUMPY_FUNCTION):
+            return  # its behaviour is NumPy's own
         elif not isinstance(f, _CONSTANT_TYPES):
             self.opaque(f)
 
@@ -246,8 +259,9 @@ class _Walk:
     def opaque(self, f: Any) -> None:
         wrapped: Any = f
         if dataclasses.is_dataclass(f) and f.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+            here = _is_frozen_here(f)
             for field in dataclasses.fields(f):
-                self.add(lambda n=field.name: getattr(f, n), getattr(f, field.name))
+                self.add(lambda n=field.name: getattr(f, n), getattr(f, field.name), named=here)
         elif isinstance(f, (Graph, Primitive, Method)):
             return
         elif hasattr(type(f), "watched"):  # a cached function: follow what it wraps
@@ -280,7 +294,8 @@ class _Walk:
             return lambda now: now is value
         if isinstance(value, (list, tuple)):
             kind, items = type(value), [self.comparer(item) for item in value]
-            return lambda now: (
+            frozen = _is_frozen(value)
+            return lambda now: (frozen and now is value) or (
                 type(now) is kind and len(now) == len(items)
                 and all(same(item) for same, item in zip(items, now, strict=True))
             )  # fmt: skip
@@ -292,6 +307,13 @@ class _Walk:
             )  # fmt: skip
         self.function(value)
         return lambda now: now is value
+
+
+def _is_frozen(value: Any) -> bool:
+    """Whether nothing in a value can change: a constant, or a tuple of such."""
+    if type(value) is tuple:
+        return all(map(_is_frozen, value))
+    return isinstance(value, _CONSTANT_TYPES)
 
 
 def _equal(now: Any, value: Any) -> bool:

@@ -1,7 +1,9 @@
 """Inline calls: a function made for one program and one kind of arguments.
 
-The general way through a call loops over arguments, tests and results.  Where the same kind of
-call comes again and again, these loops are written out,
+Calls are compiled code where that is possible (``machine/native.py``).  Where it is not, and for
+arrays in another order or of another dtype than at capture, they are functions of Python.  The
+general way through a call loops over arguments, tests and results; here these loops are written
+out,
 
     def call(args):
         a0, a1 = args

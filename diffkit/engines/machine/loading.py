@@ -17,11 +17,13 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from diffkit.engines.machine import storing
 from diffkit.engines.machine.kernels import FAMILIES
+from diffkit.engines.machine.scalar_forms import FORM, FORM_SIZE
 
-__all__ = ["Kernels", "is_ready", "is_warm", "kernels"]
+__all__ = ["ANY_ARGUMENTS", "Kernels", "function_object", "is_ready", "is_warm", "kernels"]
 
 _LOCK = threading.RLock()
 _LOADED: list[Kernels] = []
@@ -76,8 +78,16 @@ class Kernels:
         self._engine.finalize_object()
         self.address: dict[str, int] = _Addresses(self._engine.get_function_address)
         # Both take the address of a state and return the position where it stopped.
-        self.enter: Callable[[int], int] = _function(self.address["enter"])
-        self.enter_unlocked: Callable[[int], int] = _function(self.address["enter_unlocked"])
+        self.enter: Callable[[int], int] = function_object(self.address["enter"])
+        self.enter_unlocked: Callable[[int], int] = function_object(self.address["enter_unlocked"])
+
+    def scalar_form(self, name: str) -> bytes | None:
+        """The bitcode of an elementwise operation on one number, if the kernel has one."""
+        place = self._engine.get_global_value_address(f"diffkit_{FORM}{name}")
+        if not place:
+            return None
+        size = self._engine.get_global_value_address(f"diffkit_{FORM_SIZE}{name}")
+        return ctypes.string_at(place, ctypes.c_int64.from_address(size).value)
 
 
 class _Method(ctypes.Structure):
@@ -87,18 +97,25 @@ class _Method(ctypes.Structure):
                 ("flags", ctypes.c_int), ("doc", ctypes.c_char_p)]  # fmt: skip
 
 
-_ONE_ARGUMENT = 0x0008  # METH_O
-_METHODS: list[_Method] = []  # function objects point at them as long as the process lives
+# How Python passes arguments: METH_O, and METH_FASTCALL | METH_KEYWORDS.
+ONE_ARGUMENT, ANY_ARGUMENTS = 0x0008, 0x0080 | 0x0002
+_METHODS: dict[tuple[int, bytes], _Method] = {}  # function objects point at them for ever
 
 
-def _function(address: int) -> Callable[[int], int]:
-    """A function object of the interpreter over compiled code of the C API."""
-    method = _Method(b"run", address, _ONE_ARGUMENT, None)
-    _METHODS.append(method)
+def function_object(
+    address: int, flags: int = ONE_ARGUMENT, owner: Any = None, name: bytes = b"run"
+) -> Callable[..., Any]:
+    """A function object of the interpreter over compiled code of the C API.
+
+    The code gets ``owner`` (0 for None) as its first argument; it lives as long as the function.
+    """
+    key = address, name
+    if key not in _METHODS:
+        _METHODS[key] = _Method(name, address, flags, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.POINTER(_Method), ctypes.c_void_p, ctypes.c_void_p]
-    return make(ctypes.byref(method), None, None)
+    return make(ctypes.byref(_METHODS[key]), None if owner is None else id(owner), None)
 
 
 class _Addresses(dict[str, int]):

@@ -2,9 +2,9 @@
 
     runner(leaves) → results
 
-What a call costs besides the arithmetic is a few hundred nanoseconds: arguments are copied or
-their addresses compared, one function object is called with one integer, and the results are cut
-from one array.  Reading on: ``machine/state.py``.
+This is the general way, which takes arguments of every kind: they are copied or their addresses
+compared, one function object is called with one integer, and the results are cut from one array.
+Calls that come again are compiled code (``machine/native.py``).  Reading on: ``machine/state.py``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from diffkit.engines.machine.loading import Kernels, kernels
-from diffkit.engines.machine.program import Program, program_of
+from diffkit.engines.machine.program import Program
+from diffkit.engines.machine.specialising.switching import program_to_run
 from diffkit.engines.machine.state import State
 from diffkit.engines.machine.words import FOUND_NAN
-from diffkit.errors import EngineError
+from diffkit.errors import DiffkitError, EngineError
 from diffkit.graph.ir import Graph
+from diffkit.graph.sources import place_of
 
 __all__ = ["MachineRunner", "machine_runner"]
 
@@ -46,7 +48,7 @@ def machine_runner(graph: Graph) -> MachineRunner:
     """
     runner = graph.cache.get("machine runner")
     if runner is None:
-        runner = graph.cache["machine runner"] = MachineRunner(program_of(graph), kernels())
+        runner = graph.cache["machine runner"] = MachineRunner(program_to_run(graph), kernels())
     return runner
 
 
@@ -83,11 +85,15 @@ class MachineRunner:
             self.states.append(state)
 
     def _refuse(self, leaves: Sequence[Any]) -> None:
-        """Have the interpreter say which index is out of range."""
+        """Have the interpreter say which index is out of range, or which matrix is singular."""
         from diffkit.engines.interpret import run
 
         run(self.program.graph, leaves)
-        raise EngineError("an index array of the graph has numbers out of range")
+        raise EngineError(
+            "an index array of the graph has numbers out of range, or a matrix is singular up to "
+            "rounding",
+            hint='engine="interpret" computes it with NumPy.',
+        )
 
     def state(self) -> State:
         """A state that nobody else uses."""
@@ -106,8 +112,13 @@ class MachineRunner:
             while 0 <= (position := self.enter(state.address)) < end:
                 row = program.callbacks[position]
                 operands = [state.array(value)[()] for value in row.operands]
-                with np.errstate(all="ignore"):
-                    state.array(row.result)[...] = row.function(*operands)
+                try:
+                    with np.errstate(all="ignore"):
+                        state.array(row.result)[...] = row.function(*operands)
+                except DiffkitError as error:
+                    sources = program.graph.columns.sources
+                    error.where = error.where or place_of(sources[row.node]) or None
+                    raise
                 words[3] = position + int(program.words[position + 1])
         finally:
             words[3] = 0
