@@ -1,27 +1,36 @@
 """Forward mode: the derivative along one direction at the price of about one evaluation more.
 
 Every value carries its tangent, ẏ = J ẋ, with no memory beyond the present (Wengert 1964).  The
-whole Jacobian takes one sweep per input, so forward mode suits few inputs and many outputs.
+whole Jacobian takes one sweep per input, several at a time (``chunks.py``), so forward mode suits
+few inputs and many outputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
-from diffkit.capture.tracing import Tracer
+from diffkit.differentiate.chunks import (
+    WIDE_CHUNK,
+    Chunked,
+    checked_chunk,
+    columns_last,
+    group_places,
+)
 from diffkit.differentiate.method import Captured, JacobianResult, Method
-from diffkit.differentiate.reverse import float_inputs
+from diffkit.differentiate.reverse import float_inputs, switched_seed
 from diffkit.differentiate.sweeps import push_forward
 from diffkit.engines.calling import runner_of, warn_of_nan
 from diffkit.graph.arena import Arena
-from diffkit.graph.avals import Aval, aval
+from diffkit.graph.avals import aval, aval_of
 from diffkit.graph.ir import Graph
-from diffkit.primitives.piecewise import mask
+from diffkit.graph.shifts import graph_roots, hold_shifts
 
-__all__ = ["Forward", "pushforward_graph"]
+__all__ = ["Forward", "chunked_pushforward", "fitted_graph", "pushforward_graph"]
 
 
 def pushforward_graph(
@@ -38,11 +47,12 @@ def pushforward_graph(
     key = ("pushforward", wrt, switched)
     if key not in graph.cache:
         arena = Arena.of(graph)
+        hold_shifts(arena, graph_roots(graph))
         nodes = [graph.input_nodes[i] for i in wrt]
         avals = [arena.avals[node] for node in nodes]
         if switched:
             dots = [arena.new_input(aval(of.shape, np.bool_)) for of in avals]
-            seeds = [_seed(arena, dot, of) for dot, of in zip(dots, avals, strict=True)]
+            seeds = [switched_seed(arena, dot, of) for dot, of in zip(dots, avals, strict=True)]
         else:
             dots = seeds = [arena.new_input(of) for of in avals]
         found = push_forward(arena, dict(zip(nodes, seeds, strict=True)), graph.output_nodes)
@@ -60,81 +70,112 @@ def pushforward_graph(
     return graph.cache[key]
 
 
-def _seed(arena: Arena, switch: int, of: Aval) -> int:
-    condition = Tracer(arena, switch, arena.avals[switch])
-    return mask(condition, np.ones(of.shape, of.dtype)[()]).node
-
-
 class Forward(Method):
     """Forward-mode automatic differentiation: one sweep for each element of each input.
 
-    Source: Wengert 1964; Griewank & Walther 2008, chapter 3.
+    Parameters
+    ----------
+    chunk
+        How many directions one run takes (``differentiate/chunks.py``); None for the automatic
+        choice.  It bounds the memory and changes nothing else.
+
+    Raises
+    ------
+    InputError
+        When ``chunk`` is not a positive whole number.
+
+    Source: Wengert 1964; Griewank & Walther 2008, chapter 3; Revels et al. 2016 (chunks).
+
+    >>> Forward(chunk=4)
+    Forward(chunk=4)
     """
 
     name: ClassVar[str] = "forward"
 
+    def __init__(self, chunk: int | None = None) -> None:
+        self.chunk = checked_chunk(chunk)
+
+    def __repr__(self) -> str:
+        return f"Forward(chunk={self.chunk})" if self.chunk else "Forward()"
+
     def jacobian(
         self, function: Captured, leaves: Sequence[Any], wrt: Sequence[int], engine: str = "auto"
     ) -> JacobianResult:
-        """The values and Jacobian blocks, column by column."""
-        graph = function.graph_for(leaves)
+        """The values and Jacobian blocks, some columns at a time.
+
+        ``evaluations`` and ``flops`` count one sweep per column; a chunk shares the function's
+        own part of them.
+        """
+        graph = fitted_graph(function.graph_for(leaves), leaves)
+        values, blocks = self._columns(graph, leaves, wrt, engine)
         swept = pushforward_graph(graph, wrt)
-        count, values, blocks = _swept(graph, swept, leaves, wrt, engine)
         ones = [np.ones_like(leaves[j]) for j in wrt]
         flat = [block for row in blocks for block in row]
+        count = sum(np.size(leaves[j]) for j in wrt)
+        sweeps = count
         if any(block.dtype.kind == "f" and np.isnan(block).any() for block in flat):
             # a 0 of the seed met an infinite partial derivative, perhaps: 0·∞ is NaN
             swept = pushforward_graph(graph, wrt, switched=True)
-            again, values, blocks = _swept(graph, swept, leaves, wrt, "interpret", np.bool_)
+            values, blocks = self._columns(graph, leaves, wrt, "interpret", switched=True)
             ones = [one.astype(bool) for one in ones]
-            count += again
+            sweeps += count
             flat = [block for row in blocks for block in row]
         warn_of_nan(swept, [*leaves, *ones], [*values, *flat])
-        return JacobianResult(values, blocks, count, count * swept.flops(), swept)
+        return JacobianResult(values, blocks, sweeps, sweeps * swept.flops(), swept)
+
+    def _columns(
+        self,
+        graph: Graph,
+        leaves: Sequence[Any],
+        wrt: Sequence[int],
+        engine: str,
+        switched: bool = False,
+    ) -> tuple[list[Any], list[list[np.ndarray]]]:
+        """The values, and the Jacobian blocks by output and input."""
+        into = [np.shape(leaves[j]) for j in wrt]
+        out = [graph.columns.avals[node] for node in graph.output_nodes]
+        blocks = [[np.zeros(y.shape + shape) for shape in into] for y in out]
+        values: list[Any] = []
+        for group in group_places([prod(shape) for shape in into], self.chunk or WIDE_CHUNK):
+            chosen = [wrt[k] for k in group]
+            chunked = chunked_pushforward(graph, chosen, engine, self.chunk, switched)
+            found, rows = chunked.rows_by_place(leaves)
+            values = found.values
+            for k, row in zip(group, rows, strict=True):
+                for i, columns in enumerate(row):
+                    blocks[i][k] = columns_last(columns, len(into[k]))
+        return list(values or runner_of(graph, engine)(leaves)), blocks
 
 
-def _swept(
+def chunked_pushforward(
     graph: Graph,
-    swept: Graph,
-    leaves: Sequence[Any],
     wrt: Sequence[int],
-    engine: str,
-    dtype: Any = None,
-) -> tuple[int, list[Any], list[list[np.ndarray]]]:
-    """One run of the pushforward per column: how many, the values, and the Jacobian blocks."""
-    run = runner_of(swept, engine)
-    n_out = len(graph.output_nodes)
-    zeros = [np.zeros_like(leaves[j], dtype=dtype)[()] for j in wrt]
-    values: list[Any] | None = None
-    count = 0
-    by_input: list[list[list[np.ndarray]]] = []
-    for place, zero in enumerate(zeros):
-        columns: list[list[np.ndarray]] = [[] for _ in range(n_out)]
-        for element in range(np.size(zero)):
-            x_dot = np.zeros(np.size(zero), zero.dtype)
-            x_dot[element] = 1
-            moved = x_dot.reshape(np.shape(zero))[()]
-            outputs = run([*leaves, *zeros[:place], moved, *zeros[place + 1 :]])
-            values = outputs[:n_out]
-            count += 1
-            for column, y_dot in zip(columns, outputs[n_out:], strict=True):
-                column.append(np.asarray(y_dot))
-        by_input.append(columns)
-    if values is None:
-        values = runner_of(graph, engine)(leaves)
-    blocks = [
-        [
-            _column_block(by_input[place][i], np.shape(values[i]), np.shape(zero))
-            for place, zero in enumerate(zeros)
-        ]
-        for i in range(n_out)
-    ]
-    return count, list(values), blocks
+    engine: str = "auto",
+    chunk: int | None = None,
+    switched: bool = False,
+) -> Chunked:
+    """The pushforward of a graph on chunks of directions, ready to run."""
+    swept = pushforward_graph(graph, tuple(wrt), switched)
+    n_fixed, n_values = len(graph.input_nodes), len(graph.output_nodes)
+    return Chunked(swept, n_fixed, n_values, partial(runner_of, engine=engine), chunk)
 
 
-def _column_block(
-    columns: list[np.ndarray], out: tuple[int, ...], into: tuple[int, ...]
-) -> np.ndarray:
-    if not columns:
-        return np.zeros(out + into)
-    return np.stack(columns, axis=-1).reshape(out + into)
+def fitted_graph(graph: Graph, leaves: Sequence[Any]) -> Graph:
+    """The graph for the shapes of these leaves: a formula made from text works on arrays too."""
+    avals = [graph.columns.avals[node] for node in graph.input_nodes]
+    if all(np.shape(leaf) == of.shape for leaf, of in zip(leaves, avals, strict=True)):
+        return graph
+    arena = Arena()
+    place = {
+        node: arena.new_input(aval_of(leaf))
+        for node, leaf in zip(graph.input_nodes, leaves, strict=True)
+    }
+    place |= {node: arena.literal(value) for node, value in graph.columns.values.items()}
+    for node in graph.equation_nodes():
+        operands = tuple([place[i] for i in graph.columns.operands[node]])
+        place[node] = arena.emit(graph.columns.operations[node], operands, None)
+    return arena.freeze(
+        [place[node] for node in graph.input_nodes],
+        [place[node] for node in graph.output_nodes],
+        names=graph.input_names, title=graph.title,
+    )  # fmt: skip

@@ -1,14 +1,16 @@
-"""Derivatives of higher order: f⁽ⁿ⁾, the Hessian and its products with vectors.
+"""Derivatives of higher order: f⁽ⁿ⁾ and the Hessian.
 
-    ∇²f v = d/dt ∇f(x + t v)      forward over reverse (Pearlmutter 1994, *Fast exact
-                                  multiplication by the Hessian*)
+    ∇²f eᵢ = ∂/∂xᵢ ∇f      forward over reverse (Pearlmutter 1994, *Fast exact multiplication
+                           by the Hessian*), for several i in one run
 
-A derivative is a graph, so it is differentiated again by the same machinery.
+A derivative is a graph, so it is differentiated again by the same machinery.  Products with the
+Hessian are in ``curvature.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,19 +18,21 @@ import numpy as np
 from diffkit.capture.tracing import Tracer
 from diffkit.differentiate.api import Differentiable, _transformed, grad, jacobian
 from diffkit.differentiate.calls import Argnums, Call, dispatch
+from diffkit.differentiate.chunks import WIDE_CHUNK, Chunked, Prepare, group_places
+from diffkit.differentiate.curvature import gradient_alone, hessian_product_graph
 from diffkit.differentiate.directional import jvp
-from diffkit.differentiate.forward import Forward
+from diffkit.differentiate.forward import Forward, fitted_graph
 from diffkit.differentiate.function import function_of
 from diffkit.differentiate.method import Captured, Method
 from diffkit.differentiate.methods import get_method
-from diffkit.differentiate.reverse import gradient_graph, scalar_output
+from diffkit.differentiate.repeats import Answer, Repeats, bound_runner
+from diffkit.differentiate.reverse import Reverse, scalar_output
 from diffkit.engines.calling import runner_of
 from diffkit.errors import InputError, ShapeError
-from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Graph
 from diffkit.graph.primitive import Elementwise
 
-__all__ = ["derivative", "hessian", "hvp"]
+__all__ = ["derivative", "hessian"]
 
 
 def derivative(
@@ -38,8 +42,8 @@ def derivative(
 
     The variable is the first argument, a scalar (the output may be an array), or an array on
     which ``f`` acts element by element.  ``symbolic`` differentiates the formula n times and
-    ``finite`` uses a stencil of order n; the other methods take the first n − 1 derivatives by
-    forward mode.
+    ``finite`` uses a stencil of order n; ``taylor`` computes n coefficients of a power series in
+    O(n²) operations; the other methods take the first n − 1 derivatives by forward mode.
 
     Raises
     ------
@@ -63,6 +67,10 @@ def derivative(
     chosen = get_method(method)
     if chosen.name in ("symbolic", "finite") and order > 1:
         return _direct(f, order, chosen, engine)
+    if chosen.name == "taylor":
+        from diffkit.differentiate.taylor import taylor_derivative
+
+        return taylor_derivative(f, order, engine)
     lower = f if order == 1 else derivative(f, order - 1, "forward")
 
     @_transformed(f, f"derivative{order if order > 1 else ''}")
@@ -90,8 +98,8 @@ def _elementwise_slope(
 
 def _require_elementwise(graph: Graph) -> None:
     """Only element-by-element functions have one slope per element."""
-    for node in graph.equation_nodes():
-        operation = graph.columns.operations[node]
+    operations = [graph.columns.operations[node] for node in graph.equation_nodes()]
+    for operation in graph.cache.get("unfolded operations", operations):
         if not isinstance(operation.primitive, Elementwise) and operation.name != "cast":
             raise ShapeError(
                 f"derivative of an array needs a function of single elements, but "
@@ -161,21 +169,38 @@ class _Gradient:
 
     def graph_for(self, leaves: Sequence[Any]) -> Graph:
         """The graph of the gradient alone."""
-        graph = self.inner.graph_for(leaves)
-        key = ("gradient alone", self.wrt)
-        if key not in graph.cache:
-            swept = gradient_graph(graph, self.wrt)
-            graph.cache[key] = Arena.of(swept).freeze(
-                swept.input_nodes,
-                swept.output_nodes[1:],
-                names=swept.input_names,
-                title=swept.title,
-            )
-        return graph.cache[key]
+        return gradient_alone(self.inner.graph_for(leaves), self.wrt)
 
     def values(self, leaves: Sequence[Any], engine: str = "auto") -> list[Any]:
         """The gradient at these leaves."""
         return runner_of(self.graph_for(leaves), engine)(leaves)
+
+
+class _Rows:
+    """The rows of the Hessian, forward over reverse, in chunks of directions."""
+
+    def __init__(
+        self, graph: Graph, wrt: Sequence[int], prepare: Prepare, chunk: int | None
+    ) -> None:
+        avals = [graph.columns.avals[graph.input_nodes[j]] for j in wrt]
+        self.shapes = [of.shape for of in avals]
+        self.groups = []
+        for group in group_places([of.size for of in avals], chunk or WIDE_CHUNK):
+            product = hessian_product_graph(graph, tuple(wrt), [wrt[k] for k in group])
+            self.groups.append((
+                group, Chunked(product, len(graph.input_nodes), 0, prepare, chunk),
+            ))  # fmt: skip
+
+    def blocks(self, leaves: Sequence[Any]) -> tuple[list[list[np.ndarray]], bool]:
+        """All blocks, and whether they are finite; the second index is that of the gradient."""
+        blocks = [[np.zeros(x + y) for y in self.shapes] for x in self.shapes]
+        finite = True
+        for group, chunked in self.groups:
+            rows, by_place = chunked.rows_by_place(leaves)
+            finite = finite and rows.finite
+            for k, row in zip(group, by_place, strict=True):
+                blocks[k] = row
+        return blocks, finite
 
 
 def hessian(
@@ -183,17 +208,23 @@ def hessian(
     argnums: Argnums = None,
     method: str | Method = "reverse",
     engine: str = "auto",
+    sparse: bool = False,
 ) -> Callable[..., Any]:
     """A function returning the Hessian ∂²f/∂xᵢ∂xⱼ of a scalar-valued ``f``.
 
     For one array argument the result has shape ``x.shape + x.shape``; for several arguments, or
     trees, it is nested like the gradient, twice.  The gradient is taken by reverse mode and
-    differentiated by ``method``; ``"reverse"`` stands for forward over reverse.
+    differentiated by ``method``; ``"reverse"`` stands for forward over reverse, several
+    directions at a time (``dk.methods.Forward(chunk=…)`` says how many).  With ``sparse`` the
+    result is a ``scipy.sparse.csr_array`` over the elements of one argument, computed with one
+    sweep per colour (``dk.sparsity(f, x, hessian=True)`` shows them).
 
     Raises
     ------
     ShapeError
         When ``f`` does not return one float scalar.
+    UnsupportedError
+        With ``sparse``, for trees, methods that give no sweeps, and matrices that are nearly full.
 
     Source: Pearlmutter 1994; Griewank & Walther 2008, chapter 10.
 
@@ -202,39 +233,61 @@ def hessian(
     [[6.0, 2.0], [2.0, 0.0]]
     """
     function, chosen = function_of(f), get_method(method)
-    outer = Forward() if chosen.name == "reverse" else chosen
+    if sparse:
+        from diffkit.differentiate.compressed import sparse_derivative
+
+        return _transformed(f, "hessian")(sparse_derivative(f, argnums, chosen, engine, True))
+    outer = Forward(chosen.chunk) if isinstance(chosen, Reverse) else chosen
+    repeats = Repeats([function], engine)
 
     @_transformed(f, "hessian")
     def hessian_matrix(*args: Any, **kwargs: Any) -> Any:
+        if repeats.calls and not kwargs and (answer := repeats(args)) is not None:
+            return answer
+
         def traced() -> Any:
             return jacobian(grad(f, argnums), argnums, "forward")(*args, **kwargs)
 
         def concrete() -> Any:
             call = Call(function, args, kwargs, argnums)
-            scalar_output(call.bound.graph_for(call.leaves))
-            slopes = _Gradient(call.bound, call.wrt)
-            result = outer.jacobian(slopes, call.leaves, call.wrt, engine)
-            return call.rebuilt_rows(result.blocks)
+            graph = call.bound.graph_for(call.leaves)
+            scalar_output(graph)
+            blocks = None
+            if isinstance(outer, Forward) and fitted_graph(graph, call.leaves) is graph:
+                blocks = _finite_blocks(graph, call, outer.chunk, engine)
+            if blocks is None:
+                slopes = _Gradient(call.bound, call.wrt)
+                blocks = outer.jacobian(slopes, call.leaves, call.wrt, engine).blocks
+            elif not kwargs:
+                repeats.remember(args, [graph], lambda: _again(graph, call, outer, engine))
+            return call.rebuilt_rows(blocks)
 
         return dispatch((args, kwargs), traced, concrete)
 
     return hessian_matrix
 
 
-def hvp(f: Differentiable, x: Any, v: Any, engine: str = "auto") -> Any:
-    """The product of the Hessian of ``f`` at ``x`` with ``v``, without forming the Hessian.
+def _finite_blocks(
+    graph: Graph, call: Call, chunk: int | None, engine: str
+) -> list[list[np.ndarray]] | None:
+    """The blocks in chunks; None where there is a NaN, which the general way explains."""
+    rows = _Rows(graph, call.wrt, partial(runner_of, engine=engine), chunk)
+    blocks, finite = rows.blocks(call.leaves)
+    if finite or not any(np.isnan(block).any() for row in blocks for block in row):
+        return blocks
+    return None
 
-    ``v`` has the tree and shapes of ``x``, and so has the result.
 
-    Raises
-    ------
-    ShapeError
-        When ``f`` is not scalar-valued or ``v`` does not fit ``x``.
+def _again(graph: Graph, call: Call, outer: Any, engine: str) -> Answer:
+    """The Hessian at further arguments of the same kinds, each of them one array."""
+    rows = _Rows(graph, call.wrt, partial(bound_runner, engine=engine), outer.chunk)
+    single = call.single
 
-    Source: Pearlmutter 1994.
+    def answer(args: Sequence[Any]) -> Any:
+        blocks, finite = rows.blocks(args)
+        if not finite:
+            return None
+        nested = tuple([tuple([block[()] for block in row]) for row in blocks])
+        return nested[0][0] if single else nested
 
-    >>> import numpy as np, diffkit as dk
-    >>> dk.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 1.0])).tolist()
-    [6.0, 12.0]
-    """
-    return jvp(grad(f), (x,), (v,), engine)[1]
+    return answer

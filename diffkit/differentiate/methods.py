@@ -13,16 +13,21 @@ from diffkit.errors import InputError
 if TYPE_CHECKING:
     from diffkit.differentiate.complex_step import ComplexStep
     from diffkit.differentiate.finite import Finite
+    from diffkit.differentiate.stochastic import SPSA, ForwardGradient
     from diffkit.differentiate.symbolic import Symbolic
+    from diffkit.differentiate.taylor import Taylor
 
 __all__ = [
     "DEFAULT_METHODS",
+    "SPSA",
     "ComplexStep",
     "Finite",
     "Forward",
+    "ForwardGradient",
     "Method",
     "Reverse",
     "Symbolic",
+    "Taylor",
     "get_method",
 ]
 
@@ -34,6 +39,9 @@ _CLASSES = {
     "complex": "diffkit.differentiate.complex_step:ComplexStep",
     "forward": "diffkit.differentiate.forward:Forward",
     "reverse": "diffkit.differentiate.reverse:Reverse",
+    "taylor": "diffkit.differentiate.taylor:Taylor",
+    "forward-gradient": "diffkit.differentiate.stochastic:ForwardGradient",
+    "spsa": "diffkit.differentiate.stochastic:SPSA",
 }
 
 
@@ -43,7 +51,7 @@ def get_method(method: str | Method) -> Method:
     Raises
     ------
     InputError
-        For a name that is none of the five.
+        For a name that is not known, and for one whose method needs a seed.
 
     >>> get_method("forward").name
     'forward'
@@ -52,9 +60,7 @@ def get_method(method: str | Method) -> Method:
         return method
     target = _CLASSES.get(method) if isinstance(method, str) else None
     if target is None:
-        raise InputError(
-            f"unknown method {method!r}", hint=f"use one of {', '.join(DEFAULT_METHODS)}."
-        )
+        raise InputError(f"unknown method {method!r}", hint=f"use one of {', '.join(_CLASSES)}.")
     module, name = target.split(":")
     return getattr(import_module(module), name)()
 

@@ -8,19 +8,24 @@ learning calls backpropagation is this sweep (Rumelhart, Hinton & Williams 1986)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
+from diffkit.capture.tracing import Tracer
+from diffkit.differentiate.chunks import WIDE_CHUNK, Chunked, checked_chunk, group_places
 from diffkit.differentiate.method import Captured, JacobianResult, Method
 from diffkit.differentiate.sweeps import pull_back
 from diffkit.engines.calling import runner_of, warn_of_nan
 from diffkit.errors import ShapeError
 from diffkit.graph.arena import Arena
-from diffkit.graph.avals import Aval
+from diffkit.graph.avals import Aval, aval
 from diffkit.graph.ir import Graph
+from diffkit.graph.shifts import graph_roots, hold_shifts
+from diffkit.primitives.piecewise import mask
 
-__all__ = ["Reverse", "gradient_graph", "pullback_graph"]
+__all__ = ["Reverse", "chunked_pullback", "gradient_graph", "pullback_graph"]
 
 
 def float_inputs(graph: Graph) -> tuple[int, ...]:
@@ -61,6 +66,7 @@ def gradient_graph(graph: Graph, wrt: Sequence[int] | None = None, probes: bool 
     if key not in graph.cache:
         node = scalar_output(graph)
         arena = Arena.of(graph)
+        hold_shifts(arena, graph_roots(graph))
         seed = arena.literal(np.ones((), arena.avals[node].dtype)[()])
         named = list(probe_nodes(graph).values()) if probes else []
         targets = [graph.input_nodes[i] for i in wrt]
@@ -107,8 +113,8 @@ def _or_zeros(arena: Arena, bars: Sequence[int | None], nodes: Sequence[int]) ->
     """The cotangents, with literal zeros where nothing flows."""
     outputs = []
     for node, bar in zip(nodes, bars, strict=True):
-        aval = arena.avals[node]
-        zero = np.zeros(aval.shape, aval.dtype)[()]
+        of = arena.avals[node]
+        zero = np.zeros(of.shape, of.dtype)[()]
         outputs.append(arena.literal(zero) if bar is None else bar)
     return outputs
 
@@ -116,25 +122,40 @@ def _or_zeros(arena: Arena, bars: Sequence[int | None], nodes: Sequence[int]) ->
 def _finished(graph: Graph, arena: Arena, outputs: list[int], inputs: list[int]) -> Graph:
     names = list(graph.input_names)
     names += [f"y{i}_bar" for i in range(len(inputs) - len(names))]
-    return arena.freeze(inputs, outputs, names=names, title=f"∇{graph.title}")
+    # a formula made from text works on arrays too, and so does its gradient
+    keywords = graph.keywords and len(inputs) == len(graph.input_nodes)
+    return arena.freeze(inputs, outputs, names=names, title=f"∇{graph.title}", keywords=keywords)
 
 
-def pullback_graph(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
+def pullback_graph(graph: Graph, wrt: Sequence[int] | None = None, switched: bool = False) -> Graph:
     """The graph of the values and the pullback ȳ ↦ x̄ = Jᵀ ȳ.
 
     The inputs are those of the graph and one cotangent per output; the outputs are the values,
-    then one cotangent per ``wrt``.
+    then one cotangent per ``wrt``.  With ``switched`` a cotangent is given as a condition, 1
+    where it holds and a selected 0 elsewhere: a 0 of the seed then stays 0 where a partial
+    derivative is infinite.
     """
     wrt = float_inputs(graph) if wrt is None else tuple(wrt)
-    key = ("pullback", wrt)
+    key = ("pullback", wrt, switched)
     if key not in graph.cache:
         arena = Arena.of(graph)
-        seeds = [arena.new_input(arena.avals[node]) for node in graph.output_nodes]
+        hold_shifts(arena, graph_roots(graph))
+        avals = [arena.avals[node] for node in graph.output_nodes]
+        inputs = [arena.new_input(aval(y.shape, np.bool_) if switched else y) for y in avals]
+        seeds = inputs
+        if switched:
+            seeds = [switched_seed(arena, *pair) for pair in zip(inputs, avals, strict=True)]
         targets = [graph.input_nodes[i] for i in wrt]
         bars = _or_zeros(arena, _pull_all(arena, graph, seeds, targets), targets)
-        inputs = [*graph.input_nodes, *seeds]
+        inputs = [*graph.input_nodes, *inputs]
         graph.cache[key] = _finished(graph, arena, [*graph.output_nodes, *bars], inputs)
     return graph.cache[key]
+
+
+def switched_seed(arena: Arena, switch: int, of: Aval) -> int:
+    """A seed that is 1 where the condition ``switch`` holds, and a selected 0 elsewhere."""
+    condition = Tracer(arena, switch, arena.avals[switch])
+    return mask(condition, np.ones(of.shape, of.dtype)[()]).node
 
 
 def _pull_all(
@@ -155,10 +176,30 @@ def _pull_all(
 class Reverse(Method):
     """Reverse-mode automatic differentiation: one backward sweep per scalar output.
 
+    Parameters
+    ----------
+    chunk
+        How many cotangents one run takes (``differentiate/chunks.py``); None for the automatic
+        choice.  It bounds the memory and changes nothing else.
+
+    Raises
+    ------
+    InputError
+        When ``chunk`` is not a positive whole number.
+
     Source: Linnainmaa 1976; Griewank & Walther 2008, chapter 3.
+
+    >>> Reverse()
+    Reverse()
     """
 
     name: ClassVar[str] = "reverse"
+
+    def __init__(self, chunk: int | None = None) -> None:
+        self.chunk = checked_chunk(chunk)
+
+    def __repr__(self) -> str:
+        return f"Reverse(chunk={self.chunk})" if self.chunk else "Reverse()"
 
     def jacobian(
         self, function: Captured, leaves: Sequence[Any], wrt: Sequence[int], engine: str = "auto"
@@ -177,30 +218,63 @@ class Reverse(Method):
         self, graph: Graph, leaves: Sequence[Any], wrt: tuple[int, ...], engine: str
     ) -> JacobianResult:
         swept = pullback_graph(graph, wrt)
-        run = runner_of(swept, engine)
-        avals = [graph.columns.avals[node] for node in graph.output_nodes]
-        shapes = [graph.columns.avals[graph.input_nodes[j]].shape for j in wrt]
-        zeros = [np.zeros(a.shape, a.dtype)[()] for a in avals]
-        count, blocks = 0, []
-        values = run([*leaves, *zeros])[: len(avals)] if not any(a.size for a in avals) else None
-        for place, aval in enumerate(avals):
-            rows: list[list[np.ndarray]] = [[] for _ in wrt]
-            for element in range(aval.size if aval.is_float else 0):
-                seed = np.zeros(aval.size, aval.dtype)
-                seed[element] = 1
-                seeds = [*zeros[:place], seed.reshape(aval.shape)[()], *zeros[place + 1 :]]
-                outputs = run([*leaves, *seeds])
-                values = outputs[: len(avals)]
-                count += 1
-                for column, bar in zip(rows, outputs[len(avals) :], strict=True):
-                    column.append(np.asarray(bar))
-            blocks.append([
-                np.reshape(column, aval.shape + shape) if column
-                else np.zeros(aval.shape + shape)
-                for column, shape in zip(rows, shapes, strict=True)
-            ])  # fmt: skip
-        if values is None:
-            values = runner_of(graph, engine)(leaves)
+        out = [graph.columns.avals[node] for node in graph.output_nodes]
+        seeds = [np.zeros(y.shape, y.dtype)[()] for y in out]
+        count = sweeps = sum(y.size for y in out if y.is_float)
+        values, blocks = self._chunks(graph, leaves, wrt, engine)
         flat = [block for row in blocks for block in row]
-        warn_of_nan(swept, [*leaves, *zeros], [*values, *flat])
-        return JacobianResult(list(values), blocks, count, count * swept.flops(), swept)
+        if any(np.isnan(block).any() for block in flat):
+            # a 0 of the seed met an infinite partial derivative, perhaps: 0·∞ is NaN
+            swept = pullback_graph(graph, wrt, switched=True)
+            values, blocks = self._chunks(graph, leaves, wrt, "interpret", switched=True)
+            seeds = [np.zeros(y.shape, np.bool_)[()] for y in out]
+            sweeps += count
+            flat = [block for row in blocks for block in row]
+        warn_of_nan(swept, [*leaves, *seeds], [*values, *flat])
+        return JacobianResult(values, blocks, sweeps, sweeps * swept.flops(), swept)
+
+    def _chunks(
+        self,
+        graph: Graph,
+        leaves: Sequence[Any],
+        wrt: tuple[int, ...],
+        engine: str,
+        switched: bool = False,
+    ) -> tuple[list[Any], list[list[np.ndarray]]]:
+        """The values, and the Jacobian blocks by output and input."""
+        out = [graph.columns.avals[node] for node in graph.output_nodes]
+        into = [graph.columns.avals[graph.input_nodes[j]] for j in wrt]
+        blocks = [[np.zeros(y.shape + x.shape) for x in into] for y in out]
+        sizes = [y.size if y.is_float else 0 for y in out]
+        values: dict[int, Any] = {}
+        for group in group_places(sizes, self.chunk or WIDE_CHUNK):
+            chunked = chunked_pullback(graph, group, wrt, engine, self.chunk, switched)
+            found, rows = chunked.rows_by_place(leaves)
+            values.update(zip(group, found.values, strict=True))
+            for i, row in zip(group, rows, strict=True):
+                blocks[i] = row
+        if len(values) < len(out):
+            values = dict(enumerate(runner_of(graph, engine)(leaves)))
+        return [values[i] for i in range(len(out))], blocks
+
+
+def chunked_pullback(
+    graph: Graph,
+    outputs: Sequence[int],
+    wrt: Sequence[int],
+    engine: str = "auto",
+    chunk: int | None = None,
+    switched: bool = False,
+) -> Chunked:
+    """The pullback of some outputs on chunks of cotangents, ready to run."""
+    if len(outputs) < len(graph.output_nodes):
+        key = ("outputs", tuple(outputs))
+        if key not in graph.cache:
+            graph.cache[key] = Arena.of(graph).freeze(
+                graph.input_nodes, [graph.output_nodes[i] for i in outputs], names=graph.input_names
+            )
+        graph = graph.cache[key]
+    swept = pullback_graph(graph, tuple(wrt), switched)
+    return Chunked(
+        swept, len(graph.input_nodes), len(outputs), partial(runner_of, engine=engine), chunk
+    )
