@@ -61,6 +61,11 @@ class Function:
             self.kept[key] = valid
         return next((graph for graph, _ in valid if guards_hold(graph, leaves)), None)
 
+    def snapshot_of(self, graph: Graph) -> Snapshot | None:
+        """What a kept graph depends on; None where the graph is not kept."""
+        entries = (entry for kept in list(self.kept.values()) for entry in kept)
+        return next((snapshot for known, snapshot in entries if known is graph), None)
+
     def keep(self, key: Any, graph: Graph, snapshot: Snapshot) -> None:
         """Keep a graph, if what it depends on can be watched and there is room."""
         if not snapshot.watchable:
@@ -96,16 +101,16 @@ class Bound:
         return self.structure, self.statics, tuple([aval_of(leaf) for leaf in leaves])
 
     def graph_for(self, leaves: Sequence[Any]) -> Graph:
-        """The value graph for these leaves: the kept one, or captured now."""
+        """The value graph for these leaves: kept, or captured now; its loops are folded."""
         if self.function.graph is not None:
             check_guards(self.function.graph, leaves)
-            return self.function.graph
+            return self.function.graph.folded()
         key = self.key(leaves)
         graph = self._of_this_call(key, leaves) or self.function.find(key, leaves)
         if graph is None:
             snapshot = watch(self.function.f)
             args, kwargs = self.call_arguments(leaves)
-            graph = capture(self.function.f, args, kwargs)
+            graph = capture(self.function.f, args, kwargs).folded()
             self.function.keep(key, graph, snapshot)
             self.captured.append((key, graph))
         return graph

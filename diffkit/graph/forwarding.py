@@ -27,6 +27,7 @@ FORWARDED: dict[str, str] = {
     "to_dict": "diffkit.graph.printing:to_dict",
     "to_svg": "diffkit.graph.drawing:to_svg",
     "to_html": "diffkit.graph.drawing:to_html",
+    "folded": "diffkit.primitives.folding:folded",
     "rewrite": "diffkit.graph.rewriting:rewrite",
     "to_source": "diffkit.engines.source:to_source",
     "to_sympy": "diffkit.differentiate.formulas:graph_to_sympy",

@@ -53,7 +53,8 @@ def scan(builder: Builder, node: int) -> bool | None:
         for operand, of in zip(builder.operands(node), body.inputs, strict=True)
     ]
     loop = _Loop(builder, node, **params)
-    parts = body.parted(operands)
+    carry, xs, constants = body.parted(operands)
+    parts = carry, [_ascending(builder, x) for x in xs], constants
     if loop.emit_scalars(*parts):
         return None
     if not loop.put_together(*parts):
@@ -69,6 +70,15 @@ def _movable(dtype: Any) -> bool:
 def _fitted(builder: Builder, value: Value, dtype: Any) -> Value:
     """An operand in the dtype that the body takes it in."""
     return value if value.dtype == dtype else _converted(builder, value, dtype)
+
+
+def _ascending(builder: Builder, stacked: Value) -> Value:
+    """Rows that begin at their lowest address: the offset in a slot is never negative."""
+    if all(stride >= 0 for stride in stacked.strides[1:]):
+        return stacked
+    dense = builder.temporary(stacked.shape, stacked.dtype)
+    builder.copy(stacked, dense)
+    return dense
 
 
 class _Loop:
