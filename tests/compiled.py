@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.engines.interpret import run
-from diffkit.engines.specialise import specialised_runner
+from diffkit.engines.specialise import numba_runner
 from diffkit.graph.ir import Graph
 
 ULPS_PER_OPERATION = 2
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def agree(graph: Graph, leaves: list[Any], ulps: int = 8) -> list[Any]:
     """Run a graph on both engines; shapes, dtypes and numbers must agree."""
     before = [np.array(leaf) for leaf in leaves]
-    compiled, interpreted = specialised_runner(graph)(leaves), run(graph, leaves)
+    compiled, interpreted = numba_runner(graph)(leaves), run(graph, leaves)
     for got, wanted in zip(compiled, interpreted, strict=True):
         got, wanted = np.asarray(got), np.asarray(wanted)
         assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)

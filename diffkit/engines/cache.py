@@ -51,6 +51,8 @@ DAYS_KEPT = 90  # what nothing used for so long may go
 SECONDS_PER_DAY = 86_400
 _KINDS = "specialised"
 _FILE = "kernel.py"
+# Object code of one graph lies beside the folders: <code>-<what built it>.kernels
+_OBJECTS = "*.kernels"
 _HASH_DIGITS = 32  # 128 bits of SHA-256: a collision is out of reach
 
 
@@ -79,6 +81,7 @@ def cache_info() -> dict[str, Any]:
     root = cache_folder() / _KINDS
     sizes = [_size(path) for path in root.rglob("*")] if root.is_dir() else []
     kernels = sum(1 for _ in root.glob(f"*/{_FILE}")) if root.is_dir() else 0
+    kernels += len(_objects())
     return {"folder": str(cache_folder()), "kernels": kernels, "bytes": sum(sizes)}
 
 
@@ -101,13 +104,16 @@ def clear_cache(stale_only: bool = False, library: Sequence[str] = ()) -> tuple[
     library
         The texts that :func:`source_hash` takes.
     """
-    return _removed([path for path in _folders() if not (stale_only and _matches(path, library))])
+    return _removed([
+        path for path in [*_folders(), *_objects()]
+        if not (stale_only and _matches(path, library))
+    ])  # fmt: skip
 
 
 def prune_cache() -> tuple[int, int]:
     """Remove generated code that nothing used for ninety days; returns kernels and bytes."""
     oldest = time.time() - DAYS_KEPT * SECONDS_PER_DAY
-    return _removed([path for path in _folders() if _used(path) < oldest])
+    return _removed([path for path in [*_folders(), *_objects()] if _used(path) < oldest])
 
 
 def _folders() -> list[Path]:
@@ -118,6 +124,12 @@ def _folders() -> list[Path]:
         return []
 
 
+def _objects() -> list[Path]:
+    """The files of object code."""
+    root = cache_folder() / _KINDS
+    return list(root.glob(_OBJECTS)) if root.is_dir() else []
+
+
 def _used(path: Path) -> float:
     try:
         return path.stat().st_mtime
@@ -126,6 +138,10 @@ def _used(path: Path) -> float:
 
 
 def _matches(path: Path, library: Sequence[str]) -> bool:
+    if path.match(_OBJECTS):
+        from diffkit.engines.machine.specialising.compiling import build_key
+
+        return path.stem.endswith(f"-{build_key()}")
     try:
         source = (path / _FILE).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -135,9 +151,12 @@ def _matches(path: Path, library: Sequence[str]) -> bool:
 
 
 def _removed(folders: Sequence[Path]) -> tuple[int, int]:
-    size = sum(_size(path) for folder in folders for path in folder.rglob("*"))
-    count = sum((folder / _FILE).is_file() for folder in folders)
+    size = sum(_size(path) for folder in folders for path in (folder, *folder.rglob("*")))
+    count = sum((folder / _FILE).is_file() or folder.match(_OBJECTS) for folder in folders)
     for folder in folders:
+        with contextlib.suppress(OSError):
+            if folder.match(_OBJECTS):
+                folder.unlink()
         shutil.rmtree(folder, ignore_errors=True)
     return count, size
 

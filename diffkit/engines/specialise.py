@@ -1,9 +1,14 @@
-"""The compiled engine for one graph: readable Numba source, machine code kept on disk.
+"""The compiled engine for one graph: its program through LLVM, or readable Numba source.
 
-Scalar graphs become straight-line code (``engines/unrolled.py``), elementwise graphs over
+The first way takes the machine's program of a graph and compiles its loops
+(``engines/machine/specialising/``): any graph has one, and results are the machine's bit for bit.
+Where the installed LLVM does not take the code, a note says so and the second way is taken.
+
+There scalar graphs become straight-line code (``engines/unrolled.py``), elementwise graphs over
 arrays become loops (``engines/lanes.py``); a derivative is a graph like any other, so forward
 and reverse mode are compiled by the same few lines.  The source is a module in the cache folder
-(``engines/cache.py``), and a second process loads its machine code without compiling.
+(``engines/cache.py``), and a second process loads its machine code without compiling.  It also
+serves formulas on arrays of other shapes than they were captured with.
 
 Compiled results equal the interpreter's up to two ulps of functions such as ``sin``, where
 NumPy's own vector code, ``engines/elementary.py`` (in loops) and the C library (in
@@ -18,6 +23,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -26,15 +32,14 @@ import numpy as np
 
 from diffkit.engines.emitting import ELEMENTARY, KERNELS
 from diffkit.engines.kernels import Argument, Kernel, Result, live_nodes
-from diffkit.errors import EngineError, ShapeError
-from diffkit.graph.arena import Arena
-from diffkit.graph.avals import aval
-from diffkit.graph.ir import INPUT, LITERAL, Graph
-from diffkit.graph.primitive import Elementwise
+from diffkit.engines.specialise_shapes import runner_for_shapes
+from diffkit.errors import DiffkitWarning, EngineError
+from diffkit.graph.ir import Graph
 
 Runner: TypeAlias = Callable[[Sequence[Any]], list[Any]]
 
-__all__ = ["compile_graph", "kernel_of", "kernel_source", "library_text", "specialised_runner"]
+__all__ = ["compile_graph", "kernel_of", "kernel_source", "library_text", "numba_runner",
+           "specialised_runner"]  # fmt: skip
 
 _KERNEL_NAME = "kernel"
 _RESERVED = ("CACHE", "FLAGS", "abs", "float", "int", "math", "njit", "np",
@@ -85,8 +90,60 @@ def specialised_runner(graph: Graph) -> Runner:
     """
     runner = graph.cache.get("specialised")
     if runner is None:
-        runner = graph.cache["specialised"] = _runner(graph)
+        runner = graph.cache["specialised"] = _compiled_program(graph) or numba_runner(graph)
     return runner
+
+
+def numba_runner(graph: Graph) -> Runner:
+    """The same by way of Numba source: what ``graph.to_source(target="numba")`` prints.
+
+    Raises
+    ------
+    EngineError
+        Naming the first operation that cannot be compiled.
+
+    >>> import diffkit as dk
+    >>> numba_runner(dk.parse("x*y + 1"))([2.0, 3.0])
+    [np.float64(7.0)]
+    """
+    runner = graph.cache.get("numba runner")
+    if runner is None:
+        runner = graph.cache["numba runner"] = _runner(graph)
+    return runner
+
+
+_TOLD: list[str] = []  # the note is given once
+
+
+def _compiled_program(graph: Graph) -> Runner | None:
+    """The graph's program through LLVM; None where this is impossible or switched off."""
+    from diffkit.engines.machine.specialising.switching import is_off
+
+    if is_off():
+        return None
+    from diffkit.engines.machine.specialising.programs import specialised_program_runner
+
+    try:
+        runner = specialised_program_runner(graph)
+    except EngineError as error:
+        if not _TOLD:
+            _TOLD.append(str(error))
+            warnings.warn(
+                f"specialised code is written by Numba instead of LLVM: {error.message}",
+                DiffkitWarning,
+                stacklevel=2,
+            )
+        return None
+    if not graph.keywords:
+        return runner
+    shapes = [graph.columns.avals[node].shape for node in graph.input_nodes]
+
+    def run_text(leaves: Sequence[Any]) -> list[Any]:
+        # a formula made from text works on arrays, too
+        same = all(np.shape(x) == shape for x, shape in zip(leaves, shapes, strict=True))
+        return runner(leaves) if same else numba_runner(graph)(leaves)
+
+    return run_text
 
 
 def kernel_of(graph: Graph) -> Kernel:
@@ -248,7 +305,7 @@ def _general_runner(graph: Graph, kernel: Kernel, function: Callable[..., Any] |
         try:
             arguments = [read(leaves) for read in readers]
         except _OtherShape:
-            return _runner_for_shapes(graph, leaves)(leaves)
+            return runner_for_shapes(graph, leaves, _runner)(leaves)
         values = () if function is None else function(*arguments)
         values = (values,) if single else values
         outputs = [finish(values, leaves) for finish in finishers]
@@ -322,47 +379,3 @@ def _tail(graph: Graph, kernel: Kernel) -> Runner:
         return [state[node] for node in graph.output_nodes]
 
     return finish_tail
-
-
-# Other shapes ------------------------------------------------------------------------------------
-
-_SHAPES_LIMIT = 16  # runners kept per graph
-
-
-def _runner_for_shapes(graph: Graph, leaves: Sequence[Any]) -> Runner:
-    """A runner for leaves of other shapes: an elementwise graph works on any that broadcast.
-
-    Raises
-    ------
-    ShapeError
-        When the graph is not elementwise.
-    """
-    shapes = tuple(np.shape(leaf) for leaf in leaves)
-    runners = graph.cache.setdefault("specialised for shapes", {})
-    if shapes not in runners:
-        while len(runners) >= _SHAPES_LIMIT:
-            runners.pop(next(iter(runners)))
-        runners[shapes] = _runner(_with_shapes(graph, shapes))
-    return runners[shapes]
-
-
-def _with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
-    columns, arena = graph.columns, Arena()
-    place: dict[int, int] = {}
-    for node, shape in zip(graph.input_nodes, shapes, strict=True):
-        place[node] = arena.new_input(aval(shape, columns.avals[node].dtype))
-    for node in live_nodes(graph):
-        operation = columns.operations[node]
-        if operation is LITERAL:
-            place[node] = arena.literal(columns.values[node])
-        elif operation is not INPUT:
-            if not isinstance(operation.primitive, Elementwise):
-                found = ", ".join(map(str, shapes))
-                raise ShapeError(
-                    f"the arguments have the shapes {found}, but the compiled graph has other ones",
-                    hint="capture the function again for these shapes.",
-                )
-            operands = tuple(place[operand] for operand in columns.operands[node])
-            place[node] = arena.emit(operation, operands, columns.sources[node])
-    outputs = [place[node] for node in graph.output_nodes]
-    return arena.freeze(list(place[n] for n in graph.input_nodes), outputs, names=graph.input_names)

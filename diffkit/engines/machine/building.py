@@ -17,13 +17,14 @@ Reading on: the LLVM manual, "ORC and MCJIT"; ``machine/loading.py``.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 from diffkit.engines.machine.fingerprint import target
 from diffkit.engines.machine.kernels import FAMILIES
 from diffkit.engines.machine.kernels.entry import ENTRY
+from diffkit.engines.machine.scalar_forms import as_constant, scalar_form
 from diffkit.errors import EngineError
 
 __all__ = ["build_family", "build_objects", "kernel_names", "target_machine"]
@@ -37,6 +38,8 @@ _MATHEMATICS = frozenset({
 })  # fmt: skip
 ALLOWED = _MATHEMATICS | {f"{name}f" for name in _MATHEMATICS}
 OPTIMISATION = 3  # LLVM's -O3, as Numba's default
+# Families of operations that code made for one graph takes in (``machine/scalar_forms.py``).
+_WITH_FORMS = ("elementwise",)
 _ROUNDS = 2  # loops that are in the open only after the first round are unrolled in the second
 
 
@@ -59,7 +62,8 @@ def build_objects(
     whole = binding.parse_assembly(ENTRY if family == "control" else "")
     for name in names:
         report(name)
-        whole.link_in(_compiled(name, functions[name]))
+        for module in _compiled(name, functions[name], family in _WITH_FORMS):
+            whole.link_in(module)
     return target_machine(binding, OPTIMISATION).emit_object(whole)
 
 
@@ -97,8 +101,8 @@ def target_machine(binding: Any, optimisation: int) -> Any:
     )
 
 
-def _compiled(name: str, function: Callable[..., None]) -> Any:
-    """One kernel as an LLVM module that defines ``diffkit_<name>`` and nothing else."""
+def _compiled(name: str, function: Callable[..., None], with_form: bool) -> Iterator[Any]:
+    """One kernel as an LLVM module that defines ``diffkit_<name>``, and its form for one number."""
     from llvmlite import binding
     from numba import cfunc
 
@@ -110,8 +114,12 @@ def _compiled(name: str, function: Callable[..., None]) -> Any:
     native = wrapper.removeprefix("cfunc.")
     # A kernel called from Python keeps the C wrapper; all others are called by the run loop.
     wanted = wrapper if signature.return_type.name != "none" else native
-    module = binding.parse_assembly(str(compiled._library._final_module))
+    text = str(compiled._library._final_module)
+    module = binding.parse_assembly(text)
     machine = target_machine(binding, OPTIMISATION)
+    if with_form:
+        form = scalar_form(binding, machine, name, native, text)
+        yield binding.parse_assembly(as_constant(name, form))
     for other in module.functions:
         if not other.is_declaration and other.name != wanted:
             other.linkage = "internal"
@@ -124,7 +132,7 @@ def _compiled(name: str, function: Callable[..., None]) -> Any:
     missing = {name for name in missing if not name.startswith("llvm.")}
     if missing:
         raise EngineError(f"the kernel {name} calls {', '.join(sorted(missing))}")
-    return module
+    yield module
 
 
 def _optimise(binding: Any, machine: Any, module: Any) -> None:

@@ -30,7 +30,8 @@ __all__ = ["fingerprint", "is_built_in", "target", "target_variables"]
 _HASH_DIGITS = 32  # 128 bits of SHA-256: a collision is out of reach
 _ENGINES = Path(__file__).parents[1]
 # What every family is built by; its imports say where things lie and are not followed.
-_BUILDER = ("machine/building.py", "machine/fingerprint.py", "machine/kernels/entry.py")
+_BUILDER = ("machine/building.py", "machine/fingerprint.py", "machine/scalar_forms.py",
+            "machine/kernels/entry.py")  # fmt: skip
 _WRITER = "emitting.py"  # families that import it are written from the primitives
 _WORD = re.compile(r"\w+")
 _IMPORT = re.compile(r"^\s*from diffkit\.engines([\w.]*) import (\([^)]*\)|[^\n#]*)", re.MULTILINE)
@@ -114,8 +115,9 @@ def _imports(path: str) -> frozenset[str]:
 
 
 def is_built_in(primitive: Primitive) -> bool:
-    """Whether a primitive is diffkit's own: only these have kernels, users' own run in Python."""
-    return type(primitive).__module__.startswith("diffkit.primitives.")
+    """Whether a primitive is diffkit's own, and compiled: users' own ones run in Python."""
+    own = type(primitive).__module__.startswith("diffkit.primitives.")
+    return own and not getattr(primitive, "in_python", False)
 
 
 def _written() -> Iterator[tuple[object, ...]]:

@@ -10,10 +10,10 @@ threads, each with a workspace and a table of its own (``machine/running.py``).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from diffkit.engines.machine.bulk import Cells
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.nested import Nested, buffers_of, nested_in, shift
 from diffkit.engines.machine.passes import fitted
+from diffkit.engines.machine.splitting import in_parts
 from diffkit.engines.machine.tapes import Inline
 from diffkit.engines.machine.words import CODE, LITERALS, OUTPUTS, ROW_HEAD, WORKSPACE, word
 from diffkit.errors import EngineError
@@ -33,8 +34,13 @@ from diffkit.graph.ir import Graph
 
 __all__ = ["Program", "assembled", "program_of"]
 
+# What puts other rows in the place of a builder's (``machine/specialising/``).
+Lowering: TypeAlias = "Callable[[Builder, list[Row | Callback]], list[Row | Callback]]"
 # Widths with a row that looks for NaN and infinities (kernels/control.py).
 CHECKED = ("f8", "f4")
+# Rows that mark the status of a run: an index out of range, a singular matrix.
+REFUSING = ("index_offsets", *(f"{name}_{width}" for width in CHECKED
+            for name in ("solve", "triangular_solve", "cholesky")))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,9 @@ class Program:
         return kinds.pop() if len(kinds) == 1 else np.dtype(np.uint8)
 
     @property
-    def is_indexed(self) -> bool:
-        """Whether a run may find an index array out of range (``words.OUT_OF_RANGE``)."""
-        return _is_indexed(self.rows)
+    def may_refuse(self) -> bool:
+        """Whether a run may find numbers it cannot compute with (``words.OUT_OF_RANGE``, …)."""
+        return _may_refuse(self.rows)
 
     @property
     def is_checked(self) -> bool:
@@ -69,9 +75,9 @@ class Program:
         return self.dtype.str[1:] in CHECKED
 
 
-def _is_indexed(rows: Sequence[Row | Callback]) -> bool:
+def _may_refuse(rows: Sequence[Row | Callback]) -> bool:
     return any(
-        row.items[0] == "index_offsets" or any(_is_indexed(n.rows) for n in nested_in(row))
+        row.items[0] in REFUSING or any(_may_refuse(n.rows) for n in nested_in(row))
         for row in rows
         if isinstance(row, Row)
     )
@@ -92,8 +98,10 @@ def program_of(graph: Graph) -> Program:
 
 
 @collector_paused()
-def assembled(builder: Builder) -> Program:
+def assembled(builder: Builder, lower: Lowering | None = None) -> Program:
     """The program of the rows that a builder puts together.
+
+    ``lower`` may put other rows in their place before memory is laid out.
 
     Raises
     ------
@@ -101,14 +109,18 @@ def assembled(builder: Builder) -> Program:
         When the machine cannot be built.
     """
     rows = builder.build()
+    own = [value.buffer for value in builder.wanted.values() if value.buffer.slot == OUTPUTS]
+    outputs = sum(aligned(buffer.nbytes) for buffer in own)
+    rows += _check_rows(builder.wanted, outputs)
+    if lower is not None:
+        rows = lower(builder, rows)
+    rows = in_parts(rows, builder.graph)
     literals = _laid_out_literals(rows)
     workspace = _laid_out_workspace(rows)
     shift(rows)
-    outputs = 0
-    for value in builder.wanted.values():
-        if value.buffer.slot == OUTPUTS:
-            value.buffer.offset, outputs = outputs, outputs + aligned(value.buffer.nbytes)
-    rows += _check_rows(builder.wanted, outputs)
+    end = 0
+    for buffer in own:
+        buffer.offset, end = end, end + aligned(buffer.nbytes)
     words, starts = _encoded(rows)
     callbacks = {starts[k]: row for k, row in enumerate(rows) if isinstance(row, Callback)}
     return Program(builder.graph, tuple(rows), words, starts, workspace, outputs, literals,
@@ -219,7 +231,9 @@ def _encode(row: Row, words: array[int]) -> None:
     words[start + 1] = len(words) - start
 
 
-def _address(addresses: dict[str, int], name: str) -> int:
+def _address(addresses: dict[str, int], name: Any) -> int:
+    if not isinstance(name, str):  # code of its own
+        return name.address()
     if name in _BLAS:
         return blas_address(name)
     found = addresses[name]

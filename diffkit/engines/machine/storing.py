@@ -38,10 +38,13 @@ __all__ = [
     "is_writable",
     "packed",
     "prune",
+    "read",
+    "specialised_path",
     "store",
     "stored",
     "stored_info",
     "unpacked",
+    "write",
 ]
 
 _FORMAT = b"diffkit kernels 1\n"
@@ -87,9 +90,18 @@ def unpacked(content: bytes) -> list[bytes] | None:
     return objects
 
 
+def specialised_path(key: str) -> Path:
+    """Where the object code of one graph lies, or would lie."""
+    return cache_folder() / "specialised" / f"{key}{_SUFFIX}"
+
+
 def stored(family: str) -> list[bytes] | None:
     """The object files of a family from disk; None where they are missing or damaged."""
-    path = family_path(family)
+    return read(family_path(family))
+
+
+def read(path: Path) -> list[bytes] | None:
+    """The object files of a file; None where it is missing or damaged (then it is removed)."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -112,7 +124,11 @@ def _mark_as_used(path: Path) -> None:
 
 def store(family: str, objects: Sequence[bytes]) -> bool:
     """Keep a family's object files on disk; False where that is impossible."""
-    path = family_path(family)
+    return write(family_path(family), objects)
+
+
+def write(path: Path, objects: Sequence[bytes]) -> bool:
+    """Keep object files on disk; False where that is impossible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(prefix=".new-", dir=path.parent)
