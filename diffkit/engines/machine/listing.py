@@ -20,7 +20,7 @@ from typing import Any
 from diffkit.engines.machine.builder import Row
 from diffkit.engines.machine.bulk import CELL, Cells
 from diffkit.engines.machine.memory import Value
-from diffkit.engines.machine.nested import Nested, buffers_of
+from diffkit.engines.machine.nested import Nested, buffers_of, nested_in
 from diffkit.engines.machine.program import Program, program_of
 from diffkit.engines.machine.words import (
     CARRY_WORDS,
@@ -153,9 +153,14 @@ def _lines(rows: Sequence[Any], names: _Names, graph: Graph, depth: int = 0) -> 
         text = f"{indent}{number:2d}  {head}, {_nbytes(row):,} B"
         yield f"{text:{_WIDTH}}  # {line}" if line else text
         yield from (f"{indent}      {detail}" for detail in details)
-        for item in getattr(row, "items", ()):
-            if isinstance(item, Nested):
-                yield from _lines(item.rows, names, item.graph, depth + 1)
+        for nested in _shown(row):
+            yield from _lines(nested.rows, names, nested.graph, depth + 1)
+
+
+def _shown(row: Any) -> list[Nested]:
+    """The rows inside a row that are listed: of equal parts the first."""
+    nested = nested_in(row)
+    return nested[:1] if nested and row.items[0] == "parallel" else nested
 
 
 def _nbytes(row: Any) -> int:
@@ -169,6 +174,8 @@ def _described(row: Any, names: _Names) -> list[str]:
         operands = " ".join(map(names.typed, row.operands))
         return [f"python  {names.typed(row.result)} = {_title(row.function)} {operands}"]
     kernel = row.items[0]
+    if kernel == "parallel":
+        return [f"parallel  {len(nested_in(row))} parts, of which the first"]
     if kernel == "tape":
         return _tape(row, names)
     if kernel == "scalars":

@@ -15,4 +15,4 @@ __all__ = ["FAMILIES"]
 
 FAMILIES = ("control", "tape", "elementwise", "movement", "reduce", "normalise", "products",
             "looping", "fused", "scanning", "scalar_loops", "indexing", "convolution", "pooling",
-            "complexes")  # fmt: skip
+            "complexes", "calling", "linear_algebra", "threads")  # fmt: skip

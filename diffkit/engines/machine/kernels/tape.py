@@ -19,6 +19,7 @@ from diffkit.engines.machine.kernels.abi import call_operation, i8, kernel, oper
 
 __all__ = ["scalars", "tape"]
 
+# A register's word below 0 counts lanes instead of pointing at memory, from -1 - word.
 # Words of a tape: lanes, block, registers, instructions before the loop, instructions in it, and
 # the operand where current addresses are kept; then a word and a step per register; then five
 # words per instruction.
@@ -34,7 +35,7 @@ def tape(row: Any, table: Any) -> None:
     steps = _HEAD + registers
     for r in range(registers):
         word = row[_HEAD + r]
-        at[r] = operand(table, word) if word >= 0 else 0
+        at[r] = operand(table, word) if word >= 0 else -1 - word
     first = steps + registers
     count = min(lanes, block)
     for k in range(once):
