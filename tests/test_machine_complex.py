@@ -47,8 +47,11 @@ def assert_agrees(graph: Graph, leaves: Any, place: int, step: float, tolerance:
             assert np.max(np.abs(a[finite] - b[finite]), initial=0.0) <= tolerance * scale
 
 
+ANALYTIC = [name for name in sorted(REGISTRY) if REGISTRY[name].analytic is not None]
+
+
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("name", ANALYTIC)
 def test_every_primitive_agrees_with_its_analytic_form(name: str, step: float) -> None:
     for graph, leaves in cases(REGISTRY[name], "f8"):
         for place, leaf in enumerate(leaves):

@@ -25,13 +25,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
 from diffkit.differentiate.finite import float_leaf
 from diffkit.differentiate.method import Captured, JacobianResult, Method
-from diffkit.engines.calling import Runner, user_level, warn_of_nan
+from diffkit.engines.calling import Runner, chosen_engine, user_level, warn_of_nan
 from diffkit.engines.interpret import run
 from diffkit.errors import DomainWarning, InputError, NotAnalyticError
 from diffkit.graph.ir import Graph
@@ -93,7 +94,7 @@ class ComplexStep(Method):
         """The values and all Jacobian blocks at ``leaves``, with respect to leaves ``wrt``.
 
         One run of the value graph over complex numbers for every element (a second one where
-        the imaginary part underflows), by the interpreter unless ``engine="machine"`` is asked for.
+        the imaginary part underflows).
 
         Raises
         ------
@@ -129,8 +130,8 @@ class _Perturbed:
         self, graph: Graph, leaves: Sequence[Any], step: float, engine: str = "interpret"
     ) -> None:
         self.runners: dict[int, Runner] = {}
-        # The sums of the complex kernels are not pairwise, so they are used on request only.
-        self.compiled = engine == "machine" and all(map(_is_double, leaves))
+        self.compiled = chosen_engine(engine) == "machine" and _has_kernels(graph, leaves)
+        self.engine = engine
         self.graph, self.leaves, self.step = graph, list(leaves), _fitting_step(leaves, step)
         self.fitted = self.step != step
         self.count = 0
@@ -140,19 +141,40 @@ class _Perturbed:
         """∂y/∂x for every output y and one leaf x, with shape ``y.shape + x.shape``."""
         leaf = float_leaf(self.leaves[place], "complex step")
         shapes = [self.graph.columns.avals[node].shape for node in self.graph.output_nodes]
-        blocks = [np.zeros((*shape, leaf.size), leaf.dtype) for shape in shapes]
-        for element in range(leaf.size):
-            column = self._column(place, leaf, element)
-            for block, slope in zip(blocks, column, strict=True):
-                block[..., element] = slope
-        full = [(*shape, *leaf.shape) for shape in shapes]
-        return [block.reshape(shape) for block, shape in zip(blocks, full, strict=True)]
+        parts = self._all_imaginary(place, leaf, shapes)
+        rows = _quotients(parts, self.step)
+        for element in np.flatnonzero(_doubtful(parts, rows, self.step)).tolist():
+            column = [part[element] for part in parts], [row[element] for row in rows]
+            for row, slope in zip(rows, self._mended(place, leaf, element, *column), strict=True):
+                row[element] = slope
+        return [
+            np.array(_rows(row).T, leaf.dtype, order="C").reshape(shape + leaf.shape)
+            for row, shape in zip(rows, shapes, strict=True)
+        ]
 
-    def _column(self, place: int, leaf: np.ndarray, element: int) -> list[np.ndarray]:
-        parts = self._imaginary(place, leaf, element, self.step)
-        slopes = _quotients(parts, self.step)
-        if self.step >= LARGER_STEP:
-            return slopes
+    def _all_imaginary(
+        self, place: int, leaf: np.ndarray, shapes: Sequence[tuple[int, ...]]
+    ) -> list[np.ndarray]:
+        """The imaginary parts of every output, one row for each element that is moved."""
+        rows = [np.empty((leaf.size, *shape), np.complex128) for shape in shapes]
+        moved = np.array(leaf, np.complex128, order="C")
+        imaginary = moved.reshape(-1).imag
+        for element in range(leaf.size):
+            imaginary[element] = self.step
+            for row, y in zip(rows, self._run(place, self._moved(place, moved)), strict=True):
+                row[element] = y
+            imaginary[element] = 0.0
+        return [_imaginary_part(row, self.step) for row in rows]
+
+    def _mended(
+        self,
+        place: int,
+        leaf: np.ndarray,
+        element: int,
+        parts: list[np.ndarray],
+        slopes: list[np.ndarray],
+    ) -> list[np.ndarray]:
+        """The slopes with respect to one element, by other steps where these may do better."""
         if any(np.any(np.abs(slope) > ENORMOUS) for slope in slopes):
             return self._with_shorter_steps(place, leaf, element, slopes)
         if not _underflows(parts):
@@ -206,27 +228,40 @@ class _Perturbed:
     def _imaginary(
         self, place: int, leaf: np.ndarray, element: int, step: float
     ) -> list[np.ndarray]:
-        moved = leaf.astype(np.complex128)
-        moved.reshape(-1)[element] += 1j * step
-        self.count += 1
-        leaves = [*self.leaves[:place], moved[()], *self.leaves[place + 1 :]]
-        return [_imaginary_part(y, step) for y in self._run(place, leaves)]
+        moved = np.array(leaf, np.complex128, order="C")
+        moved.reshape(-1).imag[element] = step
+        return [_imaginary_part(y, step) for y in self._run(place, self._moved(place, moved))]
+
+    def _moved(self, place: int, moved: np.ndarray) -> list[Any]:
+        """The arguments, one of them moved."""
+        return [*self.leaves[:place], moved[()], *self.leaves[place + 1 :]]
 
     def _run(self, place: int, leaves: list[Any]) -> list[Any]:
         """The outputs where one leaf is complex."""
+        self.count += 1
         if not self.compiled:
             return run(self.graph, leaves, domain="complex")
         if place not in self.runners:
-            from diffkit.engines.machine.complex_runs import complex_runner
-
-            self.runners[place] = complex_runner(self.graph, place)
+            self.runners[place] = self._runner(place)
         return self.runners[place](leaves)
 
+    def _runner(self, place: int) -> Runner:
+        """The machine, unless most of what it would do is to call Python."""
+        from diffkit.engines.machine.complex_runs import complex_runner, is_worth_while
 
-def _is_double(leaf: Any) -> bool:
-    """Whether a leaf has the dtype that complex kernels are made for, or is no float at all."""
-    dtype = np.asarray(leaf).dtype
-    return dtype.kind != "f" or dtype == np.float64
+        machine = complex_runner(self.graph, place)
+        if self.engine == "machine" or is_worth_while(machine):
+            return machine
+        return lambda leaves: run(self.graph, leaves, domain="complex")
+
+
+def _has_kernels(graph: Graph, leaves: Sequence[Any]) -> bool:
+    """Whether all floats are float64, which complex kernels are made for, in the graph's shapes."""
+    avals = [graph.columns.avals[node] for node in graph.input_nodes]
+    dtypes = [np.asarray(leaf).dtype for leaf in leaves]
+    doubles = all(dtype.kind != "f" or dtype == np.float64 for dtype in dtypes)
+    pairs = zip(leaves, avals, strict=True)
+    return doubles and all(np.shape(leaf) == aval.shape for leaf, aval in pairs)
 
 
 def _fitting_step(leaves: Sequence[Any], step: float) -> float:
@@ -247,6 +282,25 @@ def _fitting_step(leaves: Sequence[Any], step: float) -> float:
 def _quotients(parts: Sequence[np.ndarray], step: float) -> list[np.ndarray]:
     with np.errstate(over="ignore"):
         return [part / step for part in parts]
+
+
+def _doubtful(parts: Sequence[np.ndarray], slopes: Sequence[np.ndarray], step: float) -> np.ndarray:
+    """For which elements other steps may do better; the first axis counts the elements."""
+    count = len(parts[0]) if parts else 0
+    if step >= LARGER_STEP:
+        return np.zeros(count, bool)
+    moves, doubtful = np.zeros(count, bool), np.zeros(count, bool)
+    for part, slope in zip(map(_rows, parts), map(_rows, slopes), strict=True):
+        moved = part != 0
+        lost = moved & (np.abs(part) < UNDERFLOW)
+        moves |= moved.any(axis=1)
+        doubtful |= (lost | (np.abs(slope) > ENORMOUS)).any(axis=1)
+    return doubtful | ~moves
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """The same numbers with two axes: elements that are moved, elements of the output."""
+    return array.reshape(len(array), prod(array.shape[1:]))
 
 
 def _confirmed(slope: np.ndarray, short: np.ndarray, shortest: np.ndarray) -> np.ndarray:

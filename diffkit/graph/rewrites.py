@@ -24,7 +24,10 @@ from diffkit.graph.avals import Aval, aval_of
 from diffkit.graph.ir import Operation
 from diffkit.graph.primitive import REGISTRY
 
-__all__ = ["COMMON_SUBEXPRESSIONS", "DEAD_CODE", "RULES", "New", "Pattern", "Rewrite", "Seen"]
+__all__ = [
+    "COMMON_SUBEXPRESSIONS", "DEAD_CODE", "RULES", "SUBTRACTED_MAXIMUM", "New", "Pattern",
+    "Rewrite", "Seen",
+]  # fmt: skip
 
 New = tuple[Operation, tuple[int, ...]]  # an equation to be computed instead
 
@@ -109,6 +112,7 @@ def _rule(name: str, *on: str) -> Callable[[Pattern], Pattern]:
 
 DEAD_CODE = "dead code"
 COMMON_SUBEXPRESSIONS = "common subexpressions"
+SUBTRACTED_MAXIMUM = "subtracted maximum"
 
 
 # The table -----------------------------------------------------------------------------------
@@ -123,6 +127,14 @@ def _dead_code(seen: Seen) -> None:
 def _common_subexpression(seen: Seen) -> int | None:
     """An equation that stands in the graph already is not computed again."""
     return seen.arena.table.get((seen.operation, *seen.operands))
+
+
+@_rule(SUBTRACTED_MAXIMUM)
+def _subtracted_maximum(seen: Seen) -> None:
+    """A maximum on which no output depends, as in exp(x − max x) / Σ, is constant to derivatives.
+
+    ``graph/shifts.py`` shows which (after all other rules); every derivative does so by itself.
+    """
 
 
 @_rule("constant folding")

@@ -22,11 +22,13 @@ from diffkit.graph.rewrites import (
     COMMON_SUBEXPRESSIONS,
     DEAD_CODE,
     RULES,
+    SUBTRACTED_MAXIMUM,
     New,
     Pattern,
     Rewrite,
     Seen,
 )
+from diffkit.graph.shifts import graph_roots, hold_shifts
 
 if TYPE_CHECKING:
     from diffkit.graph.ir import Graph
@@ -104,6 +106,8 @@ class _Walk:
 
     def finish(self) -> Graph:
         graph, place = self.graph, self.place
+        if SUBTRACTED_MAXIMUM in self.names:
+            hold_shifts(self.arena, [place[node] for node in graph_roots(graph)])
         return self.arena.freeze(
             [place[node] for node in graph.input_nodes],
             [place[node] for node in graph.output_nodes],

@@ -23,7 +23,8 @@ import numpy as np
 from numba import njit
 
 from diffkit.engines import elementary
-from diffkit.engines.machine.kernels.abi import FLAGS, OPERATION, f8, kernel, operand
+from diffkit.engines.machine.kernels.abi import FLAGS, KERNEL, OPERATION, f8, kernel, operand
+from diffkit.engines.machine.kernels.sums import ANY_ORDER
 from diffkit.engines.machine.kernels.walking import lane_offset
 from diffkit.engines.machine.kernels.writing import from_text
 
@@ -89,13 +90,21 @@ def cosine(a: Any, ai: Any) -> Any:
 
 @_function("tanh")
 def hyperbolic_tangent(a: Any, ai: Any) -> Any:
-    """(t(1 + u²) + i u(1 − t²))/(1 + t²u²) with t = tanh a, u = tan ai, 1 − t² = 1/cosh² a."""
+    """(t(1 + u²) + i u(1 − t²))/(1 + t²u²) with t = tanh a, u = tan ai, 1 − t² = 1/cosh² a.
+
+    The slope 1 − t² cancels where t is near 1: there it is taken from the hyperbolic cosine.
+    """
     t = _tanh(a)
     if ai == 0.0:
         return t, ai
-    u, slope = math.tan(ai), 1.0 / math.cosh(a)
+    u = math.tan(ai)
+    if abs(t) <= 0.5:
+        slope = 1.0 - t * t
+    else:
+        c = math.cosh(a)
+        slope = 1.0 / (c * c)
     below = 1.0 + t * t * u * u
-    return t * (1.0 + u * u) / below, u * slope * slope / below
+    return t * (1.0 + u * u) / below, u * slope / below
 
 
 @_function("log")
@@ -175,6 +184,7 @@ def fourth_power(a: Any, ai: Any) -> Any:
 # Real and imaginary part, in the parts of up to three operands.
 _WRITTEN = {
     "add": ("a + b", "ai + bi"), "sub": ("a - b", "ai - bi"), "neg": ("-a", "-ai"),
+    "add_turned": ("a - bi", "ai + b"),  # a + ib
     "alias": ("a", "ai"), "integer_power_0": ("1.0", "0.0"), "integer_power_1": ("a", "ai"),
     "mask": ("b if a != 0.0 else 0.0", "bi if a != 0.0 else 0.0"),
     "where": ("b if a != 0.0 else c", "bi if a != 0.0 else ci"),
@@ -221,6 +231,92 @@ def store_c16_u1(d, a, b, c, n):
 """
 
 
+# Numbers added in an order of the compiler's choice: a few in each of its lanes.
+BLOCK = 64
+
+
+@njit(**ANY_ORDER)
+def block_sums(z: Any, start: Any, count: Any) -> Any:
+    """The sums of the parts of a block, in an order that vectorises."""
+    real, imag = 0.0, 0.0
+    for i in range(start, start + count):
+        real += z[2 * i]
+        imag += z[2 * i + 1]
+    return real, imag
+
+
+@njit(**FLAGS)
+def compensated(total: Any, lost: Any, term: Any) -> Any:
+    """A sum with one more term, and what has been rounded off so far (Neumaier 1974)."""
+    raised = total + term
+    large = abs(total) >= abs(term)
+    rest = (total - raised) + term if large else (term - raised) + total
+    return raised, lost + rest
+
+
+@njit(**FLAGS)
+def made_up(total: Any, lost: Any) -> Any:
+    """A compensated sum; where it is infinite or NaN there is nothing to compensate."""
+    return total + lost if lost == lost else total
+
+
+@kernel()
+def sum_c16(row: Any, table: Any) -> None:
+    """Sums of complex numbers that lie without gaps, in blocks that are compensated.
+
+    Row: z, y, sums, numbers in each.
+    """
+    z, y = f8(operand(table, row[2])), f8(operand(table, row[3]))
+    count = row[5]
+    for o in range(row[4]):
+        real, imag, lost, lost_imag = 0.0, 0.0, 0.0, 0.0
+        for done in range(0, count, BLOCK):
+            r, i = block_sums(z, o * count + done, min(BLOCK, count - done))
+            real, lost = compensated(real, lost, r)
+            imag, lost_imag = compensated(imag, lost_imag, i)
+        y[2 * o], y[2 * o + 1] = made_up(real, lost), made_up(imag, lost_imag)
+
+
+@kernel()
+def prod_c16(row: Any, table: Any) -> None:
+    """Products over the middle axis, from 1 on in the order of the numbers.
+
+    Row: z, y, outer, count, inner.
+    """
+    z, y = f8(operand(table, row[2])), f8(operand(table, row[3]))
+    count, inner = row[5], row[6]
+    for lane in range(row[4] * inner):
+        outer = lane // inner
+        place = 2 * (outer * count * inner + lane - outer * inner)
+        real, imag = 1.0, 0.0
+        for _ in range(count):
+            real, imag = multiplied(real, imag, z[place], z[place + 1])
+            place += 2 * inner
+        y[2 * lane], y[2 * lane + 1] = real, imag
+
+
+# Row: z, y, outer, count, inner.
+_EXTREME = """
+def max_c16(row, table):
+    z, y = f8(operand(table, row[2])), f8(operand(table, row[3]))
+    count, inner = row[5], row[6]
+    for lane in range(row[4] * inner):
+        outer = lane // inner
+        start = 2 * (outer * count * inner + lane - outer * inner)
+        best = z[start]
+        for k in range(1, count):
+            v = z[start + 2 * k * inner]
+            best = v if (v > best or v != v) else best
+        imag, ties = 0.0, 0
+        for k in range(count):
+            place = start + 2 * k * inner
+            if z[place] == best:
+                imag += z[place + 1]
+                ties += 1
+        y[2 * lane], y[2 * lane + 1] = best, imag / ties
+"""
+
+
 @kernel()
 def logsumexp_c16(row: Any, table: Any) -> None:
     """t + log Σ e^(z − t) over the middle axis, t the largest real part (0 where it is infinite).
@@ -237,13 +333,13 @@ def logsumexp_c16(row: Any, table: Any) -> None:
             v = z[2 * (start + k * inner)]
             top = v if (v > top or v != v) else top
         top = 0.0 if math.isinf(top) else top
-        total, total_imag = 0.0, 0.0
+        total, total_imag, lost, lost_imag = 0.0, 0.0, 0.0, 0.0
         for k in range(count):
             place = 2 * (start + k * inner)
             e, ei = exponential(z[place] - top, z[place + 1])
-            total += e
-            total_imag += ei
-        real, imag = logarithm(total, total_imag)
+            total, lost = compensated(total, lost, e)
+            total_imag, lost_imag = compensated(total_imag, lost_imag, ei)
+        real, imag = logarithm(made_up(total, lost), made_up(total_imag, lost_imag))
         y[2 * lane], y[2 * lane + 1] = real + top, imag
 
 
@@ -263,7 +359,7 @@ def _texts() -> dict[str, str]:
 
 
 def generated() -> dict[str, Callable[..., None]]:
-    """The loops over complex lanes, and what brings numbers into them, by name.
+    """The loops over complex lanes, what brings numbers into them, and extremes, by name.
 
     >>> "exp_c16" in generated() and "load_c16_f8" in generated()
     True
@@ -278,4 +374,8 @@ def generated() -> dict[str, Callable[..., None]]:
             texts[text.split("def ", 1)[1].split("(", 1)[0]] = text
     texts["store_c16_u1"] = _STORE.lstrip()
     scope |= {"np": np, "lane_offset": lane_offset}
-    return {name: from_text(name, text, OPERATION, scope) for name, text in texts.items()}
+    found = {name: from_text(name, text, OPERATION, scope) for name, text in texts.items()}
+    least = _EXTREME.replace("max_c16", "min_c16").replace("v > best", "v < best")
+    for name, text in (("max_c16", _EXTREME), ("min_c16", least)):
+        found[name] = from_text(name, text.lstrip(), KERNEL, {"f8": f8, "operand": operand})
+    return found

@@ -34,6 +34,17 @@ __all__ = ["WRITTEN_POWERS", "generated"]
 # Powers with a loop of their own; any other exponent is read from a register.
 WRITTEN_POWERS = (-1, 0, 1, 2, 3, 4)
 _OPERANDS = ("a", "b", "c")
+# A loop that may call the C library is not vectorised; where all arguments are near 0, as they
+# nearly always are, it need not: ``near_sin`` gives the same bits there.
+_WITH_NEAR_FORMS = ("sin(a[i])", "cos(a[i])")
+_NEAR = """
+    far = 0
+    for i in range(n):
+        far += abs(a[i]) > FARTHEST
+    if far == 0:
+        for i in range(n):
+            d[i] = VALUE
+        return"""
 
 
 def _operations(width: str) -> Iterator[tuple[str, Operation]]:
@@ -75,21 +86,25 @@ def _text(name: str, operation: Operation, width: str) -> str:
     out = aval((), "bool") if truth else number
     value = expression(NUMBA, operation, words, kinds, out)
     value = f"one if {value} else zero" if truth else value
-    return _loop(f"{name}_{width}", width, names, value)
+    near = _NEAR if value in _WITH_NEAR_FORMS else ""
+    return _loop(f"{name}_{width}", width, names, value, near.replace("VALUE", f"near_{value}"))
 
 
-def _loop(name: str, width: str, operands: tuple[str, ...], value: str) -> str:
+def _loop(name: str, width: str, operands: tuple[str, ...], value: str, before: str = "") -> str:
     typed = NUMBERS[width]
     lines = [f"def {name}(d, a, b, c, n):", f"    one, zero = {typed}(1), {typed}(0)"]
     lines += [f"    {x} = {width}({x})" for x in operands]
-    lines += [f"    d = {width}(d)", "    for i in range(n):", f"        d[i] = {value}"]
+    lines += [f"    d = {width}(d){before}", "    for i in range(n):", f"        d[i] = {value}"]
     return "\n".join([*lines, ""])
 
 
 def _scope() -> dict[str, Any]:
     """The functions that the texts call."""
     found = {name: getattr(scalar_kernels, name) for name in KERNELS}
-    return found | {name: getattr(elementary, name) for name in ELEMENTARY} | {"math": math}
+    near = ("near_sin", "near_cos", "FARTHEST")
+    return (
+        found | {name: getattr(elementary, name) for name in (*ELEMENTARY, *near)} | {"math": math}
+    )
 
 
 def generated() -> dict[str, Callable[..., None]]:
