@@ -1,15 +1,20 @@
 """Write the table of ``kinks.md`` from the registry of operations: ``python docs/generate.py``.
 
-The conventions of other libraries are stated with their sources; where none is stated here, the
-table says so with a dash.  ``tests/test_docs.py`` fails when the page is out of date.
+What other libraries give was measured by ``docs/measure_kinks.py``; a dash stands where they have
+no such function.  ``tests/test_docs.py`` fails when the page is out of date.
 """
 
 from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 
-from diffkit.comparison.rules import load_all_primitives
-from diffkit.graph.primitive import REGISTRY, Elementwise, Kink
+from diffkit.comparison.peer_kinks import (
+    LIBRARIES,
+    answer_at,
+    declared_kinks,
+    measured_versions,
+)
+from diffkit.graph.primitive import Kink
 
 PAGE = Path(__file__).parent / "kinks.md"
 BEGIN, END = "<!-- begin: python docs/generate.py -->", "<!-- end -->"
@@ -17,19 +22,13 @@ HEADER = ("operation", "for example at", "left, right", "diffkit", "JAX", "PyTor
 UNKNOWN = "–"
 NAMES = {1: ("x",), 2: ("x₁", "x₂"), 3: ("x₁", "x₂", "x₃")}
 
-PEERS: dict[str, dict[str, str]] = {
-    "relu": {"PyTorch": "0 [^spellings]"},
-    "maximum": {"PyTorch": "½ [^spellings]", "autograd": "½"},
-    "clip": {"PyTorch": "1 [^spellings]"},
-    "abs": {"JAX": "+1", "PyTorch": "0", "autograd": "0"},
-}
-"""What others give at the same place; the notes are at the end of the page."""
-
 
 def number(value: float | None) -> str:
     """A number as it is written in the table: ½, ∞, −1, or a dash for None."""
     if value is None:
         return UNKNOWN
+    if value != value:
+        return "NaN"
     if abs(value) == inf:
         return "∞" if value > 0 else "−∞"
     text = {0.5: "½", -0.5: "−½"}.get(value, f"{value:g}")
@@ -46,24 +45,30 @@ def place(kink: Kink) -> str:
 def row(name: str, kink: Kink) -> tuple[str, ...]:
     """The cells of one kink."""
     slopes = ", ".join(number(slope) for slope in kink.slopes)
-    peers = (PEERS.get(name, {}).get(peer, UNKNOWN) for peer in ("JAX", "PyTorch", "autograd"))
+    peers = (_answer(name, kink, library) for library in LIBRARIES)
     return f"`{name}`", place(kink), slopes, number(kink.declared), *peers, kink.note
 
 
+def _answer(name: str, kink: Kink, library: str) -> str:
+    """What a library gave, in bold where it is not what diffkit gives."""
+    found = answer_at(name, kink, library)
+    text = number(found)
+    same = found is None or text == number(kink.declared + 0.0)
+    return text if same else f"**{text}**"
+
+
 def rows() -> Iterator[tuple[str, ...]]:
-    """The kinks of diffkit's own operations, by name; what a user registered is left out."""
-    load_all_primitives()
-    for name, operation in sorted(REGISTRY.items()):
-        own = type(operation).__module__.startswith("diffkit.primitives.")
-        if own and isinstance(operation, Elementwise):
-            for kink in operation.kinks:
-                yield row(name, kink)
+    """The lines of the table."""
+    for name, kink in declared_kinks():
+        yield row(name, kink)
 
 
 def table() -> str:
     """The table in Markdown."""
     lines = [HEADER, ("-",) * len(HEADER), *rows()]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    versions = ", ".join(f"{name} {text}" for name, text in measured_versions().items())
+    told = f"Measured with {versions}, in float64; what differs from diffkit is **bold**."
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + f"\n\n{told}"
 
 
 def updated(text: str) -> str:

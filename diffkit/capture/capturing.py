@@ -183,7 +183,7 @@ def as_leaf(leaf: Any, name: str = "an argument") -> Any:
             f"{name} is a {type(leaf).__name__}, whose own rules a graph would lose",
             hint="pass np.asarray(x), with any mask as a separate argument.",
         )
-    known = isinstance(leaf, (np.ndarray, np.generic, int, float))
+    known = isinstance(leaf, (np.ndarray, np.generic, int, float, complex))
     if not known and not hasattr(leaf, "__array__"):
         raise DtypeError(
             f"{name} is a {type(leaf).__name__} ({leaf!r:.40}), not a number or an array",
@@ -197,7 +197,8 @@ def as_leaf(leaf: Any, name: str = "an argument") -> Any:
     if array.dtype.kind == "c":
         raise DtypeError(
             f"{name} is complex",
-            hint="pass the real and imaginary parts as separate arguments.",
+            hint="pass the real and imaginary parts as separate arguments x and y, "
+            "and write x + 1j * y inside.",
         )
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
@@ -214,6 +215,11 @@ def outputs_of(arena: Arena, result: Any, f: Any) -> tuple[list[int], Any]:
             raise CaptureError(
                 f"{name} returned None", hint="return the value that should be differentiated."
             )
+        if np.iscomplexobj(leaf):
+            raise CaptureError(
+                f"{name} returned a complex number",
+                hint="return its real and imaginary parts, z.real and z.imag, as two numbers.",
+            )
         try:
             nodes.append(lift(arena, leaf).node)
         except DtypeError as error:
@@ -221,11 +227,6 @@ def outputs_of(arena: Arena, result: Any, f: Any) -> tuple[list[int], Any]:
                 f"{name} returned a {type(leaf).__name__}, not a number or an array",
                 hint="return numbers, arrays, or dicts, lists and tuples of them.",
             ) from error
-        if arena.avals[nodes[-1]].dtype.kind == "c":
-            raise CaptureError(
-                f"{name} returned a complex number",
-                hint="return its real and imaginary parts as two numbers.",
-            )
     if not nodes:
         raise CaptureError(f"{name} returned nothing", hint="return at least one number.")
     return nodes, out_tree

@@ -11,11 +11,19 @@ from __future__ import annotations
 
 import ast
 import dis
+import re
 
-from diffkit.errors import MutationError
+from diffkit.errors import DataDependentError, MutationError
 from diffkit.graph.sources import Source, place_of, text_of
 
-__all__ = ["stored_into", "without_storing"]
+__all__ = ["asked_by_a_maker", "stored_into", "without_storing"]
+
+# Functions that make a plain array of plain numbers only, and what to write instead.
+_MAKERS = {
+    "arange": "the number of points would depend on traced values: write x[0] + np.arange(n) with "
+    "a plain n, or np.linspace.",
+    "fromiter": "write np.stack(list(values)).",
+}
 
 _SIGNS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
@@ -73,6 +81,19 @@ def stored_into(source: Source) -> MutationError | None:
     name = _subscripted(text_of(source))
     message = f"a traced value would be stored into the plain array {name}".rstrip()
     return MutationError(message, where=place_of(source), hint=_traced_from_the_start(name or "it"))
+
+
+def asked_by_a_maker(source: Source) -> DataDependentError | None:
+    """The error for ``np.arange(t)`` and its like, which need plain numbers; None otherwise."""
+    found = re.search(rf"\b(?:np|numpy)\.({'|'.join(_MAKERS)})\(", text_of(source))
+    if found is None:
+        return None
+    name = found.group(1)
+    return DataDependentError(
+        f"np.{name} needs plain numbers, not traced ones (a plain float was asked for)",
+        where=place_of(source),
+        hint=_MAKERS[name],
+    )
 
 
 def _subscripted(line: str) -> str:

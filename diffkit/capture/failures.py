@@ -22,6 +22,7 @@ from types import FunctionType, ModuleType, TracebackType
 from typing import Any
 
 from diffkit.capture.lines import is_installed, is_users
+from diffkit.capture.scipy_functions.originals import called_on_the_way
 from diffkit.capture.tracing import is_traced
 from diffkit.errors import CaptureError, DiffkitError, InputError, MissingAttributeError
 
@@ -47,6 +48,7 @@ _MEANINGS = (
 _REMEDIES = (
     ("sequence of integers", "take sizes from x.shape, or write int(x), which is then recorded."),
     ("setting an array element", "build the array with np.stack([...]) of values of one shape."),
+    ("Cannot cast ufunc", "build it with np.block or np.stack: np.array hides traced numbers."),
     ("has no setter", "write x = np.reshape(x, shape) or x = x.astype(dtype)."),
     ("has no deleter", "leave it out: the attributes of a traced array are fixed."),
     ("object has no attribute", "keep it in a variable of its own beside the array."),
@@ -74,6 +76,11 @@ def explained(error: BaseException) -> DiffkitError | None:
     """
     frame = _users_frame(error)
     where = users_place(error)
+    if frame is not None and not _is_own(error) and _took_part(error, frame):
+        inside = called_on_the_way(_walk(error))
+        if inside is not None:
+            inside.where = where
+            return inside
     for fragment, message, hint in _MEANINGS:
         if fragment in str(error):
             return CaptureError(message, where=where, hint=hint)

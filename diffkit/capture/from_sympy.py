@@ -196,9 +196,16 @@ class SympyReader:
         if builder is not None:
             return builder(self, expr)
         word = _words().get(kind)
-        if word is None:
+        return self.special(expr) if word is None else self.call(word, expr.args)
+
+    def special(self, expr: Any) -> Tracer:
+        """A special function, whose primitives are imported when there is one."""
+        from diffkit.capture.special_functions import FROM_SYMPY
+
+        builder = FROM_SYMPY.get(type(expr).__name__)
+        if builder is None:
             raise _unsupported(expr)
-        return self.call(word, expr.args)
+        return builder(self, expr)
 
     def call(self, function: Callable[..., Any], parts: Sequence[Any]) -> Tracer:
         """A function of parts that are built."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.settling import settled
 from diffkit.capture.tracing import Tracer, caller_source, here, is_traced_deep
 from diffkit.errors import (
     DataDependentError,
@@ -96,7 +97,9 @@ def read(tracer: Tracer, index: Any) -> Tracer:
     ShapeError
         For an index out of bounds or with too many parts.
     DataDependentError
-        For a traced condition as index, whose result has no fixed shape.
+        For a single traced truth value as index, whose result has no fixed shape.
+
+    A traced condition as index is settled: it becomes a guard of the graph.
 
     >>> import diffkit as dk
     >>> dk.trace(lambda x: x[1] + x[-1], np.arange(3.0)).operations()
@@ -190,7 +193,7 @@ def _part(part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, slice):
         return part
     if isinstance(part, Tracer):
-        return _traced_part(part)
+        return settled(part) if part.dtype == bool and part.ndim else _traced_part(part)
     if is_traced_deep(part):
         raise UnsupportedError(
             "getitem: a list of traced numbers cannot be an index",
@@ -220,7 +223,7 @@ def _traced_part(part: Tracer) -> Tracer:
         return part
     if part.dtype == bool:
         raise DataDependentError(
-            "getitem: a traced condition as an index has a result of unknown size",
+            "getitem: a traced truth value as an index adds an axis of unknown size",
             where=here(),
             hint="use np.where(condition, x, 0.0), which keeps the shape.",
         )

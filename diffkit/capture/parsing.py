@@ -209,7 +209,8 @@ class _Builder:
     def name(self, node: ast.Name) -> _Value:
         """A variable or a constant with a name."""
         name = node.id
-        if name in vocabulary():
+        word = vocabulary().get(name)
+        if word is not None and word.reserved:
             hint = f"write {name}(…) with its argument in brackets."
             raise self.error(f"{name} is a function, not a variable", node, hint)
         if name.startswith("_"):

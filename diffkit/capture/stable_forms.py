@@ -41,7 +41,10 @@ def stable_form(reader: SympyReader, expr: Any) -> Tracer:
     name = type(expr).__name__
     parts = [reader.tracer(part) for part in expr.args]
     builder = _BUILDERS.get(name)
-    return builder(reader, *parts) if builder is not None else REGISTRY[name](*parts)
+    if builder is not None:
+        return builder(reader, *parts)
+    operation = getattr(expr, "operation", None) or REGISTRY[name].bare  # special_forms.py
+    return operation.primitive(*parts, **operation.kwargs)
 
 
 def _reduced(reduction: Any) -> Callable[..., Tracer]:

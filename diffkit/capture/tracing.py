@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.complex_markers import ComplexOperand, real_array
 from diffkit.capture.examples import example_value
 from diffkit.capture.lines import caller_source, here, user_source
 from diffkit.capture.operators import Operators
@@ -123,6 +124,10 @@ class Tracer(Operators):
                 tracers = [cast_to(t, dtype) for t, dtype in zip(tracers, wanted, strict=True)]
             nodes = tuple([t.node for t in tracers])
             node = arena.emit(primitive.operation(params), nodes, source)
+        except ComplexOperand:
+            from diffkit.capture.complex_functions import call_primitive
+
+            return call_primitive(primitive, operands, params)
         except DiffkitError as error:
             error.where = error.where or place_of(source)
             raise
@@ -162,9 +167,14 @@ class Tracer(Operators):
         return self.guarded(int, "an index")
 
     def _no_float(self) -> Any:
-        from diffkit.capture.complaints import stored_into
+        from diffkit.capture.complaints import asked_by_a_maker, stored_into
+        from diffkit.capture.scipy_functions.originals import called_on_stack
 
-        stored = stored_into(user_source())
+        inside = called_on_stack()
+        if inside is not None:
+            inside.where = here()
+            raise inside
+        stored = stored_into(user_source()) or asked_by_a_maker(user_source())
         if stored is not None:
             raise stored
         raise DataDependentError(
@@ -186,6 +196,12 @@ class Tracer(Operators):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         """An object array of scalar tracers, which the next NumPy function stacks again."""
         if dtype is not None and np.dtype(dtype) != np.dtype(object):
+            from diffkit.capture.scipy_functions.originals import called_on_stack
+
+            inside = called_on_stack()
+            if inside is not None:
+                inside.where = here()
+                raise inside
             raise DataDependentError(
                 f"a traced {self.aval} was needed as a plain array of {np.dtype(dtype)}",
                 where=here(),
@@ -325,7 +341,7 @@ def lift(arena: Arena, value: Any, dtype: Any = None, what: str = "a calculation
             f"{what}: a {type(value).__name__} cannot take part ({value!r:.40})",
             hint="pass a number or an array.",
         )
-    array = value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)
+    array = real_array(value, what)
     if dtype is not None and array.dtype != dtype:
         array = array.astype(dtype)
     aval_of(array)

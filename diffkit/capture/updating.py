@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.indexing import Rearranged, as_index, concrete, gather, read
+from diffkit.capture.settling import settled
 from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all, user_source
 from diffkit.errors import DataDependentError, DiffkitError, ShapeError
 from diffkit.graph.avals import Aval
@@ -134,12 +135,9 @@ def _masked_update(tracer: Tracer, mask: Tracer, value: Tracer) -> Tracer:
         )
     while value.ndim and value.ndim > extra and value.shape[0] == 1:
         value = reshape(value, shape=value.shape[1:])
-    if value.ndim > extra:
-        raise DataDependentError(
-            f"assignment: how much of {value.aval} goes where depends on a traced condition",
-            where=here(),
-            hint="write y = np.where(condition, value, y).",
-        )
+    if value.ndim > extra:  # how much of the value goes where depends on the condition
+        spec, arrays = concrete(tracer, settled(mask))
+        return _constant_update(tracer, spec, arrays, value)
     value = _fitted(value, tracer.shape[mask.ndim :], tracer.aval)
     spread_mask = reshape(mask, shape=mask.shape + (1,) * extra)
     return piecewise.where(spread_mask, value, tracer)

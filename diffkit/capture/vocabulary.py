@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.numpy_functions.special import special_function
+from diffkit.capture.numpy_functions.tables import UFUNCS
 from diffkit.graph.primitive import REGISTRY
 from diffkit.primitives.arithmetic import div, equal, greater, integer_power
 from diffkit.primitives.piecewise import clip, where
@@ -35,11 +37,29 @@ BINARY = ["maximum", "minimum", "hypot", "arctan2", "power", "xlogy"]
 # NumPy's functions that are a few primitives: on a traced value NumPy hands them to diffkit.
 NUMPY_UNARY = ["deg2rad", "rad2deg"]
 NUMPY_BINARY = ["logaddexp", "logaddexp2", "fmax", "fmin", "remainder", "floor_divide"]
+# SciPy's special functions, by how many operands they have.  Their names may be variables, too:
+# beta*x is a product, beta(x, y) the function.
+SPECIAL_WORDS = {
+    1: ["gamma", "gammaln", "loggamma", "digamma", "rgamma", "erfcx", "erfi", "dawsn", "erfinv",
+        "erfcinv", "ndtr", "log_ndtr", "ndtri", "logit", "log_expit", "entr", "exprel", "cosm1",
+        "exp10", "sindg", "cosdg", "j0", "j1", "y0", "y1", "i0", "i1", "i0e", "i1e", "k0", "k1",
+        "k0e", "k1e", "ellipk", "ellipkm1", "ellipe", "expi", "exp1", "spence", "wrightomega",
+        "lambertw"],
+    2: ["beta", "betaln", "binom", "poch", "gammainc", "gammaincc", "xlog1py", "rel_entr",
+        "kl_div", "huber", "pseudo_huber", "boxcox", "boxcox1p", "inv_boxcox", "jv", "yv", "iv",
+        "ive", "kv", "kve", "struve", "modstruve", "hyp0f1", "ellipkinc", "ellipeinc", "agm",
+        "expn", "zeta"],
+    3: ["betainc", "betaincc", "hyp1f1"],
+    4: ["hyp2f1"],
+}  # fmt: skip
+# Words that SciPy's ufuncs call themselves by another name.
+UFUNC_NAMES = {"digamma": "psi", "zeta": "_zeta", "lambertw": "lambertw0"}
 ALIASES = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
     "acosh": "arccosh", "atanh": "arctanh", "sigmoid": "logistic", "sgn": "sign",
     "absolute": "abs", "fabs": "abs", "atan2": "arctan2", "pow": "power",
     "mod": "remainder", "expit": "logistic", "radians": "deg2rad", "degrees": "rad2deg",
+    "psi": "digamma", "lgamma": "gammaln",
 }  # fmt: skip
 
 
@@ -47,7 +67,8 @@ ALIASES = {
 class Word:
     """A function of text: what it builds, and how many arguments it takes (``most`` None: any).
 
-    ``conditions`` are the arguments that must be comparisons.
+    ``conditions`` are the arguments that must be comparisons; a word that is not ``reserved``
+    may be the name of a variable, too.
     """
 
     name: str
@@ -55,6 +76,7 @@ class Word:
     least: int = 1
     most: int | None = 1
     conditions: tuple[int, ...] = ()
+    reserved: bool = True
 
     @property
     def arity(self) -> str:
@@ -77,10 +99,25 @@ def vocabulary() -> dict[str, Word]:
     words |= {name: Word(name, getattr(np, name)) for name in NUMPY_UNARY}
     words |= {name: Word(name, getattr(np, name), 2, 2) for name in NUMPY_BINARY}
     words |= {word.name: word for word in _compositions()}
+    words |= {word.name: word for word in _special()}
     words |= {alias: words[name] for alias, name in ALIASES.items()}
     words["max"] = Word("max", lambda *x: reduce(REGISTRY["maximum"], x), 2, None)
     words["min"] = Word("min", lambda *x: reduce(REGISTRY["minimum"], x), 2, None)
     return words
+
+
+def _special() -> list[Word]:
+    """Special functions, imported when they are first called."""
+
+    def build(name: str) -> Callable[..., Any]:
+        name = UFUNC_NAMES.get(name, name)
+        return UFUNCS.get(name) or special_function(name)
+
+    return [
+        Word(name, build(name), count, count, reserved=False)
+        for count, names in SPECIAL_WORDS.items()
+        for name in names
+    ]
 
 
 def _logarithm(x: Any, base: Any = None) -> Any:

@@ -280,12 +280,12 @@ def check_complex_step(trial: Trial) -> Failures:
 
 def check_compiled(trial: Trial) -> Failures:
     """Compiled code against the interpreter."""
-    from diffkit.engines.specialise import specialised_runner
+    from diffkit.engines.specialise import numba_runner
 
     if not isinstance(trial.primitive, Elementwise):
         return
     with np.errstate(all="ignore"):
-        got = np.asarray(specialised_runner(trial.graph)(trial.operands)[0])
+        got = np.asarray(numba_runner(trial.graph)(trial.operands)[0])
     wrong = mismatch(got, trial.y, VALUE_TOLERANCE)
     if wrong:
         yield f"compiled code and the interpreter differ: {wrong}"

@@ -22,7 +22,7 @@ from diffkit.lazy import mp
 
 __all__ = ["check_kinks", "one_sided_slopes"]
 
-STEP_EXPONENT = -20
+STEP_EXPONENT, NEARER_EXPONENT = -20, -24
 INFINITE = 1e6  # slopes this steep at s = 10⁻²⁰ belong to a vertical tangent or a jump
 TOLERANCE = 1e-9
 
@@ -45,10 +45,19 @@ def _operands(kink: Kink) -> list[np.ndarray]:
 
 
 def _slope(trial: Trial, wrt: int, sign: int) -> float | None:
+    """The slope on one side; infinite too where it goes on growing, if only like a logarithm."""
+    slope = _difference(trial, wrt, sign, STEP_EXPONENT)
+    nearer = _difference(trial, wrt, sign, NEARER_EXPONENT)
+    if slope is None or nearer is None or np.isinf(slope):
+        return slope
+    return slope if _close(slope, nearer) else float(np.copysign(np.inf, nearer - slope))
+
+
+def _difference(trial: Trial, wrt: int, sign: int, exponent: int) -> float | None:
     from diffkit.engines.interpret import run
 
     with mp.workdps(DIGITS), np.errstate(all="ignore"):
-        step = sign * mp.mpf(10) ** STEP_EXPONENT
+        step = sign * mp.mpf(10) ** exponent
         here = [exactly(x) for x in trial.originals]
         beside = list(here)
         beside[wrt] = here[wrt] + step

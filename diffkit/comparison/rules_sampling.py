@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.capturing import capture
+from diffkit.comparison.rules_special import SPECIAL_SAMPLES
 from diffkit.errors import InputError
 from diffkit.graph.primitive import Elementwise, Primitive
 from diffkit.primitives.control import Body
@@ -48,6 +49,7 @@ def _of(*operands: Shape | np.ndarray, interval: Any = None, **params: Any) -> S
 _TRUE_FALSE = np.array([True, False, True])
 _MASK = np.array([[True], [False]])
 _TWICE, _COLUMNS = np.array([2, 0, 2]), np.array([3, 1, 3])
+_RUNS = np.array([-0.7, 0.4, 0.4, 1.3])
 _SLIDING = {"stride": (2, 1), "padding": ((1, 0), (0, 1))}
 _PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0))}
 
@@ -62,6 +64,15 @@ def _step(carries: int, rows: int, *shapes: Shape) -> Body:
     return Body(capture(step, [np.zeros(shape) for shape in shapes]), carries, rows)
 
 
+# Matrices far from singular, in all dtypes: as truth values they are the identity.
+_REGULAR = np.array([[2.1, -0.3], [-0.4, 1.7]])
+_LARGER = np.array([[1.9, -0.4, -0.3], [-0.2, 2.3, -0.6], [-0.7, -0.1, 1.2]])
+_DEFINITE = np.array([[[2.0, 9.0], [-0.6, 1.5]], [[1.25, 9.0], [-0.3, 3.0]]])
+_FOUR = np.array([[2, -0.5, -0.3, -0.1], [-0.4, 1, -0.2, -0.6], [-0.7, -0.8, 3, -0.9],
+                  [-0.2, -0.1, -1.1, 1.5]])  # fmt: skip
+_GAPS = np.array([[0.7, 1.3], [1.1, 0.6]])
+_TALL = np.array([[1.9, -0.4], [-0.3, 1.3], [-0.8, -0.6]])
+_TRIANGLE = {"lower": True, "transposed": False, "unit": False}
 _LOW, _HIGH = np.array([-0.7]), np.array([0.8])
 
 # Shapes and parameters by primitive name.
@@ -111,6 +122,15 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
     "argmax": (_of((2, 3), axis=1), _of((4,), axis=0)),
     "argmin": (_of((2, 3), axis=0), _of((4,), axis=0)),
     "logsumexp": (_of((2, 3), axes=(1,)), _of((2, 2), axes=(0, 1))),
+    # running values and sorting
+    "recurrence": (_of((4,), (4,), axis=0), _of((2, 3), (2, 3), axis=0)),
+    "cumprod": (_of((2, 3), axis=1), _of(np.array([0.5, 0.0, -1.5, 0.0]), axis=0)),
+    "cummax": (_of((2, 3), axis=1), _of((5,), axis=0)),
+    "cummin": (_of((2, 3), axis=0), _of((5,), axis=0)),
+    "argsort": (_of((2, 3), axis=1), _of((4,), axis=0)),
+    "sort": (_of((2, 3), axis=0), _of((4,), axis=0)),
+    "tied_mean": (_of((4,), _RUNS, axis=0), _of((2, 4), np.stack([_RUNS, _RUNS]), axis=1)),
+    "searchsorted": (_of(_RUNS, (3,), side="left"), _of(_RUNS, (2, 2), side="right")),
     "softmax": (_of((2, 3), axes=(1,)), _of((2, 2), axes=(0, 1))),
     # contractions
     "matmul": (
@@ -126,6 +146,52 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
         _of((2, 2, 1), (2, 3), subscripts="bij,bk->bi"),
         _of((2,), (3,), subscripts="i,j->ji"),
     ),
+    # linear algebra
+    "solve": (
+        _of(_REGULAR, (2, 1)),
+        _of(_LARGER, (2, 3, 2)),
+        _of(np.stack([_REGULAR, _REGULAR.T]), (2, 2)),
+    ),
+    "triangular_solve": (
+        _of(_REGULAR, (2, 3), **_TRIANGLE),
+        _of(_LARGER, (3, 1), **_TRIANGLE | {"lower": False}),
+        _of(_LARGER, (2, 3, 1), **_TRIANGLE | {"transposed": True}),
+        _of(_REGULAR, (2, 1), **_TRIANGLE | {"unit": True}),
+        _of(_LARGER, (3, 2), lower=False, transposed=True, unit=True),
+    ),
+    "cholesky": (_of(_DEFINITE), _of((_LARGER + _LARGER.T) / 2)),
+    "det": (
+        _of(_REGULAR),
+        _of(np.stack([_LARGER, 0.5 * _LARGER])),
+        _of(np.array([[0.5, 1.0], [0.25, 0.5]])),  # singular: A⁻¹ does not exist, C(A) does
+        _of(np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [-1.0, -2.0, -3.0]])),
+    ),
+    "slogdet": (_of(_REGULAR), _of(np.stack([_LARGER, -_LARGER]))),
+    "cofactor": (
+        _of(np.array([[0.7]])),
+        _of(_FOUR),
+        _of(np.ones((4, 4))),
+        _of(_REGULAR),
+        _of(_LARGER),
+        _of(np.ones((3, 3))),
+    ),
+    "cofactor_along": (
+        _of(_FOUR, (4, 4)),
+        _of(_REGULAR, (2, 2)),
+        _of(_LARGER, (2, 3, 3)),
+        _of(np.ones((3, 3)), (3, 3)),
+    ),
+    "expm": (_of(_REGULAR), _of(np.stack([_LARGER, 0.01 * _LARGER]))),
+    "eigh": (_of(_DEFINITE), _of((_LARGER + _LARGER.T) / 2)),
+    "svd": (_of(_REGULAR), _of(_TALL), _of(_TALL.T), _of(_LARGER)),
+    "eigvalsh": (_of(_DEFINITE), _of((_LARGER + _LARGER.T) / 2)),
+    "svdvals": (_of(_REGULAR), _of(np.stack([_TALL, 0.5 * _TALL[::-1]])), _of(_TALL.T)),
+    "gap_reciprocal": (
+        _of(_GAPS, np.array([[1.0]])),
+        _of(np.stack([_GAPS[:1], 2 * _GAPS[1:]]), np.ones((2, 1, 1))),
+    ),
+    "qr": (_of(_REGULAR), _of(_TALL), _of(_LARGER)),
+    "pinv": (_of(_REGULAR, rcond=1e-15), _of(_TALL, rcond=1e-15), _of(_TALL.T, rcond=1e-15)),
     # convolution: a 4 × 3 image of 2 channels has 2 × 3 windows of size 2 × 2
     "conv2d": (
         _of((1, 4, 3, 2), (2, 2, 2, 1), **_SLIDING),
@@ -142,6 +208,10 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
         _of((), (5,), (), body=_step(1, 1, (), (), ()), length=5, every=2, reverse=True),
         _of((2,), body=_step(1, 0, (2,)), length=4, every=2),
     ),
+}
+SAMPLES |= {
+    name: tuple(_of(*operands, **params) for params, operands in rows)
+    for name, rows in SPECIAL_SAMPLES.items()
 }
 
 

@@ -15,6 +15,15 @@ capture, the engines, the rule checker and the table of operations in the docume
 * ``control`` and ``control_rules``: loops of equal steps;
 * ``probing``: named identities, through which the learning signal is watched.
 
+Imported at their first use, since few programs need them:
+
+* ``cumulative`` and ``ordering``: running products and extremes, sorting;
+* ``linalg``, ``linalg_determinants``, ``linalg_factors`` and ``linalg_functions``: linear
+  equations, determinants, eigenvalues and orthogonal factors, the exponential of a matrix;
+* ``special_gamma``, ``special_error``, ``special_logarithmic``, ``special_bessel``,
+  ``special_hypergeometric`` and ``special_integrals``: SciPy's special functions by family;
+* ``fourier``: discrete Fourier transforms.
+
 A new operation is a class with the decorator ``@primitive``; ``graph/primitive.py`` says what
 it must declare.
 """

@@ -42,8 +42,9 @@ from diffkit.primitives.shaping import reshaped
 
 __all__ = ["KEEP_ALL_BYTES", "Block", "Body", "Loop", "layout_of", "scan", "stride_of"]
 
-# Loops whose carries fit into this many bytes altogether (a first-level cache) keep all of them.
-KEEP_ALL_BYTES = 2**15
+# Loops whose carries fit into this many bytes altogether (a second-level cache) keep all of them:
+# to read them there costs less than to compute them again.
+KEEP_ALL_BYTES = 2**20
 
 CARRY, SUM, ROW, SAVED = "carry", "sum", "row", "saved"
 

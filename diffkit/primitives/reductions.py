@@ -34,8 +34,7 @@ __all__ = [
 
 Axes = tuple[int, ...]
 
-# Costs per element, Note [Costs] in transcendental.py: comparison, subtraction, exponential,
-# addition; softmax divides too.
+# Costs per element, Note [Costs] in transcendental.py: softmax has a division more.
 LOGSUMEXP_FLOPS = 15
 LOG_FLOPS = 12
 SOFTMAX_FLOPS = 19
@@ -51,7 +50,7 @@ def _spread_back(y: Any, x: Any, axes: Axes) -> Any:
     return spread(y, axes=axes, sizes=tuple(x.shape[axis] for axis in axes)) if axes else y
 
 
-def _whole_numbers(avals: Sequence[Aval]) -> Any:
+def whole_numbers(avals: Sequence[Aval]) -> Any:
     """Booleans and short integers are added as 64-bit integers, as NumPy does."""
     x = avals[0].dtype
     if x.kind == "b" or (x.kind == "i" and x.itemsize < np.dtype(np.int64).itemsize):
@@ -86,7 +85,7 @@ class sum_(Linear):
     linear_in, joint, axis_params = (0,), True, ("axes",)
 
     def dtypes(self, avals: Sequence[Aval]) -> Any:
-        return _whole_numbers(avals)
+        return whole_numbers(avals)
 
     def value(self, x: Any, axes: Axes) -> Any:
         return np.sum(x, axis=axes)
@@ -108,7 +107,7 @@ class cumsum(Linear):
     linear_in, joint, axis_params = (0,), True, ("axis",)
 
     def dtypes(self, avals: Sequence[Aval]) -> Any:
-        return _whole_numbers(avals)
+        return whole_numbers(avals)
 
     def value(self, x: Any, axis: int) -> Any:
         return np.cumsum(x, axis=axis)
@@ -131,7 +130,7 @@ class prod(Other):
     analytic, axis_params = True, ("axes",)
 
     def dtypes(self, avals: Sequence[Aval]) -> Any:
-        return _whole_numbers(avals)
+        return whole_numbers(avals)
 
     def value(self, x: Any, axes: Axes) -> Any:
         return np.prod(x, axis=axes)
@@ -180,23 +179,23 @@ def _check_not_empty(name: str, x: Aval, axes: Axes) -> None:
 
 
 class Extreme(Other):
-    """The largest or smallest element over axes; ties share the derivative evenly."""
+    """The largest or smallest element; ties share its derivative, a held one has none."""
 
     axis_params = ("axes",)
     better: Any  # the ufunc
     loses: Any  # the comparison of an element with the extreme one
 
-    def value(self, x: Any, axes: Axes) -> Any:
+    def value(self, x: Any, axes: Axes, held: bool = False) -> Any:
         return self.better.reduce(x, axis=axes)
 
-    def generic(self, x: Any, axes: Axes) -> Any:
+    def generic(self, x: Any, axes: Axes, held: bool = False) -> Any:
         return _over_cells(x, axes, lambda cells: _extreme_cell(self.name, cells))
 
-    def stable(self, x: Any, axes: Axes) -> Any:
+    def stable(self, x: Any, axes: Axes, held: bool = False) -> Any:
         extreme = forms.largest if self.name == "max" else forms.smallest
         return _over_cells(x, axes, lambda cells: extreme(*cells))
 
-    def analytic(self, x: Any, axes: Axes) -> Any:
+    def analytic(self, x: Any, axes: Axes, held: bool = False) -> Any:
         """The element whose real part is extreme; a tie shares the imaginary part."""
         x = np.asarray(x)
         kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
@@ -208,7 +207,7 @@ class Extreme(Other):
             shared = np.where(wins, rows.imag, 0).sum(axis=-1) / wins.sum(axis=-1)
         return from_parts(best[..., 0], shared)
 
-    def shape(self, x: Aval, axes: Axes) -> Any:
+    def shape(self, x: Aval, axes: Axes, held: bool = False) -> Any:
         shape = _reduced(self.name, x, axes)
         _check_not_empty(self.name, x, axes)
         return shape
@@ -216,23 +215,24 @@ class Extreme(Other):
     def winners(self, y: Any, x: Any, axes: Axes) -> tuple[Any, Any]:
         """Where x is the extreme element, and how many such there are along the axes.
 
-        Where an element is NaN, the result is: all win, and their number is NaN, and so is every
-        derivative, by whichever method.
+        Where an element is NaN, all win, and their number is NaN, and so is every derivative.
         """
         wins = logical_not(self.loses(x, _spread_back(y, x, axes)))
         count = sum_(cast(wins, dtype=x.dtype.str), axes=axes)
         return wins, where(equal(y, y), count, x.dtype.type(np.nan))
 
-    def jvp(self, y: Any, x: Sequence[Any], x_dot: Sequence[Any], axes: Axes) -> Any:
+    def jvp(self, y: Any, x: Any, x_dot: Any, axes: Axes, held: bool = False) -> Any:
+        if held:  # no output changes with it: graph/shifts.py
+            return None
         wins, count = self.winners(y, x[0], axes)
         return sum_(mask(wins, x_dot[0]), axes=axes) / count
 
-    def vjp(self, ct: Any, y: Any, x: Any, axes: Axes) -> Any:
+    def vjp(self, ct: Any, y: Any, x: Any, axes: Axes, held: bool = False) -> Any:
         def extreme_pullback() -> Any:
             wins, count = self.winners(y, x, axes)
             return mask(wins, _spread_back(ct / count, x, axes))
 
-        return (extreme_pullback,)
+        return (None if held else extreme_pullback,)
 
     def flops(self, out: Aval, avals: Sequence[Aval], **params: Any) -> int:
         return avals[0].size

@@ -4,7 +4,8 @@
 :func:`call_function`; both look the function up, let the composition run with the user's line
 as the source of every equation it adds, and refuse by name what is not there.  The families
 stand beside this file: ``elementwise``, ``reductions``, ``shaping``, ``joining``,
-``contraction``, ``making``, and ``methods`` for ``x.sum()``.
+``contraction``, ``making``, and ``methods`` for ``x.sum()``; rarer ones (sorting, statistics,
+linear algebra, …) are loaded when they are met.
 
 Reading on: NEP 13 and NEP 18.
 """
@@ -14,13 +15,22 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from diffkit.capture.numpy_functions import contraction, elementwise, joining, making, shaping
+from diffkit.capture.complex_markers import ComplexOperand
+from diffkit.capture.numpy_functions import (
+    contraction,
+    elementwise,
+    joining,
+    making,
+    shaping,
+    special,
+)
 from diffkit.capture.numpy_functions.methods import METHODS
-from diffkit.capture.numpy_functions.reductions import REDUCERS, accumulate_add, cumprod
+from diffkit.capture.numpy_functions.reductions import REDUCERS
 from diffkit.capture.numpy_functions.tables import (
     FUNCTIONS,
     UFUNCS,
@@ -30,15 +40,25 @@ from diffkit.capture.numpy_functions.tables import (
     traced,
 )
 from diffkit.capture.tracing import Tracer, caller_source, cast_to, here, user_source
-from diffkit.capture.updating import added_at
-from diffkit.errors import DiffkitError, MutationError, ShapeError, UnsupportedError
+from diffkit.errors import DiffkitError, ShapeError, UnsupportedError
 from diffkit.graph.sources import place_of
 from diffkit.primitives import piecewise
 
-__all__ = ["FUNCTIONS", "METHODS", "UFUNCS", "call_function", "call_ufunc"]
+__all__ = ["FUNCTIONS", "METHODS", "UFUNCS", "call_complex_function", "call_function", "call_ufunc"]
 
-FAMILIES = (contraction, elementwise, joining, making, shaping)
+FAMILIES = (contraction, elementwise, joining, making, shaping, special)
+# Families that are loaded when a function is met for the first time that is not in the others.
+LATE_FAMILIES = (
+    "cumulative", "differences", "fourier", "fractions", "linear_algebra", "norms", "padding",
+    "polynomials", "quantiles", "ranges", "selecting", "sorting", "statistics",
+)  # fmt: skip
 _getframe = sys._getframe
+
+
+def load_late_families() -> None:
+    """Enter the functions of all families into the tables."""
+    for family in LATE_FAMILIES:
+        import_module(f"{__name__}.{family}")
 
 
 # Ufuncs -----------------------------------------------------------------------------------------
@@ -87,7 +107,10 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, A
         return _ufunc_method(ufunc, method, inputs, kwargs)
     composition = UFUNCS.get(ufunc.__name__)
     if composition is None:
-        raise _unknown(ufunc)
+        load_late_families()
+        composition = UFUNCS.get(ufunc.__name__)
+    if composition is None:
+        return _of_objects(ufunc, inputs, kwargs)
     if not kwargs and isinstance(inputs[0], Tracer):
         return composition(*inputs)
     options = dict(kwargs)
@@ -105,6 +128,14 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, A
     if mask is not True:
         result = _where_true(ufunc, mask, result, out)
     return delivered(result, out) if out is not None else result
+
+
+def _of_objects(ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A ufunc made of a Python function (``np.frompyfunc``), called with every element."""
+    if kwargs or any(set(kinds) - set("O->") for kinds in ufunc.types):
+        raise _unknown(ufunc)
+    found = ufunc(*(np.asarray(x) if isinstance(x, Tracer) else x for x in inputs))
+    return tuple(traced(part)[0] for part in found) if ufunc.nout > 1 else traced(found)[0]
 
 
 def _operands(composition: Callable[..., Any], inputs: tuple[Any, ...], dtype: Any) -> Any:
@@ -128,9 +159,13 @@ def _where_true(ufunc: Any, mask: Any, result: Any, out: Any) -> Any:
 
 
 def _ufunc_method(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    from diffkit.capture.numpy_functions.cumulative import ACCUMULATORS, at, fold, reduceat, scan
+
     name = ufunc.__name__
     if method == "at":
-        return _at(ufunc, *inputs)
+        return at(ufunc, *inputs)
+    if method == "reduceat":
+        return reduceat(ufunc, *inputs, **kwargs)
     if method == "reduce" and name in REDUCERS:
         a, *rest = inputs
         options = dict(zip(("axis", "dtype", "out"), rest, strict=False), **kwargs)
@@ -138,11 +173,15 @@ def _ufunc_method(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict
         if options.get("dtype") is None:
             options.pop("dtype", None)
         return REDUCERS[name](a, **options)
-    if method == "accumulate" and name in ("add", "multiply"):
+    if method == "accumulate" and name in ACCUMULATORS:
         a, *rest = inputs
         options = dict(zip(("axis", "dtype", "out"), rest, strict=False), **kwargs)
         options.setdefault("axis", 0)
-        return (accumulate_add if name == "add" else cumprod)(a, **options)
+        return ACCUMULATORS[name](a, **options)
+    if method == "reduce":
+        return fold(ufunc, *inputs, **kwargs)
+    if method == "accumulate":
+        return scan(ufunc, *inputs, **kwargs)
     if method == "outer" and len(inputs) == 2:
         a, b = traced(*inputs)
         return ufunc(np.reshape(a, a.shape + (1,) * b.ndim), b, **kwargs)
@@ -150,18 +189,6 @@ def _ufunc_method(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict
         f"{name_of(ufunc)}.{method} is not supported while tracing",
         where=here(),
         hint="write it as a sum, a product or np.where of whole arrays.",
-    )
-
-
-def _at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
-    """``np.add.at(y, i, v)`` on a traced y; everything else would change a plain array."""
-    if isinstance(target, Tracer) and ufunc is np.add and len(values) == 1:
-        target.replace(added_at(target, index, values[0]))
-        return
-    raise MutationError(
-        f"{name_of(ufunc)}.at changes an array in place",
-        where=here(),
-        hint="np.add.at works on a traced array, such as np.zeros_like(x).",
     )
 
 
@@ -180,10 +207,35 @@ def call_function(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     >>> dk.trace(lambda x: np.mean(x), np.ones(4)).operations()
     {'div': 1, 'sum': 1, 'total': 2}
     """
-    composition = FUNCTIONS.get(func)
+    composition = FUNCTIONS.get(func) or _late(func)
     if composition is None:
         raise _unknown(func)
     return _with_source(tracer, composition, args, kwargs, func)
+
+
+def _late(func: Any) -> Callable[..., Any] | None:
+    """The composition of a function whose family is imported at its first use."""
+    load_late_families()
+    return FUNCTIONS.get(func)
+
+
+def call_complex_function(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    """Apply a NumPy function or ufunc to arguments among which a complex value is.
+
+    ``tracer`` is its real part.
+
+    Raises
+    ------
+    UnsupportedError
+        For functions and options that have no complex form.
+
+    >>> import diffkit as dk
+    >>> dk.trace(lambda x: np.abs(1j * x) ** 2, 3.0)(3.0)
+    np.float64(9.0)
+    """
+    from diffkit.capture.complex_functions import call_complex
+
+    return _with_source(tracer, call_complex, (func, args, kwargs), {}, func)
 
 
 def _with_source(
@@ -195,6 +247,10 @@ def _with_source(
     arena.source = source = outer or user_source()
     try:
         return composition(*args, **kwargs)
+    except ComplexOperand:
+        from diffkit.capture.complex_functions import call_complex
+
+        return call_complex(func, *(args[2:] if composition is _ufunc else (args, kwargs)))
     except DiffkitError as error:
         error.where = error.where or place_of(source)
         raise
@@ -229,14 +285,19 @@ def name_of(func: Any) -> str:
 
 # What to write instead of some functions that have no composition.
 REMEDIES: dict[str, str] = {
-    "np.sort": "sort plain arrays before, or index with constant np.argsort results.",
-    "np.argsort": "compute the order of plain arrays outside the function.",
-    "np.median": "use np.mean, or select with constant indices.",
-    "np.nonzero": "use np.where(condition, a, b), which keeps the shape.",
-    "np.argwhere": "use np.where(condition, a, b), which keeps the shape.",
-    "np.put": "write y[i] = v on a traced array.",
-    "np.interp": "write the segments with np.where or np.select.",
-    "np.linspace": "write start + (stop - start) * np.linspace(0.0, 1.0, n).",
+    "np.linalg.eig": "use np.linalg.eigh for symmetric matrices; other ones may have complex "
+    "eigenvalues, and a traced array is real.",
+    "np.linalg.eigvals": "use np.linalg.eigvalsh for symmetric matrices; other ones may have "
+    "complex eigenvalues, and a traced array is real.",
+    "np.roots": "use np.linalg.eigvalsh on a symmetric matrix, or Newton steps from np.polyval.",
+    "np.histogram2d": "use np.histogram for each variable.",
+    "np.histogramdd": "use np.histogram for each variable.",
+    "np.nextafter": "it looks at the bits; add a constant step instead.",
+    "np.save": "save the result outside of the function.",
+    "np.savetxt": "save the result outside of the function.",
+    "np.savez": "save the result outside of the function.",
+    "np.savez_compressed": "save the result outside of the function.",
+    "np.spacing": "it looks at the bits; write np.abs(x) * np.finfo(x.dtype).eps.",
 }
 
 

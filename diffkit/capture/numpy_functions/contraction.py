@@ -1,4 +1,4 @@
-"""Products that sum: matmul, dot, tensordot, einsum, norms and their kin.
+"""Products that sum: matmul, dot, tensordot, einsum and their kin.
 
 The ``matmul`` primitive takes operands of two or more dimensions; vectors become one row or
 one column here and lose it again afterwards.  All other products are a transposition, a
@@ -15,10 +15,8 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.indexing import gather
-from diffkit.capture.numpy_functions.elementwise import power, safe_sqrt
 from diffkit.capture.numpy_functions.shaping import asked
 from diffkit.capture.numpy_functions.tables import (
-    axes_of,
     axis_of,
     delivered,
     implements,
@@ -28,9 +26,9 @@ from diffkit.capture.numpy_functions.tables import (
 from diffkit.capture.tracing import Tracer, cast_to, here
 from diffkit.errors import InputError, ShapeError, UnsupportedError
 from diffkit.primitives import arithmetic as ops
-from diffkit.primitives import contraction, piecewise, shaping
+from diffkit.primitives import contraction, shaping
 
-__all__ = ["dot", "einsum", "matmul", "tensordot"]
+__all__ = ["dot", "einsum", "matmul", "tensordot", "vdot"]
 
 
 def _pair(a: Any, b: Any) -> list[Tracer]:
@@ -174,21 +172,33 @@ def _summed_axes(a: Tracer, b: Tracer, axes: Any) -> tuple[list[int], list[int]]
 
 @implements(np.einsum)
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: Any) -> Any:
-    """Einstein summation from a subscripts string, as in "ij,jk->ik"."""
+    """Einstein summation from a subscripts string, as in "ij,jk->ik", or from lists of axes."""
     if options:
         raise refused_option("np.einsum", f"{next(iter(options))}=")
-    if not operands or not isinstance(operands[0], str):
-        raise UnsupportedError(
-            "np.einsum: only the form with a string of subscripts is supported while tracing",
-            where=here(),
-            hint='write np.einsum("ij,jk->ik", a, b).',
+    if not operands:
+        raise InputError(
+            "np.einsum: there is nothing to sum", where=here(), hint='write np.einsum("i,i", a, b).'
         )
+    if not isinstance(operands[0], str):
+        operands = tuple(_spelled(operands))
     arrays = traced(*operands[1:])
     terms, output = explicit(operands[0], [a.ndim for a in arrays])
     pairs = [_without_repeats(term, a) for term, a in zip(terms, arrays, strict=True)]
     pairs = _without_stretching(operands[0], pairs, output)
     subscripts = ",".join(term for term, _ in pairs) + "->" + output
     return delivered(contraction.einsum(*(a for _, a in pairs), subscripts=subscripts), out)
+
+
+def _spelled(operands: Sequence[Any]) -> list[Any]:
+    """``einsum(a, [0, 1], b, [1, 2], [0, 2])`` as ``einsum("ab,bc->ac", a, b)``."""
+    arrays = list(operands[: len(operands) - len(operands) % 2 : 2])
+    lists = list(operands[1::2])
+
+    def term(axes: Sequence[Any]) -> str:
+        return "".join("..." if axis is Ellipsis else ascii_letters[axis] for axis in axes)
+
+    output = "->" + term(operands[-1]) if len(operands) % 2 else ""
+    return [",".join(map(term, lists)) + output, *arrays]
 
 
 def explicit(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
@@ -274,99 +284,15 @@ def _without_stretching(
     return found
 
 
-# Traces, norms, convolution ---------------------------------------------------------------------
+# Traces, convolution ---------------------------------------------------------------------
 
 
-@implements(np.trace, np.linalg.trace)
+@implements(np.trace)
 def trace(
     a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
 ) -> Any:
     """The sum of a diagonal."""
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
-
-
-@implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Vector norms of any order; of matrices the Frobenius, 1 and ∞ norms.
-
-    At 0 the declared derivative is 0 (Note [Kinks] in ``primitives/piecewise.py``).
-    """
-    (x,) = traced(x)
-    x = x if x.dtype.kind == "f" else cast_to(x, np.float64)
-    axes = axes_of(axis, x.ndim, "np.linalg.norm")
-    if ord is None or (ord == 2 and len(axes) == 1) or (ord == "fro" and len(axes) == 2):
-        return safe_sqrt(np.sum(power(x, 2), axis=axes, keepdims=keepdims))
-    if len(axes) == 1:
-        return _vector_norm(x, ord, axes, keepdims)
-    if len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
-        order = tuple(axes_of(k, x.ndim, "np.linalg.norm")[0] for k in (axis or axes))
-        summed, kept = order if abs(ord) == 1 else order[::-1]
-        sums = np.sum(piecewise.abs_(x), axis=summed, keepdims=True)
-        best = (np.max if ord > 0 else np.min)(sums, axis=kept, keepdims=True)
-        return best if keepdims else np.squeeze(best, axis=axes)
-    raise UnsupportedError(
-        f"np.linalg.norm: order {ord!r} over {len(axes)} axes is not supported while tracing",
-        where=here(),
-        hint="vectors take any number; matrices take None, 'fro', 1, -1, np.inf and -np.inf.",
-    )
-
-
-def _vector_norm(x: Tracer, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    size = piecewise.abs_(x)
-    if order == np.inf:
-        return np.max(size, axis=axes, keepdims=keepdims)
-    if order == -np.inf:
-        return np.min(size, axis=axes, keepdims=keepdims)
-    if order == 0:
-        return cast_to(np.sum(ops.not_equal(x, 0.0), axis=axes, keepdims=keepdims), x.dtype)
-    if order == 1:
-        return np.sum(size, axis=axes, keepdims=keepdims)
-    if not isinstance(order, (int, float)):
-        raise UnsupportedError(
-            f"np.linalg.norm: there is no vector norm of order {order!r}", where=here()
-        )
-    total = np.sum(power(size, order), axis=axes, keepdims=keepdims)
-    zero = ops.equal(total, 0.0)
-    return piecewise.where(zero, 0.0, ops.power(piecewise.where(zero, 1.0, total), 1.0 / order))
-
-
-@implements(np.linalg.vector_norm)
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    """A vector norm over axes, or of the flattened array."""
-    (x,) = traced(x)
-    if axis is None:
-        result = norm(shaping.reshape(x, shape=(x.size,)), ord, 0)
-        return shaping.reshape(result, shape=(1,) * x.ndim) if keepdims else result
-    return norm(x, ord, axis, keepdims)
-
-
-@implements(np.linalg.multi_dot)
-def multi_dot(arrays: Any, *, out: Any = None) -> Any:
-    """The product of a chain of matrices, from the left."""
-    first, *rest = traced(*arrays)
-    for matrix in rest:
-        first = dot(first, matrix)
-    return delivered(first, out)
-
-
-@implements(np.linalg.matrix_power)
-def matrix_power(a: Any, n: int) -> Any:
-    """A square matrix multiplied by itself n ≥ 0 times: square and multiply."""
-    (a,) = traced(a)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ShapeError(f"matrix_power: {a.aval} is not a square matrix", where=here())
-    if n < 0:
-        raise UnsupportedError(
-            f"matrix_power: the exponent {n} is negative", where=here(), hint="use n ≥ 0."
-        )
-    result: Any = None
-    while n:
-        if n & 1:
-            result = a if result is None else matmul(result, a)
-        n >>= 1
-        a = matmul(a, a) if n else a
-    identity = np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
-    return traced(identity, a)[0] if result is None else result
 
 
 def _sliding(name: str, flipped: bool) -> Any:

@@ -23,7 +23,7 @@ from diffkit.capture.numpy_functions.tables import (
     traced,
 )
 from diffkit.capture.tracing import Tracer, cast_to, here, lift
-from diffkit.errors import DataDependentError, DtypeError, UnsupportedError
+from diffkit.errors import DtypeError, InputError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, reductions, rounding, shaping, special
 from diffkit.primitives import transcendental as tr
@@ -194,14 +194,6 @@ def _entropy(x: Any) -> Any:
     return piecewise.where(ops.less(x, 0.0), -np.inf, -special.xlogy(x, x))
 
 
-def _copy_sign(a: Any, b: Any) -> Any:
-    raise UnsupportedError(
-        "np.copysign looks at the sign bit, which a graph does not keep apart from the value",
-        where=here(),
-        hint="write np.abs(a) * np.sign(b).",
-    )
-
-
 def _fabs(x: Any) -> Any:
     return piecewise.abs_(cast_to(x, _float_of(x)))
 
@@ -258,7 +250,6 @@ UFUNCS.update({
     "erf": special.erf, "erfc": special.erfc, "expit": tr.logistic,
     "xlogy": special.xlogy, "xlog1py": _x_log1p_y, "entr": _entropy,
     "log_expit": lambda x: -tr.softplus(-x),
-    "logit": lambda p: tr.log(p) - tr.log1p(-p),
     "ndtr": lambda x: 0.5 * special.erfc(x * -(0.5**0.5)),
     # compositions
     "positive": same, "conjugate": same, "fabs": _fabs, "square": _square,
@@ -269,7 +260,7 @@ UFUNCS.update({
     "fmin": _ignoring_nan(piecewise.minimum), "heaviside": _heaviside,
     "deg2rad": lambda x: x * _DEGREE, "radians": lambda x: x * _DEGREE,
     "rad2deg": lambda x: x * (1.0 / _DEGREE), "degrees": lambda x: x * (1.0 / _DEGREE),
-    "logaddexp": _log_add_exp, "logaddexp2": _log_add_exp_2, "copysign": _copy_sign,
+    "logaddexp": _log_add_exp, "logaddexp2": _log_add_exp_2,
     "isnan": is_nan, "isinf": _is_inf, "isfinite": _is_finite,
     "logical_and": _logical(ops.logical_and), "logical_or": _logical(ops.logical_or),
     "logical_xor": _logical(ops.not_equal),
@@ -329,10 +320,12 @@ def clip(
 
 @implements(np.where)
 def where(condition: Any, *choices: Any) -> Any:
-    """Elementwise selection; with the condition alone the result's size would be unknown."""
+    """Elementwise selection; the condition alone gives the places where it holds."""
+    if not choices:
+        return np.nonzero(condition)
     if len(choices) != 2:
-        raise DataDependentError(
-            "np.where with a traced condition alone has a result of unknown size",
+        raise InputError(
+            "np.where takes a condition, or a condition and two choices",
             where=here(),
             hint="use np.where(condition, a, b).",
         )

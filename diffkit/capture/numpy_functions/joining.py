@@ -7,7 +7,6 @@ are views, as in NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,7 @@ from diffkit.capture.numpy_functions.tables import (
     traced,
 )
 from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all
-from diffkit.errors import ShapeError, UnsupportedError
-from diffkit.primitives import arithmetic as ops
+from diffkit.errors import ShapeError
 from diffkit.primitives import piecewise, shaping
 
 __all__ = ["concatenate", "stack"]
@@ -175,34 +173,10 @@ implements(np.split)(_split("split", np.split))
 implements(np.array_split)(_split("array_split", np.array_split))
 implements(np.vsplit)(_split("vsplit", np.split, 0))
 implements(np.hsplit)(_split("hsplit", np.split, 1))
+implements(np.dsplit)(_split("dsplit", np.split, 2))
 
 
-# Padding, triangles, diagonals ------------------------------------------------------------------
-
-
-@implements(np.pad)
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
-    """A border around the array: constants, or the array's own elements moved."""
-    (a,) = traced(array)
-    if mode != "constant":
-        if mode not in ("edge", "reflect", "symmetric", "wrap"):
-            raise UnsupportedError(
-                f"np.pad: mode={mode!r} is not supported while tracing",
-                where=here(),
-                hint='use "constant", "edge", "reflect", "symmetric" or "wrap".',
-            )
-        return moved(np.pad)(a, pad_width, mode, **options)
-    places = asked(np.pad, np.arange(a.size).reshape(a.shape), pad_width, constant_values=-1)
-    values = np.asarray(options.get("constant_values", 0))
-    border = np.pad(np.zeros(a.shape, a.dtype), pad_width, constant_values=values)
-    padded = lift(a.arena, border)
-    inside = np.argwhere(places >= 0)
-    if inside.size:
-        low, high = inside.min(axis=0), inside.max(axis=0) + 1
-        padded[tuple(slice(i, j) for i, j in zip(low.tolist(), high.tolist(), strict=True))] = a
-    elif a.ndim == 0:
-        return a
-    return padded
+# Triangles and diagonals ------------------------------------------------------------------------
 
 
 def _triangle(function: Any) -> Any:
@@ -249,50 +223,3 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     on_diagonal = np.zeros(a.shape, dtype=bool)
     asked(np.fill_diagonal, on_diagonal, True, wrap)
     a[on_diagonal] = val
-
-
-@implements(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """Differences of neighbours, n times."""
-    (a,) = traced(a)
-    one = axis_of(axis, a.ndim, "np.diff")
-    if prepend is not None or append is not None:
-        edge = (*a.shape[:one], 1, *a.shape[one + 1 :])
-        ends = [
-            np.broadcast_to(end, edge) if np.ndim(end) == 0 else end
-            for end in (prepend, append) if end is not None
-        ]  # fmt: skip
-        a = concatenate([*ends[: prepend is not None], a, *ends[prepend is not None :]], one)
-    before = (slice(None),) * one
-    for _ in range(n):
-        later, earlier = a[(*before, slice(1, None))], a[(*before, slice(None, -1))]
-        differ = ops.not_equal if a.dtype == bool else ops.sub
-        a = differ(later, earlier)
-    return a
-
-
-@implements(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """The integral of samples by the trapezoidal rule."""
-    y = traced(y, x, dx)[0] if x is not None else traced(y, dx)[0]
-    one = axis_of(axis, y.ndim, "np.trapezoid")
-    if x is not None:
-        steps = np.diff(x, axis=one if np.ndim(x) == y.ndim else 0)
-        aligned = tuple(-1 if k == one else 1 for k in range(y.ndim))
-        dx = np.reshape(steps, aligned) if np.ndim(steps) == 1 else steps
-    before = (slice(None),) * one
-    middle = (y[(*before, slice(1, None))] + y[(*before, slice(None, -1))]) / 2.0
-    return np.sum(middle * dx, axis=one)
-
-
-@implements(np.select)
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    """The choice of the first condition that holds."""
-    if len(condlist) != len(choicelist) or not len(condlist):
-        raise ShapeError(
-            f"np.select: {len(condlist)} conditions for {len(choicelist)} choices", where=here()
-        )
-    result = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        result = np.where(condition, choice, result)
-    return result

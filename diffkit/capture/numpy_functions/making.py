@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.numpy_functions.tables import (
+    UFUNCS,
     axes_of,
     find_arena,
     implements,
@@ -19,8 +20,9 @@ from diffkit.capture.numpy_functions.tables import (
     same,
     traced,
 )
-from diffkit.capture.tracing import Tracer, lift
-from diffkit.errors import MutationError
+from diffkit.capture.settling import settled
+from diffkit.capture.tracing import Tracer, here, lift
+from diffkit.errors import DtypeError, MutationError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise
 
@@ -80,8 +82,6 @@ def copy_to(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
     MutationError
         When the destination is a plain array.
     """
-    from diffkit.capture.tracing import here
-
     if not isinstance(dst, Tracer):
         raise MutationError(
             "np.copyto would store traced values into a plain array",
@@ -182,16 +182,6 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
     return bool(np.all(alike))
 
 
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    """A polynomial with coefficients from the highest power down, by Horner's rule."""
-    coefficients, x = traced(p, x)
-    result = np.zeros_like(x)
-    for k in range(coefficients.shape[0]):
-        result = result * x + coefficients[k]
-    return result
-
-
 @implements(np.cross)
 def cross(
     a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None
@@ -210,3 +200,56 @@ def cross(
         )
     rows = [u[i] * v[j] - u[j] * v[i] for i, j in ((1, 2), (2, 0), (0, 1))]
     return np.stack(rows, axis=axisc)
+
+
+@implements(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> bool:
+    """Whether arrays are equal after broadcasting; the answer is a guard of the graph."""
+    a, b = traced(a1, a2)
+    try:
+        np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        return False
+    return bool(np.all(ops.equal(a, b)))
+
+
+@implements(np.array_repr, np.array_str, np.array2string)
+def array_text(a: Any, *args: Any, **kwargs: Any) -> str:
+    """A traced array has no numbers to print: its shape and dtype."""
+    return repr(traced(a)[0])
+
+
+@implements(np.min_scalar_type)
+def min_scalar_type(a: Any) -> np.dtype[Any]:
+    """The dtype: a traced number has no value by which to choose a smaller one."""
+    return traced(a)[0].dtype
+
+
+@implements(np.einsum_path)
+def einsum_path(subscripts: Any, *operands: Any, **options: Any) -> Any:
+    """The order of contractions, which depends on shapes alone."""
+    shapes = [np.broadcast_to(0.0, np.shape(operand)) for operand in operands]
+    return np.einsum_path(subscripts, *shapes, **options)
+
+
+def _of_integers(function: Any) -> Any:
+    """A function of integers alone: they have no derivative, so they are settled."""
+
+    def composition(*operands: Any, **options: Any) -> Any:
+        for operand in operands:
+            if isinstance(operand, Tracer) and operand.dtype.kind not in "iub":
+                raise DtypeError(
+                    f"np.{function.__name__} takes integers, not {operand.aval}",
+                    where=here(),
+                    hint="convert them first, for example with .astype(int).",
+                )
+        return function(*(settled(one) for one in operands), **options)
+
+    composition.__name__ = function.__name__
+    return composition
+
+
+for _function in (np.packbits, np.unpackbits):
+    implements(_function)(_of_integers(_function))
+for _ufunc in (np.gcd, np.lcm, np.left_shift, np.right_shift, np.bitwise_count):
+    UFUNCS[_ufunc.__name__] = _of_integers(_ufunc)

@@ -48,14 +48,31 @@ def _fill(x: Tracer, value: Any) -> None:
     x[...] = value
 
 
+def _compress(x: Tracer, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    return np.compress(condition, x, axis, out)
+
+
+def _sort(
+    x: Tracer, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> None:
+    """In place, as NumPy's method, and unlike its function."""
+    x.replace(np.sort(x, axis))  # type: ignore[arg-type]
+
+
+def _partition(
+    x: Tracer, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+) -> None:
+    x.replace(np.partition(x, kth, axis))  # type: ignore[arg-type]
+
+
 def _bound(function: Callable[..., Any]) -> Callable[[Tracer], Any]:
     return lambda x: partial(function, x)
 
 
 _AS_FUNCTIONS = (
-    "all", "any", "argmax", "argmin", "compress", "copy", "cumprod", "cumsum", "diagonal", "dot",
-    "max", "mean", "min", "prod", "ravel", "repeat", "round", "squeeze", "std", "sum", "swapaxes",
-    "take", "trace", "var",
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "copy", "cumprod",
+    "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "put", "ravel", "repeat",
+    "round", "searchsorted", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
 )  # fmt: skip
 
 METHODS: dict[str, Callable[[Tracer], Any]] = {
@@ -66,14 +83,18 @@ METHODS: dict[str, Callable[[Tracer], Any]] = {
     "mT": np.matrix_transpose,
     "astype": _bound(_astype),
     "clip": _bound(_clip),
+    "compress": _bound(_compress),
     "conj": _bound(same),
     "conjugate": _bound(same),
     "fill": _bound(_fill),
+    "flat": lambda x: np.reshape(x, -1),
     "flatten": _bound(_flatten),
     "imag": np.zeros_like,
+    "partition": _bound(_partition),
     "ptp": _bound(np.ptp),
     "real": lambda x: x,
     "reshape": _bound(_reshape),
+    "sort": _bound(_sort),
     "transpose": _bound(_transpose),
     "nbytes": lambda x: x.aval.size * x.aval.dtype.itemsize,
     "itemsize": lambda x: x.aval.dtype.itemsize,

@@ -22,7 +22,6 @@ from diffkit.capture.numpy_functions.tables import (
     delivered,
     implements,
     kept,
-    refused_option,
     traced,
 )
 from diffkit.capture.tracing import Tracer, cast_to, here
@@ -30,31 +29,34 @@ from diffkit.errors import ShapeError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, reductions, shaping
 
-__all__ = ["REDUCERS", "accumulate_add", "log_sum_exp"]
+__all__ = [
+    "REDUCERS", "accumulate_add", "given", "log_sum_exp", "max_", "mean", "min_", "prod_", "sum_",
+    "summed_dtype", "var",
+]  # fmt: skip
 
 
-def _given(option: Any) -> bool:
+def given(option: Any) -> bool:
     return option is not None and option is not getattr(np, "_NoValue", None)
 
 
 def _shaped(result: Tracer, of: Tracer, axes: tuple[int, ...], keepdims: Any) -> Tracer:
     """The result with the reduced axes kept, if asked for."""
-    if not _given(keepdims) or not keepdims:
+    if not given(keepdims) or not keepdims:
         return result
     return shaping.reshape(result, shape=kept(of.shape, axes))
 
 
 def _selected(a: Tracer, where: Any, neutral: Any) -> Tracer:
     """The array with a neutral value where a reduction's ``where=`` does not hold."""
-    return piecewise.where(where, a, neutral) if _given(where) and where is not True else a
+    return piecewise.where(where, a, neutral) if given(where) and where is not True else a
 
 
 # Sums and products ------------------------------------------------------------------------------
 
 
-def _sum_dtype(a: Tracer, dtype: Any) -> Tracer:
+def summed_dtype(a: Tracer, dtype: Any) -> Tracer:
     """NumPy adds booleans and short integers as 64-bit integers."""
-    if _given(dtype):
+    if given(dtype):
         return cast_to(a, dtype)
     if a.dtype.kind == "b" or (a.dtype.kind == "i" and a.dtype.itemsize < 8):
         return cast_to(a, np.int64)
@@ -71,9 +73,9 @@ def sum_(
     """Sum over axes."""
     (a,) = traced(a)
     axes = axes_of(axis, a.ndim, "np.sum")
-    total = _sum_dtype(_selected(a, where, 0), dtype)
+    total = summed_dtype(_selected(a, where, 0), dtype)
     total = _shaped(reductions.sum_(total, axes=axes) if axes else total, a, axes, keepdims)
-    return delivered(total + initial if _given(initial) else total, out)
+    return delivered(total + initial if given(initial) else total, out)
 
 
 @implements(np.prod)
@@ -84,9 +86,9 @@ def prod_(
     """Product over axes."""
     (a,) = traced(a)
     axes = axes_of(axis, a.ndim, "np.prod")
-    total = _sum_dtype(_selected(a, where, 1), dtype)
+    total = summed_dtype(_selected(a, where, 1), dtype)
     total = _shaped(reductions.prod(total, axes=axes) if axes else total, a, axes, keepdims)
-    return delivered(total * initial if _given(initial) else total, out)
+    return delivered(total * initial if given(initial) else total, out)
 
 
 @implements(np.nansum)
@@ -129,14 +131,14 @@ def all_(
 
 
 def _floated(a: Tracer, dtype: Any) -> Tracer:
-    if _given(dtype):
+    if given(dtype):
         return cast_to(a, dtype)
     return a if a.dtype.kind == "f" else cast_to(a, np.float64)
 
 
 def _count(a: Tracer, axes: tuple[int, ...], where: Any, keepdims: Any) -> Any:
     """The number of elements that a mean divides by."""
-    if _given(where) and where is not True:
+    if given(where) and where is not True:
         chosen = np.broadcast_to(traced(where, a)[0], a.shape)
         return cast_to(sum_(chosen, axes, np.int64, None, keepdims), a.dtype)
     return float(product(a.shape[axis] for axis in axes))
@@ -170,13 +172,11 @@ def var(
     keepdims: Any = None, *, where: Any = None, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """Variance over axes, divided by n − ddof."""
-    if _given(mean):
-        raise refused_option("np.var", "mean=")
-    ddof = correction if _given(correction) else ddof
+    ddof = correction if given(correction) else ddof
     (a,) = traced(a)
     a = _floated(a, dtype)
     axes = axes_of(axis, a.ndim, "np.var")
-    centre = _mean(a, axes, None, None, True, where=where)
+    centre = mean if given(mean) else _mean(a, axes, None, None, True, where=where)
     squares = sum_(power(a - centre, 2), axes, None, None, keepdims, None, where)
     count = _count(a, axes, where, keepdims)
     left = (
@@ -235,17 +235,17 @@ def _extreme(name: str, reduce: Any, pair: Any, worst: Any) -> Any:
     ) -> Any:  # fmt: skip
         (a,) = traced(a)
         axes = axes_of(axis, a.ndim, f"np.{name}")
-        if any(a.shape[one] == 0 for one in axes) and not _given(initial):
+        if any(a.shape[one] == 0 for one in axes) and not given(initial):
             raise ShapeError(
                 f"np.{name}: {a.aval} has no elements along axis {axis}, so no extreme",
                 where=here(),
                 hint="give initial=, the value for an empty array.",
             )
-        if _given(where) and where is not True:
-            a = _selected(a, where, initial if _given(initial) else worst(a.dtype))
+        if given(where) and where is not True:
+            a = _selected(a, where, initial if given(initial) else worst(a.dtype))
         best = reduce(a, axes=axes) if axes else a
         best = _shaped(best, a, axes, keepdims)
-        return delivered(pair(best, initial) if _given(initial) else best, out)
+        return delivered(pair(best, initial) if given(initial) else best, out)
 
     composition.__name__ = name
     return composition
@@ -300,31 +300,7 @@ def accumulate_add(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None) ->
     """Running sum along one axis."""
     (a,) = traced(a)
     one = axis_of(axis, a.ndim, "np.cumsum")
-    return delivered(reductions.cumsum(_sum_dtype(a, dtype), axis=one), out)
-
-
-@implements(np.cumsum)
-def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    """Running sum along one axis, or of the flattened array."""
-    (a,) = traced(a)
-    flat = shaping.reshape(a, shape=(a.size,)) if axis is None else a
-    return accumulate_add(flat, 0 if axis is None else axis, dtype, out)
-
-
-@implements(np.cumprod)
-def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    """Running product along one axis: one multiplication per element."""
-    (a,) = traced(a)
-    a = _sum_dtype(shaping.reshape(a, shape=(a.size,)) if axis is None else a, dtype)
-    one = axis_of(0 if axis is None else axis, a.ndim, "np.cumprod")
-    if a.shape[one] == 0:
-        return delivered(a, out)
-    rows = [a[(slice(None),) * one + (k,)] for k in range(a.shape[one])]
-    running = rows[:1]
-    for row in rows[1:]:
-        running.append(ops.mul(running[-1], row))
-    stacked: Any = np.stack(running, axis=one)
-    return delivered(stacked, out)
+    return delivered(reductions.cumsum(summed_dtype(a, dtype), axis=one), out)
 
 
 def log_sum_exp(

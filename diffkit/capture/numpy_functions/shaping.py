@@ -289,7 +289,7 @@ def moved(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _MOVEMENTS: tuple[Any, ...] = (
-    np.roll, np.repeat, np.tile, np.delete, np.resize, np.diagonal, np.compress,
+    np.roll, np.repeat, np.tile, np.delete, np.resize, np.diagonal,
     np.lib.stride_tricks.sliding_window_view,
 )  # fmt: skip
 for _function in _MOVEMENTS:

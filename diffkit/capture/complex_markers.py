@@ -1,0 +1,51 @@
+"""How traced complex values are recognised, before the module that holds them is imported.
+
+An operation on real arrays that meets one raises :class:`ComplexOperand`; whoever dispatched it
+tries the complex form next (``complex_functions.py``).  So real code pays for complex numbers with
+one test where constants become literals, and with nothing else.
+
+Reading on: ``docs/decisions/0014-complex-values.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diffkit.capture.lines import here
+from diffkit.errors import DtypeError
+
+__all__ = ["ComplexOperand", "ComplexValue", "real_array"]
+
+
+class ComplexValue:
+    """The base of traced complex values (``complex_values.py``)."""
+
+    __slots__ = ()
+
+
+class ComplexOperand(DtypeError):
+    """A complex value met an operation on real ones: its complex form is tried next."""
+
+
+def real_array(value: Any, what: str) -> Any:
+    """A plain value as an array, or as the NumPy scalar that it is.
+
+    Raises
+    ------
+    ComplexOperand
+        When it is complex.
+
+    >>> real_array(2.0, "sin")
+    array(2.)
+    """
+    if not isinstance(value, ComplexValue):
+        array = value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)
+        if array.dtype.kind != "c":
+            return array
+    raise ComplexOperand(
+        f"{what}: complex operands are not supported here",
+        where=here(),
+        hint="write it with real and imaginary parts: z.real, z.imag, np.abs(z).",
+    )
