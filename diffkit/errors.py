@@ -13,6 +13,8 @@ exception, from that one too, so that ``except ValueError`` keeps working.
 
 from __future__ import annotations
 
+import numpy as np
+
 __all__ = [
     "BudgetError",
     "CaptureError",
@@ -30,6 +32,7 @@ __all__ = [
     "InterruptedTrainingWarning",
     "KinkWarning",
     "LeakedTracerError",
+    "LinearAlgebraError",
     "MissingAttributeError",
     "MutationError",
     "NotAnalyticError",
@@ -110,6 +113,10 @@ class LeakedTracerError(CaptureError):
 
 class EndlessRecursionError(CaptureError, RecursionError):
     """A function that went on calling itself until Python stopped it."""
+
+
+class LinearAlgebraError(DiffkitError, np.linalg.LinAlgError):
+    """A matrix that is singular, or not positive definite, where it must not be."""
 
 
 class GuardError(DiffkitError, ValueError):

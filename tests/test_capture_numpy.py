@@ -112,8 +112,8 @@ def test_scipy_ufuncs_are_known_by_name():
     agree(lambda x: special.entr(x), P)
     for ufunc in (special.xlogy, special.xlog1py):
         agree(lambda x, y, u=ufunc: u(x, y), np.array([0.0, 0.0, 1.5]), np.array([0.0, 2.0, 0.5]))
-    with pytest.raises(UnsupportedError, match=r"scipy\.special\.j0 cannot be traced"):
-        trace(lambda x: special.j0(x), 1.0)
+    with pytest.raises(UnsupportedError, match=r"scipy\.special\.wofz cannot be traced"):
+        trace(lambda x: special.wofz(x), 1.0)
 
 
 def test_float32_stays_float32():
@@ -136,8 +136,9 @@ def test_reduce_accumulate_and_outer():
     agree(lambda x: np.add.accumulate(x), A)
     agree(lambda x: np.multiply.accumulate(x, axis=1), A)
     agree(lambda x, y: np.subtract.outer(x, y), V, W)
-    with pytest.raises(UnsupportedError, match="reduceat"):
-        trace(lambda x: np.add.reduceat(x, [0, 1]), V)
+    agree(lambda x: np.subtract.reduceat(x, [0, 1]), V)
+    with pytest.raises(UnsupportedError, match="reduce"):
+        trace(lambda x: np.hypot.reduce(x, where=x > 0, initial=0.0), V)
 
 
 def test_options():

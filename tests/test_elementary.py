@@ -18,6 +18,7 @@ from llvmlite import binding
 from minimax import minimax
 from numba import njit, types
 
+import diffkit as dk
 from diffkit.engines import elementary
 from diffkit.engines import elementary_parts as parts
 from diffkit.engines.elementary import FARTHEST, cos_block, is_near, near_cos, near_sin, sin_block
@@ -391,3 +392,16 @@ def test_blocks_near_and_far(block: Any, one: Any, near: Any) -> None:
         copy = x.copy()
         block(copy, copy)  # in place
         assert_same_bits(copy, wanted)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("far", [(), (1e10, np.inf, -2.0 * FARTHEST)], ids=["near", "far"])
+def test_the_machines_sines_have_the_bits_of_one_at_a_time(dtype: Any, far: Any) -> None:
+    """Blocks of near arguments are vectorised, blocks with a far one are not."""
+    x = np.linspace(-30, 30, 3000)
+    x[[0, 1, 2, 700]] = -0.0, np.nan, FARTHEST, 1e-300
+    x[1500 : 1500 + len(far)] = far
+    x = x.astype(dtype)
+    graph = dk.trace(lambda x: (np.sin(x), np.cos(x)), x).bind(engine="machine")
+    for found, function in zip(graph(x), (elementary.sin, elementary.cos), strict=True):
+        assert found.tobytes() == over(function, x).tobytes()

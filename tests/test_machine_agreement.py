@@ -51,7 +51,8 @@ from diffkit.graph.primitive import REGISTRY
 EPSILON = np.finfo(float).eps
 EVERYTHING = (*SMOOTH, *SHAPED, *KINKED)
 # Primitives that add up: their sums are rounded in another order than NumPy's.
-ADDING = ("conv2d", "conv2d_filter", "conv2d_image", "einsum", "fold", "matmul", "scan", "sum")
+ADDING = ("conv2d", "conv2d_filter", "conv2d_image", "einsum", "fold", "matmul", "scan", "sum",
+          "cholesky", "det", "slogdet", "solve", "triangular_solve")  # fmt: skip
 
 
 # The registry ------------------------------------------------------------------------------------

@@ -362,4 +362,4 @@ def test_the_cache_is_shown_and_cleared(own: Path) -> None:
     listed = command(own, "cache", "info")
     rows = [line.split("\t") for line in listed.stdout.splitlines()]
     assert rows[0] == ["kind", "name", "bytes"] and ["family", "tape", ""] in rows
-    assert not loading.is_warm()
+    assert not json.loads(command(own, "cache", "info", "--json").stdout)["machine"]["warm"]

@@ -64,6 +64,19 @@ def test_stacks_of_products(first: Any, second: Any, sizes: tuple[int, int, int]
     assert np.all(np.abs(machine_runner(graph)([a, b])[0] - a @ b) <= product_bound(a, b))
 
 
+@pytest.mark.parametrize("sizes", [(3, 3, 3), (4, 20, 4)], ids=str)
+@pytest.mark.parametrize(("first", "second"), STACKS, ids=str)
+def test_transposed_stacks_that_have_to_be_copied(first: Any, second: Any, sizes: Any) -> None:
+    """A copy lies in C order, whatever suited the operand before."""
+    m, k, n = sizes
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(*first, m, k)), rng.normal(size=(*second, n, k))
+    graph = capture(lambda a, b: a @ np.swapaxes(b, -1, -2), [a, b])
+    wanted = a @ np.swapaxes(b, -1, -2)
+    bound = product_bound(a, np.swapaxes(b, -1, -2))
+    assert np.all(np.abs(machine_runner(graph)([a, b])[0] - wanted) <= bound)
+
+
 EINSUMS = ["ij,jk->ik", "ij,jk->ki", "ji,kj->ik", "ij->j", "ij->", "ij->ji", "ijk->ki", "i,j->ji",
            "i,i->", "i,i->i", "ij,ij->i", "ij,ij->j", "bij,bjk->bik", "bij,bk->bi", "bij,kj->bki",
            "bij,kij->bk", "ijk,jil->kl", "ijkl,jm->imkl", "ij,k->i", ",ij->ji",

@@ -294,7 +294,7 @@ def test_memory_grows_with_what_is_saved_alone() -> None:
 
 
 def test_reverse_mode_of_a_long_loop_keeps_square_roots() -> None:
-    for length in (10_000, 40_000):
+    for length in (200_000, 800_000):
         graph = gradient_graph(dk.trace(lambda r, n=length: logistic(r, n), 2.5))
         program = machine_runner(graph).program
         # saved carries and their cotangents, for all segments and for the one under way
@@ -342,3 +342,20 @@ def test_threads_run_one_loop_at_once() -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda r: runner([r])[0], points))
     assert_same(found, wanted)
+
+
+@pytest.mark.parametrize("length", (6, 7, 9))
+def test_rows_that_run_downwards_inside_the_rows_of_a_segment(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gather from the end is a view with negative strides, which a slot must not begin below."""
+    monkeypatch.setattr("diffkit.primitives.control.KEEP_ALL_BYTES", 0)
+    downwards = np.arange(length)[::-1].copy()
+
+    def f(x: Any, w: Any) -> Any:
+        return np.sum(dk.scan(lambda h, row: (np.tanh(h * w + row), None), w, x[downwards])[0])
+
+    leaves = [np.sin(np.arange(3.0 * length)).reshape(length, 3), np.ones(3)]
+    graph = gradient_graph(dk.trace(f, *leaves))
+    for expected, found in zip(run(graph, leaves), machine_runner(graph)(leaves), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)

@@ -195,7 +195,7 @@ def bind_graph(graph: Graph, engine: str = "auto") -> Callable[..., Any]:
     """The graph as a plain callable on one engine, prepared once, for the least overhead.
 
     The callable takes what the graph takes.  Any number of threads may call it at once: each call
-    takes a workspace of its own.  It does not look for NaN in the results.
+    that runs has a workspace of its own.  It does not look for NaN in the results.
 
     Raises
     ------
@@ -215,9 +215,9 @@ def bind_graph(graph: Graph, engine: str = "auto") -> Callable[..., Any]:
         return _rebuilt(graph, runner(leaves))
 
     if chosen_engine(engine) == "machine" and not graph.guards:
-        from diffkit.engines.machine.inline import inlined_graph
+        from diffkit.engines.machine.native_graphs import bound_graph
 
-        return inlined_graph(graph, bound) or bound
+        return bound_graph(graph, bound)
     return bound
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.engines.liveness import dying_at
-from diffkit.errors import InputError, NotAnalyticError
+from diffkit.errors import DiffkitError, InputError, NotAnalyticError
 from diffkit.graph.ir import Columns, Graph, Operation
 from diffkit.graph.sources import place_of
 
@@ -36,18 +36,33 @@ class Program:
 
     __slots__ = ("literals", "steps")
 
-    def __init__(self, graph: Graph, domain: str) -> None:
+    def __init__(self, graph: Graph, domain: str, needed: bool = False) -> None:
         columns = graph.columns
+        wanted = _ancestors(graph) if needed else None
         free_after = dying_at(columns, graph.output_nodes)
         self.steps: list[tuple[Callable[..., Any], tuple[int, ...], int, tuple[int, ...]]] = []
         self.literals = {
             node: _literal(value, domain) for node, value in columns.values.items()
         }  # fmt: skip
         for node in graph.equation_nodes():
+            if wanted is not None and node not in wanted:
+                continue
             function = implementation(columns, node, domain)
             self.steps.append(
                 (function, columns.operands[node], node, tuple(free_after.get(node, ())))
             )
+
+
+def _ancestors(graph: Graph) -> set[int]:
+    """The nodes that the outputs need; guards, which choose between graphs, need more."""
+    wanted: set[int] = set()
+    stack = list(graph.output_nodes)
+    while stack:
+        node = stack.pop()
+        if node not in wanted:
+            wanted.add(node)
+            stack += graph.columns.operands[node]
+    return wanted
 
 
 def _literal(value: Any, domain: str) -> Any:
@@ -91,14 +106,14 @@ def _analytic(columns: Columns, node: int, operation: Operation) -> Callable[...
     return _with_params(operation.primitive.value if form is True else form, operation)
 
 
-def program_of(graph: Graph, domain: str = "numpy") -> Program:
-    """The program of a graph over a domain, made once."""
-    key = ("program", domain)
+def program_of(graph: Graph, domain: str = "numpy", needed: bool = False) -> Program:
+    """The program of a graph over a domain, made once; with ``needed``, of its outputs alone."""
+    key = ("program", domain, needed)
     program = graph.cache.get(key)
     if program is None:
         if domain not in DOMAINS:
             raise InputError(f"unknown domain {domain!r}", hint=f"use one of {DOMAINS}.")
-        program = graph.cache[key] = Program(graph, domain)
+        program = graph.cache[key] = Program(graph, domain, needed)
     return program
 
 
@@ -113,14 +128,19 @@ def run(graph: Graph, values: Sequence[Any], domain: str = "numpy") -> list[Any]
     >>> float(run(graph, [4.0])[0])
     16.0
     """
-    program = program_of(graph, domain)
+    program = program_of(graph, domain, needed=domain in ("sympy", "stable"))
     state: dict[int, Any] = dict(program.literals)
     state.update(zip(graph.input_nodes, values, strict=True))
-    with np.errstate(all="ignore"):
-        for function, operands, node, freed in program.steps:
-            state[node] = function(*[state[operand] for operand in operands])
-            for dead in freed:
-                del state[dead]
+    node = -1
+    try:
+        with np.errstate(all="ignore"):
+            for function, operands, node, freed in program.steps:
+                state[node] = function(*[state[operand] for operand in operands])
+                for dead in freed:
+                    del state[dead]
+    except DiffkitError as error:  # a singular matrix, an index out of range
+        error.where = error.where or place_of(graph.columns.sources[node]) or None
+        raise
     return [state[node] for node in graph.output_nodes]
 
 

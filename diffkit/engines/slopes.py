@@ -72,8 +72,11 @@ def slope_of(y: Any, displaced: Sequence[Any], h: Any, digits: int) -> Slope:
     if not all(sides):
         return _one_sided(y, left, ll, -h) if sides[0] else _one_sided(y, right, rr, h)
     near, far = (right - left) / (2 * h), (rr - ll) / (4 * h)
-    noise = mp.mpf(10) ** (-NOISE_POWER * digits) * abs(y)
-    if abs(right - left) > noise and abs(near) > SLOPE_GROWS * abs(far):
+    rounding = mp.mpf(10) ** (-NOISE_POWER * digits)
+    noise = rounding * abs(y)
+    # terms of size one may have cancelled to y = 0, as a divergence does at its minimum; what is
+    # smaller than their rounding is not settled below, and seen again with more digits
+    if abs(right - left) > max(noise, rounding) and abs(near) > SLOPE_GROWS * abs(far):
         if abs(right - left) > JUMP_PERSISTS * abs(rr - ll):
             note = "a jump: there is no slope, and a rule may declare any"
             return Slope(mp.sign(near) * mp.inf, note=note, sides=(-mp.inf, mp.inf))
@@ -87,7 +90,9 @@ def slope_of(y: Any, displaced: Sequence[Any], h: Any, digits: int) -> Slope:
     if near == far == 0:
         # in 1 + exp(-300) the working precision hides a slope that a double could hold
         return Slope(value, settled=y == 0 or digits >= MOST_DIGITS)
-    if abs(value) < mp.mpf(VANISHING):
+    # at x = 0 in max(x, 0)² or x^(3/2) the slope shrinks with h and never settles: it is 0
+    shrinks = digits >= MOST_DIGITS and SLOPE_GROWS * abs(near) < abs(far)
+    if shrinks or abs(value) < mp.mpf(VANISHING):
         return Slope(mp.mpf(0))
     return Slope(value, settled=abs(near - far) <= power_of_two(0, AGREEMENT_DIGITS) * abs(value))
 

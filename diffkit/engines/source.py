@@ -27,9 +27,11 @@ import numpy as np
 from diffkit.engines.emitting import NUMPY, Names, constant, dtype_text, expression, writable
 from diffkit.engines.kernels import Argument
 from diffkit.engines.source_helpers import HELPERS, Globals, loop_text
+from diffkit.engines.source_linalg import LINEAR_ALGEBRA
 from diffkit.errors import InputError
 from diffkit.graph.avals import Aval
 from diffkit.graph.ir import LITERAL, Graph, Guard, Operation
+from diffkit.graph.primitive import REGISTRY
 from diffkit.graph.sources import line_of
 
 __all__ = ["TARGETS", "to_source"]
@@ -205,7 +207,7 @@ def _imports(text: str) -> list[str]:
     if "special." in text:
         lines.append("from scipy import special")
     if "REGISTRY[" in text:
-        lines += ["", "import diffkit", "from diffkit.graph.primitive import REGISTRY"]
+        lines += ["", *_homes(text), "from diffkit.graph.primitive import REGISTRY"]
     images = [name for name in IMAGE_OPERATIONS if re.search(rf"\b{name}\(", text)]
     if images:
         lines += ["", f"from diffkit.primitives.convolution import {', '.join(images)}"]
@@ -251,9 +253,19 @@ def _right_side(
         return writer(texts, avals, **operation.kwargs)
     if writable(operation, NUMPY):
         return expression(NUMPY, operation, texts, avals, out)
+    scipy = getattr(operation.primitive, "scipy", None)
+    if scipy is not None and not operation.params:
+        return f"special.{scipy or operation.name}({', '.join(texts)})"
     # a primitive that has no text of its own, such as one that a user has registered
     params = [f"{key}={value!r}" for key, value in operation.params]
     return f"REGISTRY[{operation.name!r}].value({', '.join([*texts, *params])})"
+
+
+def _homes(text: str) -> list[str]:
+    """Imports of the modules of diffkit's own primitives that a text looks up."""
+    modules = {type(REGISTRY[name]).__module__ for name in re.findall(r"REGISTRY\['(\w+)'\]", text)}
+    own = sorted(module for module in modules if module.startswith("diffkit."))
+    return [f"import {module}" for module in own or ["diffkit"]]
 
 
 def _axis(axes: tuple[int, ...]) -> str:
@@ -261,7 +273,7 @@ def _axis(axes: tuple[int, ...]) -> str:
 
 
 def _reduction(function: str) -> Callable[..., str]:
-    def write(texts: Sequence[str], avals: Sequence[Aval], axes: tuple[int, ...]) -> str:
+    def write(texts: Sequence[str], avals: Sequence[Aval], axes: Any, held: bool = False) -> str:
         if function.startswith("np.") and len(axes) == avals[0].ndim:
             return f"{function}({texts[0]})"
         return f"{function}({texts[0]}, axis={_axis(axes)})"
@@ -362,6 +374,7 @@ def _image(name: str) -> Callable[..., str]:
 
 _WRITERS: dict[str, Callable[..., str]] = {
     **{name: _image(name) for name in IMAGE_OPERATIONS},
+    **LINEAR_ALGEBRA,
     "argmax": _along("np.argmax"),
     "argmin": _along("np.argmin"),
     "concatenate": _concatenate,

@@ -367,7 +367,9 @@ def _scatter_add(
 def _chain(template: str) -> Callable[..., np.ndarray]:
     """A reduction whose terms are combined from left to right: products and extrema."""
 
-    def reduce(self: Unroller, node: int, cells: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    def reduce(
+        self: Unroller, node: int, cells: np.ndarray, axes: tuple[int, ...], held: bool = False
+    ) -> np.ndarray:
         dtype = self.columns.avals[node].dtype
 
         def chained(where: tuple[int, ...], terms: list[Atom]) -> Atom:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -144,10 +145,12 @@ class Primitive:
         return f"<primitive {self.name}>"
 
     def __reduce__(self) -> Any:
-        return _lookup, (self.name,)
+        return _lookup, (self.name, type(self).__module__)
 
 
-def _lookup(name: str) -> Primitive:
+def _lookup(name: str, module: str) -> Primitive:
+    if name not in REGISTRY and module.startswith("diffkit."):
+        import_module(module)  # special functions are imported at their first use
     return REGISTRY[name]
 
 

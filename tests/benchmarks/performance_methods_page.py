@@ -25,6 +25,10 @@ def _cell(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
+def _ratio(time: float | None, limit: float | None) -> float | None:
+    return time / limit if time and limit else None
+
+
 def peers_part(rounds: list[dict[str, Any]]) -> Iterator[str]:
     """Every tool's time of one gradient over the hand-written limit's, by size."""
     names = list(rounds[0]["results"])
@@ -38,9 +42,7 @@ def peers_part(rounds: list[dict[str, Any]]) -> Iterator[str]:
     yield _picture("performance-peers", "CPU time of one gradient against the size, by tool")
     lines = []
     for peer in known:
-        found = [median_of(rounds, name, peer) for name in names]
-        ratios = [us / limits[n] if us and limits[n] else None
-                  for us, n in zip(found, names, strict=True)]  # fmt: skip
+        ratios = [_ratio(median_of(rounds, name, peer), limits[name]) for name in names]
         lines.append([PEER_NAMES[peer], *(_cell(r, 1) for r in ratios)])
     yield table(("inputs", *(f"{int(name.split('-')[1]):,}" for name in names)), lines)
     best = best_peer(rounds, names[-1])

@@ -228,7 +228,7 @@ def step_program(graph: Graph, form: StepForm) -> StepProgram | None:
     graph = fitted(graph)
     builder = _StepBuilder(graph, form)
     program = assembled(builder)
-    if program.callbacks or program.is_indexed:
+    if program.callbacks or program.may_refuse:
         return None
     last = form.carried + form.gradients
     scalars = graph.input_nodes[form.carried : form.carried + form.scalars]

@@ -22,6 +22,7 @@ __all__ = [
     "OUTPUTS",
     "OUT_OF_RANGE",
     "ROW_HEAD",
+    "SINGULAR",
     "STATUS",
     "SWITCHED",
     "WORKSPACE",
@@ -37,6 +38,8 @@ WORKSPACE, CODE, LITERALS, OUTPUTS, STATUS, FIRST_ARGUMENT = range(6)
 FOUND_NAN = -1
 # The bit of the status that says: an index array had numbers out of range.
 OUT_OF_RANGE = 2
+# The bit that says: a matrix was singular, or not positive definite.
+SINGULAR = 4
 
 # Words before a kernel's own: its address and the length of the row.
 ROW_HEAD = 2

@@ -11,6 +11,7 @@ from diffkit.engines.machine.rules import (
     convolution,
     elementwise,
     indexing,
+    linear_algebra,
     normalise,
     pieces,
     pooling,
@@ -20,6 +21,6 @@ from diffkit.engines.machine.rules import (
 )
 
 __all__ = [
-    "control", "convolution", "elementwise", "indexing", "normalise", "pieces", "pooling",
-    "products", "reductions", "views",
+    "control", "convolution", "elementwise", "indexing", "linear_algebra", "normalise", "pieces",
+    "pooling", "products", "reductions", "views",
 ]  # fmt: skip

@@ -25,7 +25,7 @@ from diffkit.engines.machine.layout import common_axes
 from diffkit.engines.machine.memory import Value, contiguous_strides
 from diffkit.engines.machine.rules.indexing import gathered, offsets_of
 
-__all__ = ["conv2d", "conv2d_filter", "conv2d_image", "fold", "windows"]
+__all__ = ["conv2d", "conv2d_filter", "conv2d_image", "convolve", "fold", "windows"]
 
 # Of the kernels (kernels/convolution.py, kernels/vectors.py, which need Numba): numbers in a
 # vector, and what tables are filled up to.
@@ -159,14 +159,18 @@ def conv2d(builder: Builder, node: int) -> bool | None:
     if not _usable(builder, node):
         return False
     image, k = (builder.dense(x) for x in builder.operands(node))
-    params, target = builder.params(node), builder.result(node)
+    convolve(builder, image, k, builder.result(node), builder.params(node))
+    return None
+
+
+def convolve(builder: Builder, image: Value, k: Value, target: Value, params: Any) -> None:
+    """Emit the rows of a convolution; all three arrays lie in C order."""
     frame = Frame(image, params["padding"])
     places = frame.places((target.shape[1], target.shape[2]), params["stride"])
     targets = np.arange(len(places)) * target.strides[2]
     runs = np.arange(k.shape[0]) * frame.strides[0]
     taps = offsets_of(list(zip(k.shape[:3], k.strides[:3], strict=True)))
     _convolve(builder, frame, k, target, (places, targets, runs), taps, k.strides[3])
-    return None
 
 
 @rule("conv2d_image")

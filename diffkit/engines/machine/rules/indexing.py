@@ -54,6 +54,11 @@ class _Selection:
         rest = list(zip(value.shape[axis:], value.strides[axis:], strict=True))
         self.after += rest
 
+    @property
+    def lowest(self) -> int:
+        """The least offset in front of the index arrays; negative where a slice goes backwards."""
+        return sum((size - 1) * stride for size, stride in self.before if stride < 0)
+
     def _sides(self, index: tuple[Any, ...]) -> list[Axes]:
         """For each part the side its axis stands on, by NumPy's rule for mixed indices."""
         if not any(isinstance(part, tuple) and part[0] == "array" for part in index):
@@ -105,7 +110,8 @@ def _tables(builder: Builder, found: _Selection, at: Value, item: int) -> _Table
     while axes and (axes[-1][0] == 1 or axes[-1][1] == run * item):
         run *= axes.pop()[0]
     after = offsets_of(axes)
-    before = builder.literal(offsets_of(found.before))
+    # from the lowest on, since the kernel takes a negative place for one outside of the array
+    before = builder.literal(offsets_of(found.before) - found.lowest)
     none = builder.literal(np.zeros(1, np.int64))
     if len(after) == 1 and run == 1:  # the longest table is the inner one
         return _Tables(before, none, at, (before.size, 1, at.size, 1))
@@ -184,7 +190,7 @@ def getitem(builder: Builder, node: int) -> bool | None:
 def _gather(builder: Builder, node: int, value: Value, nodes: Sequence[int]) -> bool | None:
     found = _Selection(value, builder.params(node)["index"])
     shape = _arrays_shape(builder, nodes)
-    start = value.viewed((), (), found.offset)
+    start = value.viewed((), (), found.offset + found.lowest)
     known = _known_offsets(found, [_constant(builder, x) for x in nodes], shape)
     steps = None if known is None else _steps(known)
     if known is not None and steps is not None:
@@ -256,7 +262,7 @@ def _scatter(
     if at is None:
         return False
     tables = _tables(builder, found, at, frame.dtype.itemsize)
-    target = frame.viewed((), (), found.offset)
+    target = frame.viewed((), (), found.offset + found.lowest)
     builder.fill(frame)
     _emit(builder, f"scatter_{frame.width}", builder.made_dense(operand), tables, target)
     return None

@@ -20,7 +20,7 @@ from diffkit.engines.machine.builder import Builder, rule
 from diffkit.engines.machine.memory import Value
 from diffkit.primitives.contraction import parse_subscripts
 
-__all__ = ["einsum", "matmul", "multiply"]
+__all__ = ["batch_step", "einsum", "matmul", "multiply"]
 
 _CALL = {"f8": "dgemm", "f4": "sgemm"}
 _WIDTHS = ("f8", "f4", "i8")
@@ -62,15 +62,17 @@ def multiply(builder: Builder, a: Value, b: Value, target: Value) -> None:
             builder.fill(target)
         return
     kernel = _loops(a, b)
+    if kernel is not None:
+        a, b = (x if batch_step(x) is not None else builder.made_dense(x) for x in (a, b))
+        kernel = _loops(a, b)  # a copy is in C order and may want other loops
     if kernel is None:
         _gemm(builder, _regular(builder, a), _regular(builder, b), target)
         return
-    a, b = (x if _batch_step(x) is not None else builder.made_dense(x) for x in (a, b))
     item = a.dtype.itemsize
     strides = [s // item for s in (*a.strides[-2:], *b.strides[-2:])]
     rows, columns = target.shape[-2:]
     builder.row(f"product_by_{kernel}_{a.width}", a, b, target, prod(target.shape[:-2]),
-                _batch_step(a), _batch_step(b), rows * columns * item, rows, a.shape[-1],
+                batch_step(a), batch_step(b), rows * columns * item, rows, a.shape[-1],
                 columns, *strides)  # fmt: skip
 
 
@@ -105,11 +107,11 @@ THREADED = 262_144  # OpenBLAS: GEMM_MULTITHREAD_THRESHOLD · 2¹⁶
 
 def _regular(builder: Builder, value: Value) -> Value:
     """An operand that BLAS can read, with one step from matrix to matrix."""
-    fits = _laid_out(value) is not None and _batch_step(value) is not None
+    fits = _laid_out(value) is not None and batch_step(value) is not None
     return value if fits else builder.made_dense(value)
 
 
-def _batch_step(value: Value) -> int | None:
+def batch_step(value: Value) -> int | None:
     """The bytes from matrix to matrix; None where the batch has no single step."""
     head = value.viewed(value.shape[:-2], value.strides[:-2])
     sizes, strides = head.collapsed()
@@ -125,8 +127,8 @@ def _gemm(builder: Builder, a: Value, b: Value, target: Value) -> None:
     one, zero = (_bits(number, width) for number in (1.0, 0.0))
     # columns first: the operands change places
     scalars = [ord(how_b), ord(how_a), columns, rows, inner, one, lead_b, lead_a, zero, columns]
-    builder.row(f"gemm_{width}", _CALL[width], a, b, target, prod(a.shape[:-2]), _batch_step(a),
-                _batch_step(b), rows * columns * a.dtype.itemsize, *scalars)  # fmt: skip
+    builder.row(f"gemm_{width}", _CALL[width], a, b, target, prod(a.shape[:-2]), batch_step(a),
+                batch_step(b), rows * columns * a.dtype.itemsize, *scalars)  # fmt: skip
 
 
 def _bits(number: float, width: str) -> Any:
