@@ -46,6 +46,7 @@ def both(f: Callable[..., Any]) -> Callable[..., Any]:
 
 ONE_AXIS = ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
 MANY_AXES = ("fft2", "ifft2", "fftn", "ifftn", "rfft2", "irfft2", "rfftn", "irfftn")
+SIDEWAYS: Any = "sideways"
 REAL_ONLY = ("rfft", "ihfft", "rfft2", "rfftn")
 
 
@@ -221,7 +222,7 @@ REFUSED: list[tuple[type[Exception], Callable[[Any], Any]]] = [
     (UnsupportedError, lambda x: np.einsum("i,i,i->", 1j * x, x, x).real),
     (DtypeError, lambda x: np.fft.rfft(1j * x)),
     (DtypeError, lambda x: (1j * x).astype(float)),
-    (InputError, lambda x: np.fft.fft(x, norm="sideways")),
+    (InputError, lambda x: np.fft.fft(x, norm=SIDEWAYS)),
     (ShapeError, lambda x: np.fft.fft(x, n=0)),
     (ShapeError, lambda x: np.fft.fft(x, axis=3)),
     (ShapeError, lambda x: np.fft.fftn(x, s=(2, 2), axes=(0,))),

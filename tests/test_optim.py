@@ -95,7 +95,7 @@ def test_best_rate_contracts_by_the_condition_number() -> None:
     """With η = 2/(λmin + λmax) every step contracts by (κ − 1)/(κ + 1) = 0.98020 for κ = 100."""
     rate = 2 / (EIGENVALUES[0] + EIGENVALUES[-1])
     path = descend(dk.optim.sgd(rate), np.array([1.0, 0.0, 1.0]), lambda w: EIGENVALUES * w, 30)
-    ratios = [np.linalg.norm(b) / np.linalg.norm(a) for a, b in itertools.pairwise(path)]
+    ratios = [float(np.linalg.norm(b) / np.linalg.norm(a)) for a, b in itertools.pairwise(path)]
     assert np.allclose(ratios, 99 / 101, rtol=1e-10)
     assert round(ratios[0], 5) == 0.98020
 

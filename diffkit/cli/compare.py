@@ -1,32 +1,29 @@
 """``diffkit compare``: one function, every method, errors against a high-precision truth.
 
 The function is an expression (parsed, never evaluated), a function in a Python file of the
-user's own, or one of the built-in cases.  The comparison itself is ``dk.compare``.
+user's own, or one of the built-in cases.  The comparison itself is ``dk.compare``; several cases,
+sizes or dtypes, or a report in a file, are ``dk.compare_many`` (``cli/compare_many.py``).
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.compare_many import FORMATS, write_report
 from diffkit.cli.shared import (
     ExpressionCommand,
     choose,
-    load_function,
     on_terminal,
-    parse_point,
     suggest,
     user_errors,
     working,
     write_json,
     write_rows,
 )
+from diffkit.cli.subjects import Subject, subject_of
 from diffkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +38,11 @@ Examples:
   diffkit compare "logaddexp(x,y)" --at x=1/3,y=pi
   diffkit compare model.py:loss --at w=[0.5,-1],b=0 --methods reverse,finite
   diffkit compare --list                    the names for --case
-  diffkit compare --case softmax-digits"""
+  diffkit compare --case softmax-digits
+  diffkit compare --case rosenbrock,hilbert --sizes 2,8 --dtype float64,float32
+  diffkit compare --all --resume rows.jsonl --format html --out report.html"""
+
+LIST = "diffkit compare --list"
 
 DIGITS = (30, 800)
 """The decimal digits that the truth may have (``engines/precise.py``, which loads mpmath)."""
@@ -50,14 +51,31 @@ DIGITS = (30, 800)
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
 @click.argument("function", required=False)
 @click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=pi/3,z=[1,2].")
-@click.option("--case", metavar="NAME", help="A built-in case instead of a function; see --list.")
+@click.option("--case", metavar="NAMES", help="Built-in cases, as helmholtz,rump; see --list.")
+@click.option("--all", "every", is_flag=True, help="All built-in cases.")
+@click.option("--sizes", metavar="NUMBERS", help="Sizes of the cases that have any, as 2,10,50.")
+@click.option("--dtype", metavar="NAMES", help="float64, float32, or both [float64].")
 @click.option("--methods", metavar="NAMES", help="Methods, as reverse,finite [all].")
 @click.option(
     "--digits",
     type=click.IntRange(*DIGITS),
     help="Decimal digits of the truth [chosen by the size].",
 )
-@click.option("--list", "list_only", is_flag=True, help="List the built-in cases.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Write one report over all rows: table, html, json, csv or md.",
+)
+@click.option("--out", metavar="FILE", type=click.Path(dir_okay=False), help="Where to write it.")
+@click.option(
+    "--resume",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Append each finished row to FILE, and do no row twice.",
+)
+@click.option("--budget", type=click.FloatRange(0, min_open=True), help="Seconds per row [60].")
+@click.option("--list", "--cases", "list_only", is_flag=True, help="List the built-in cases.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
 def compare(
     function: str | None,
@@ -67,35 +85,34 @@ def compare(
     digits: int | None,
     list_only: bool,
     as_json: bool,
-) -> None:
+    **many: Any,
+) -> int | None:
     """Differentiate FUNCTION by every method and compare accuracy and cost.
 
     FUNCTION is an expression such as "sin(x*y)", or file.py:name for a function of your own.
     """
     if list_only:
         _write_cases(as_json)
-        return
+        return None
+    if any(many.values()) or "," in (case or ""):
+        if at or function is not None:
+            raise InputError(
+                "a report over many rows is made of built-in cases",
+                hint="leave the function out, or call dk.compare_many from Python.",
+            )
+        many["form"] = many["form"] or ("json" if as_json else None)
+        return write_report(case, _options(methods, digits), **many)
     subject = _subject(function, case, at)
     options = subject.options | _options(methods, digits)
     from diffkit.comparison.report import compare as compare_methods
 
     with working("comparing"), user_errors(subject.path, f"calling {function}"):
         comparison = compare_methods(subject.function, *subject.arguments, **options)
-    _write(comparison, as_json, subject.next_command)
+    _write(comparison, as_json, subject.next_command or LIST)
+    return None
 
 
-@dataclass
-class _Subject:
-    """What to differentiate, where, and the user's file if it comes from one."""
-
-    function: Callable[..., Any]
-    arguments: Sequence[Any]
-    path: Path | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    next_command: str = "diffkit compare --list"
-
-
-def _subject(function: str | None, case: str | None, at: Sequence[str]) -> _Subject:
+def _subject(function: str | None, case: str | None, at: Sequence[str]) -> Subject:
     if (function is None) == (case is None):
         raise InputError(
             "give a function or a case, not both" if case else "no function was given",
@@ -106,84 +123,15 @@ def _subject(function: str | None, case: str | None, at: Sequence[str]) -> _Subj
             raise InputError("a case brings its own point", hint="leave --at out.")
         return _case(case)
     assert function is not None
-    point = parse_point(at)
-    loaded = load_function(function)
-    if loaded is not None:
-        own, path = loaded
-        return _Subject(own, _arguments(own, point), path)
-    if (file := function.strip().rstrip(":")).endswith(".py"):
-        raise _no_function_named(Path(file))
-    from diffkit.capture.parsing import parse
-
-    graph = parse(function.strip())
-    text = function.strip()
-    values = _values(graph.input_names, point)
-    return _Subject(graph, values, None, {"title": text}, f'diffkit derive "{text}"')
+    return subject_of(function, at)
 
 
-def _no_function_named(path: Path) -> InputError:
-    """The error for a file without a function, which lists the functions to choose from."""
-    hint = f"name the function, as in {path.name}:loss"
-    if not path.is_file():
-        return InputError(f"there is no file {path}", hint=f"{hint}.")
-    try:
-        body = ast.parse(path.read_bytes()).body
-    except (SyntaxError, ValueError):
-        return InputError(f"{path.name} is not a Python file", hint=f"{hint}.")
-    names = [node.name for node in body if isinstance(node, ast.FunctionDef)]
-    if names:
-        hint = f"name the function, as in {path.name}:{names[0]}; there are {', '.join(names)}"
-    return InputError(f"{path.name} is a file, not a function", hint=f"{hint}.")
-
-
-def _case(name: str) -> _Subject:
+def _case(name: str) -> Subject:
     from diffkit.comparison.cases import CASES
 
     case = CASES[choose(name, CASES, "case", hint="see diffkit compare --list.")]
     options = {"argnums": case.argnums, "title": case.title}
-    return _Subject(case.function, case.arguments(), None, options)
-
-
-def _values(names: Sequence[str], point: dict[str, Any]) -> list[Any]:
-    """The values of an expression's variables, in their order."""
-    for name in point:
-        choose(name, names, "variable in the expression")
-    missing = [name for name in names if name not in point]
-    if missing:
-        example = ",".join(f"{name}={1 + index}" for index, name in enumerate(names))
-        raise InputError(f"no value for {', '.join(missing)}", hint=f"add --at {example}, say.")
-    return [point[name] for name in names]
-
-
-def _arguments(function: Callable[..., Any], point: dict[str, Any]) -> list[Any]:
-    """The values of a Python function's parameters, in their order, with its own defaults."""
-    parameters = inspect.signature(function).parameters
-    for name in point:
-        choose(name, parameters, f"parameter of {getattr(function, '__name__', 'the function')}")
-    found = []
-    for parameter in parameters.values():
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            found.append(_argument(parameter, point))
-        elif parameter.name in point or (
-            parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
-        ):
-            raise InputError(
-                f"the parameter {parameter} cannot be given by position",
-                hint="compare a function with plain parameters, such as def f(x, y).",
-            )
-    return found
-
-
-def _argument(parameter: inspect.Parameter, point: dict[str, Any]) -> Any:
-    """The value for a parameter; a whole number where its default is one."""
-    name, default = parameter.name, parameter.default
-    if name not in point:
-        if default is parameter.empty:
-            raise InputError(f"no value for the parameter {name}", hint=f"add --at {name}=1, say.")
-        return default
-    value = point[name]
-    counts = type(default) is int and isinstance(value, float) and value.is_integer()
-    return int(value) if counts else value
+    return Subject(case.function, case.arguments(), None, options, LIST)
 
 
 def _options(methods: str | None, digits: int | None) -> dict[str, Any]:

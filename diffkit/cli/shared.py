@@ -66,8 +66,10 @@ def _protected(word: str, known: set[str]) -> str:
     return f" {word}" if negative and word not in known else word
 
 
-def parse_point(texts: Iterable[str]) -> dict[str, Any]:
+def parse_point(texts: Iterable[str], names: Sequence[str] = ()) -> dict[str, Any]:
     """The values of ``--at``: floats, also as ``1/3`` or ``pi``, and arrays from nested lists.
+
+    Values without a name take those of ``names``, in order, as in ``--at 1,2``.
 
     Raises
     ------
@@ -77,11 +79,15 @@ def parse_point(texts: Iterable[str]) -> dict[str, Any]:
 
     >>> parse_point(["x=1,y=[1,2]", "z=1/4"])
     {'x': 1.0, 'y': array([1., 2.]), 'z': 0.25}
+    >>> parse_point(["2,5"], ["x1", "x2"])
+    {'x1': 2.0, 'x2': 5.0}
     """
     point: dict[str, Any] = {}
     for text in texts:
         for part in _split_at_commas(text):
             name, equals, value = (piece.strip() for piece in part.partition("="))
+            if not equals and name and name not in names and len(point) < len(names):
+                name, equals, value = names[len(point)], "=", name
             if not equals or not name.isidentifier():
                 raise InputError(f"--at {part.strip()!r} is not name=value", hint="--at x=1,y=2")
             if name in point:

@@ -68,9 +68,9 @@ def _named(
     for name, leaf, node in zip(names, leaves, graph.input_nodes, strict=True):
         if np.shape(leaf) != graph.columns.avals[node].shape:
             raise ShapeError(
-                f"compare: {name} has the shape {np.shape(leaf)}, but the graph takes "
+                f"{name} has the shape {np.shape(leaf)}, but the graph takes "
                 f"{graph.columns.avals[node]}",
-                hint="compare at one point at a time, or compare a NumPy function of arrays.",
+                hint="give one point at a time, or a NumPy function of arrays.",
             )
     chosen = _chosen(argnums, len(names))
     wrt = _floats(leaves, chosen)
@@ -153,7 +153,7 @@ def _floats(leaves: list[Any], places: Sequence[int]) -> list[int]:
     if not places:
         raise DtypeError(
             "no argument was given, so there is nothing to differentiate by",
-            hint="pass one, as in dk.compare(f, 2.0).",
+            hint="give one, such as x=2.0.",
         )
     if not wrt:
         wrt = [place for place in places if np.asarray(leaves[place]).dtype.kind in "iu"]
