@@ -40,6 +40,15 @@ def test_calls_are_native_where_they_can_be(built_in: None) -> None:
     assert kernels().address["native_call"]
 
 
+def test_bound_calls_of_specialised_graphs_are_native_too(built_in: None) -> None:
+    graph = dk.trace(dk.value_and_grad(lambda x: np.sum(x[1:] * np.tanh(x[:-1]))), SMALL)
+    bound = graph.bind(engine="specialise")
+    assert type(bound) is types.BuiltinFunctionType
+    for x in (SMALL, SMALL[::-1], SMALL.astype(np.float32)):
+        for got, wanted in zip(bound(x), graph.bind(engine="machine")(x), strict=True):
+            assert np.array_equal(got, wanted)
+
+
 # Arguments ---------------------------------------------------------------------------------------
 
 PLAIN = np.arange(12.0).reshape(3, 4) / 5.0

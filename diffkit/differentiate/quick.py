@@ -24,7 +24,7 @@ from diffkit.capture.trees import flatten, unflatten
 from diffkit.differentiate.function import Function
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.differentiate.watching import Snapshot
-from diffkit.engines.calling import chosen_engine
+from diffkit.engines.calling import PROGRAM_RUNNERS, chosen_engine
 from diffkit.graph.ir import Graph
 
 __all__ = ["QuickGradients", "kinds_in"]
@@ -45,7 +45,7 @@ class QuickGradients:
     def __init__(self, function: Function, argnums: Any, engine: str) -> None:
         self.function = function
         self.single = argnums is None or not isinstance(argnums, Sequence)
-        self.usable = engine in ("auto", "machine")
+        self.usable = engine in ("auto", "machine", "specialise")
         self.engine = engine
         self.calls: list[Quick] = []
         self.known: list[Any] = []
@@ -57,9 +57,11 @@ class QuickGradients:
 
         ``shaped`` gives the derivatives by the leaves ``wrt`` the tree of the arguments.
         """
-        if not self.usable or chosen_engine(self.engine) != "machine" or graph.guards:
+        if not self.usable or graph.guards:
             return
-        runner = gradient_graph(graph, tuple(wrt)).cache.get("machine runner")
+        # "auto" stands for the machine or, until that is built, for an engine without runner
+        place = PROGRAM_RUNNERS.get(chosen_engine(self.engine), "")
+        runner = gradient_graph(graph, tuple(wrt)).cache.get(place)
         snapshot = self._snapshot(graph)
         if runner is None or snapshot is False or graph.keywords:
             return

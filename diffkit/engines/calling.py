@@ -41,6 +41,9 @@ __all__ = [
 
 ENGINES = ("auto", "machine", "interpret", "specialise")
 
+# Where a graph keeps the program that an engine runs, with its memory.
+PROGRAM_RUNNERS = {"machine": "machine runner", "specialise": "specialised program runner"}
+
 Runner: TypeAlias = Callable[[Sequence[Any]], list[Any]]
 
 
@@ -214,10 +217,11 @@ def bind_graph(graph: Graph, engine: str = "auto") -> Callable[..., Any]:
         check_guards(graph, leaves)
         return _rebuilt(graph, runner(leaves))
 
-    if chosen_engine(engine) == "machine" and not graph.guards:
+    program = graph.cache.get(PROGRAM_RUNNERS.get(chosen_engine(engine), ""))
+    if program is not None and not graph.guards:
         from diffkit.engines.machine.native_graphs import bound_graph
 
-        return bound_graph(graph, bound)
+        return bound_graph(graph, program, bound)
     return bound
 
 

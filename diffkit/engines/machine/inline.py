@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.trees import structure_of, unflatten
-from diffkit.engines.machine.running import MachineRunner, machine_runner
+from diffkit.engines.machine.running import MachineRunner
 from diffkit.engines.machine.state import State
 from diffkit.graph.ir import Graph
 
@@ -126,12 +126,14 @@ def inlines(runner: MachineRunner) -> bool:
     return program.is_checked and not program.callbacks and bool(program.graph.input_nodes)
 
 
-def inlined_graph(graph: Graph, general: Callable[..., Any]) -> Callable[..., Any] | None:
+def inlined_graph(
+    graph: Graph, runner: MachineRunner, general: Callable[..., Any]
+) -> Callable[..., Any] | None:
     """A graph as a function of flat arguments, or None where it takes trees or cannot be inlined.
 
-    Arguments of another kind than those of the capture go to ``general``.
+    ``runner`` runs its program.  Arguments of another kind than those of the capture go to
+    ``general``.
     """
-    runner = machine_runner(graph)
     avals = [graph.columns.avals[node] for node in graph.input_nodes]
     if not inlines(runner) or not _is_flat(graph):
         return None

@@ -17,33 +17,35 @@ from diffkit.capture.trees import unflatten
 from diffkit.engines.machine.inline import inlined_graph
 from diffkit.engines.machine.native import Kind, NativeCall, is_native
 from diffkit.engines.machine.native_trees import is_plain
-from diffkit.engines.machine.running import machine_runner
+from diffkit.engines.machine.running import MachineRunner
 from diffkit.graph.ir import Graph
 
 __all__ = ["bound_graph"]
 
 
-def bound_graph(graph: Graph, general: Callable[..., Any]) -> Callable[..., Any]:
+def bound_graph(
+    graph: Graph, runner: MachineRunner, general: Callable[..., Any]
+) -> Callable[..., Any]:
     """A graph without guards as a callable with the least overhead.
 
-    Arguments of another kind than those of the capture go to ``general``.
+    ``runner`` runs its program.  Arguments of another kind than those of the capture go to
+    ``general``.
     """
-    runner = machine_runner(graph)
     samples, result = _argument_samples(graph), _result_sample(graph)
     if not is_native(runner) or not all(map(is_plain, (samples, result))):
-        return inlined_graph(graph, general) or general
+        return inlined_graph(graph, runner, general) or general
     kinds = [_kinds(graph.columns.avals[node]) for node in graph.input_nodes]
     call = NativeCall(runner, samples or (), kinds)
-    return call.function(result, _rest(graph, general), with_nan=True, name="bound")
+    return call.function(result, _rest(graph, runner, general), with_nan=True, name="bound")
 
 
-def _rest(graph: Graph, general: Callable[..., Any]) -> Callable[..., Any]:
+def _rest(graph: Graph, runner: MachineRunner, general: Callable[..., Any]) -> Callable[..., Any]:
     """What serves calls that are not native, prepared when there is one."""
     prepared: list[Callable[..., Any]] = []
 
     def rest(*args: Any, **kwargs: Any) -> Any:
         if not prepared:
-            prepared.append(inlined_graph(graph, general) or general)
+            prepared.append(inlined_graph(graph, runner, general) or general)
         return prepared[0](*args, **kwargs)
 
     return rest
