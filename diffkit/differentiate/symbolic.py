@@ -289,6 +289,8 @@ def _graph_of(
             names.append(symbol.name)
             known[symbol] = Tracer(arena, inputs[-1], scalar).astype(dtype)
     reader = SympyReader(arena, known, dtype)
+    # SymPy puts 1/0 into the pieces of 1/‖x‖; elsewhere ``formulas`` has refused it
+    reader.built[sp.zoo] = np.nan
     for symbol, expr in replacements:
         reader.built[symbol] = reader.read(expr)
     outputs = [reader.read(expr).node for expr in reduced]

@@ -82,7 +82,10 @@ def _along(a: Any, e: Any) -> Any:
 def _precise(a: Any) -> Any:
     """Taylor's series of A/2ᵏ to the precision at hand, squared k times."""
     size = len(a)
-    halvings = max(int(mp.mag(max(abs(item) for item in a.flat))) + 4, 0)
+    largest = max((abs(item) for item in a.flat), default=mp.mpf(0))
+    if not mp.isfinite(largest):
+        return np.full(a.shape, mp.nan, object)
+    halvings = max(int(mp.mag(largest)) + 4, 0) if largest else 0  # the magnitude of 0 is −∞
     term = total = np.array([[mp.mpf(i == j) for j in range(size)] for i in range(size)], object)
     small, k = a / mp.mpf(2) ** halvings, 0
     while any(abs(item) > mp.eps for item in term.flat):

@@ -394,19 +394,3 @@ def simpson(a: Any) -> Any:
     t = np.linspace(0.0, 1.0, 9)
     weights = np.array([1, 4, 2, 4, 2, 4, 2, 4, 1]) / 24
     return np.sum(weights * np.exp(-a * t**2))
-
-
-@trials.at(0.7)
-def continued_fraction(x: Any) -> Any:
-    value = 1.0
-    for k in range(10, 0, -1):
-        value = 2 * k - 1 - x**2 / value
-    return x / value
-
-
-@trials.at(0.3, source="Gauss 1799")
-def arithmetic_geometric_mean(x: Any) -> Any:
-    a, g = 1.0, x
-    for _ in range(5):
-        a, g = (a + g) / 2, np.sqrt(a * g)
-    return a

@@ -5,9 +5,11 @@ point.  The truth are central differences of 100 digits (``engines/precise.py``)
 of the rules.  What is asserted for every trial:
 
 * the captured function has the value that NumPy gives;
-* reverse and forward mode agree with the truth, on the interpreter and on the machine;
+* reverse and forward mode agree with the truth;
 * finite differences do, unless the point is a kink;
-* symbolic and the complex step do, or refuse with a typed error where the trial says so.
+* symbolic and the complex step do, or refuse with a typed error where the trial says so, or give
+  NaN there, which comes with a warning of ours;
+* all this on the interpreter and on the machine.
 
 Errors are measured against the largest entry of the gradient, since an entry that is a difference
 of large terms has their rounding errors.
@@ -15,6 +17,7 @@ of large terms has their rounding errors.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +27,11 @@ import numpy as np
 import diffkit as dk
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.engines.precise import true_derivatives
-from diffkit.errors import DiffkitError
+from diffkit.errors import DiffkitError, DomainWarning
 
-__all__ = ["Trial", "TrialSet", "run_trial"]
+__all__ = ["ENGINES", "Trial", "TrialSet", "gradient_of", "largest", "run_trial", "true_gradient"]
+
+ENGINES = ("interpret", "machine")
 
 EXACT = 1e-12
 """Of methods that compute with exact rules, over the largest entry of the gradient."""
@@ -44,9 +49,11 @@ class Trial:
     args: tuple[Any, ...]
     source: str
     refuses: frozenset[str] = frozenset()
+    undefined: frozenset[str] = frozenset()
     kink: bool = False
     exact: float = EXACT
     finite: float = FINITE
+    scale: float = 1.0
 
     @property
     def name(self) -> str:
@@ -66,19 +73,24 @@ class TrialSet:
         *args: Any,
         source: str = "",
         refuses: Iterable[str] = (),
+        undefined: Iterable[str] = (),
         kink: bool = False,
         exact: float = EXACT,
         finite: float = FINITE,
+        scale: float = 1.0,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Add a function at a point: lists become arrays of floats."""
+        """Add a function at a point: lists become arrays of floats.
+
+        ``refuses`` and ``undefined`` are methods that raise, and that warn of a NaN; at a ``kink``
+        (or an edge of the domain) there are no differences; ``scale`` is the length over which the
+        function changes, for their step.
+        """
         point = tuple(np.array(a, dtype=float) if isinstance(a, list) else a for a in args)
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            self.trials.append(
-                Trial(
-                    function, point, source or self.source, frozenset(refuses), kink, exact, finite
-                )
-            )
+            sets = frozenset(refuses), frozenset(undefined)
+            named = source or self.source
+            self.trials.append(Trial(function, point, named, *sets, kink, exact, finite, scale))
             return function
 
         return add
@@ -86,53 +98,73 @@ class TrialSet:
 
 def run_trial(trial: Trial) -> None:
     """Differentiate by every method and compare with the truth."""
-    places = [k for k, arg in enumerate(trial.args) if _is_real(arg)]
-    plain = np.asarray(trial.function(*trial.args), dtype=float)
+    with np.errstate(all="ignore"):
+        plain = np.asarray(trial.function(*trial.args), dtype=float)
     assert plain.shape == (), "a trial returns one number"
-    graph = dk.trace(trial.function, *trial.args)
-    value = float(graph(*trial.args))
+    value = float(dk.trace(trial.function, *trial.args)(*trial.args))
     np.testing.assert_allclose(value, plain, rtol=VALUE, atol=VALUE)
-    truth = true_derivatives(graph, trial.args, places, DIGITS, gradient_graph)
+    expected = true_gradient(trial, trial.args)
+    for engine in ENGINES:
+        for method in ("reverse", "forward"):
+            found = gradient_of(trial, trial.args, method, engine)
+            _near(found, expected, trial.exact, f"{method}, {engine}")
+        _applies_or_refuses(trial, "complex", engine, expected)
+    if not trial.kink:
+        _near(gradient_of(trial, trial.args, "finite"), expected, trial.finite, "finite")
+    _applies_or_refuses(trial, "symbolic", "auto", expected)
+
+
+def true_gradient(trial: Trial, args: tuple[Any, ...]) -> list[np.ndarray]:
+    """The derivatives by all floating-point arguments, from differences of many digits."""
+    graph = dk.trace(trial.function, *args)
+    truth = true_derivatives(graph, args, _real_places(args), DIGITS, gradient_graph)
     expected = [np.array(block, dtype=float) for block in truth.blocks[0]]
     assert truth.certified, truth.notes
     assert all(np.all(np.isfinite(block)) for block in expected), "the truth is not finite"
-    argnums = tuple(places)
-    for engine in ("interpret", "machine"):
-        _near(_gradient(trial, argnums, "reverse", engine), expected, trial.exact, engine)
-    _near(_gradient(trial, argnums, "forward", "interpret"), expected, trial.exact, "forward")
-    if not trial.kink:
-        _near(_gradient(trial, argnums, "finite"), expected, trial.finite, "finite")
-    for method in ("complex", "symbolic"):
-        _applies_or_refuses(trial, argnums, method, expected)
+    return expected
 
 
-def _is_real(argument: Any) -> bool:
-    return np.asarray(argument).dtype.kind == "f"
+def _real_places(args: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(k for k, arg in enumerate(args) if np.asarray(arg).dtype.kind == "f")
 
 
-def _gradient(
-    trial: Trial, argnums: tuple[int, ...], method: str, engine: str = "auto"
+def gradient_of(
+    trial: Trial, args: tuple[Any, ...], method: str, engine: str = "auto"
 ) -> list[np.ndarray]:
-    chosen: Any = dk.methods.Symbolic(**SYMBOLIC_BUDGET) if method == "symbolic" else method
-    found = dk.grad(trial.function, argnums, method=chosen, engine=engine)(*trial.args)
-    return [np.asarray(part, dtype=float) for part in found]
+    """The gradient by one method; a NaN in it must come with a warning of ours."""
+    chosen: Any = method
+    if method == "symbolic":
+        chosen = dk.methods.Symbolic(**SYMBOLIC_BUDGET)
+    elif method == "finite":
+        chosen = dk.methods.Finite(scale=trial.scale)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = dk.grad(trial.function, _real_places(args), method=chosen, engine=engine)(*args)
+    if any(np.isnan(part).any() for part in found):
+        assert any(issubclass(w.category, DomainWarning) for w in said), f"{method}: a silent NaN"
+    return [np.asarray(part) for part in found]
 
 
-def _applies_or_refuses(
-    trial: Trial, argnums: tuple[int, ...], method: str, expected: list[np.ndarray]
-) -> None:
+def _applies_or_refuses(trial: Trial, method: str, engine: str, expected: list[np.ndarray]) -> None:
     try:
-        found = _gradient(trial, argnums, method)
+        found = gradient_of(trial, trial.args, method, engine)
     except DiffkitError as error:
         assert method in trial.refuses, f"{method} refuses: {error}"
         return
     assert method not in trial.refuses, f"{method} applies"
-    _near(found, expected, trial.exact, method)
+    if method in trial.undefined:
+        assert any(np.isnan(block).any() for block in found), f"{method} is defined"
+        return
+    _near(found, expected, trial.exact, f"{method}, {engine}")
+
+
+def largest(blocks: list[np.ndarray]) -> float:
+    """The largest entry of a gradient, against which errors are measured; 1 if all are 0."""
+    return max(float(np.max(np.abs(block), initial=0.0)) for block in blocks) or 1.0
 
 
 def _near(found: list[np.ndarray], expected: list[np.ndarray], tolerance: float, what: str) -> None:
-    largest = max(float(np.max(np.abs(block), initial=0.0)) for block in expected)
     for got, wanted in zip(found, expected, strict=True):
         assert got.shape == wanted.shape, what
         error = float(np.max(np.abs(got - wanted), initial=0.0))
-        assert error <= tolerance * (largest or 1.0), f"{what}: {got} for {wanted}"
+        assert error <= tolerance * largest(expected), f"{what}: {got} for {wanted}"

@@ -1,0 +1,12 @@
+"""Edges where careless rules fail, by every method."""
+
+from __future__ import annotations
+
+import edges
+import pytest
+from trial import Trial, run_trial
+
+
+@pytest.mark.parametrize("trial", edges.trials.trials, ids=lambda trial: trial.name)
+def test_every_method_gives_the_derivative(trial: Trial) -> None:
+    run_trial(trial)
