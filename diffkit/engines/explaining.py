@@ -217,13 +217,17 @@ def _about(graph: Graph) -> list[str]:
 
 
 def _about_program(graph: Graph) -> list[str]:
-    """What of the machine's program is left to Python."""
+    """What of the machine's program is left to Python, and whether it is compiled already."""
     from diffkit.engines.machine.program import program_of
+    from diffkit.engines.machine.running import machine_runner
 
     columns = graph.columns
     left = sorted({columns.operations[row.node].name for row in program_of(graph).callbacks.values()
                    if 0 <= row.node < len(columns)})  # fmt: skip
-    return [f"the machine calls Python for {', '.join(left)}"] if left else []
+    found = [f"the machine calls Python for {', '.join(left)}"] if left else []
+    if machine_runner(graph).program is not program_of(graph):
+        found.append("its loops are long, so the machine runs the specialised program")
+    return found
 
 
 def _about_engine(engine: str, chosen: str) -> list[str]:

@@ -109,8 +109,13 @@ class Code:
         yield
         self.access = PLAIN
 
-    def loop(self, begin: str, end: str, body: Callable[[str], None], step: int = 1) -> None:
-        """A loop that counts from ``begin`` to ``end``, at least one round."""
+    def loop(
+        self, begin: str, end: str, body: Callable[[str], None], step: int = 1, serial: bool = False
+    ) -> None:
+        """A loop that counts from ``begin`` to ``end``, at least one round.
+
+        One that is ``serial`` is written as it stands: each round waits for the one before.
+        """
         before, label, after = self.label, self.new_label(), self.new_label()
         self.place(label)
         counter, following = self.name(), self.name()
@@ -129,6 +134,10 @@ class Code:
             still = self.note('!{!"llvm.loop.unroll.disable"}')
             own += 1
             mark = f", !llvm.loop {self.note(f'distinct !{{!{own}, {inside}, {still}}}')}"
+        elif serial:
+            still = self.note('!{!"llvm.loop.unroll.disable"}')
+            own = len(self.metadata)
+            mark = f", !llvm.loop {self.note(f'distinct !{{!{own}, {still}}}')}"
         self.write(f"br i1 {more}, label %{label}, label %{after}{mark}")
         self.lines.append(f"{after}:")
         self.label = after

@@ -3,7 +3,7 @@
 A row of the machine is an interpreter's instruction: registers, steps, blocks.  Here its words are
 read again and become loops that name values instead of registers; so whatever the builder fused
 and rewrote holds for specialised code, too.  A row that is none of these (a matrix product, a
-gather, a loop) stays a row.
+gather, a loop over arrays) stays a row.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from diffkit.engines.machine.specialising.pieces import (
     Sum,
     Write,
 )
+from diffkit.engines.machine.specialising.recurrences import recurrence
 from diffkit.engines.machine.tapes import Inline
 from diffkit.engines.machine.words import OUTPUTS
 
@@ -62,6 +63,9 @@ def decoded(row: Row | Callback, outputs: Sequence[Value]) -> list[Piece] | None
             return [_add_into(width, first, second, third, rest)]
         if kind == "sum" and third == rest[1] == 1 and rest[0] > 0:
             return [_sum(first, second, rest[0])]
+        if kind == "scan_scalars":
+            found = recurrence(row, width)
+            return None if found is None else [found]
         if kind == "check":
             return [_check(value) for value in outputs if value.size]
     except _StaysRow:
@@ -95,7 +99,7 @@ def _fill(target: Value, nbytes: int) -> list[Piece]:
 
 def _line(axes: int, words: Sequence[int], item: int) -> int:
     """The number of lanes of a walk over one axis without gaps."""
-    if axes != 1 or (words[0] > 1 and (words[1] != item or words[2] != item)):
+    if axes != 1 or not words[0] or (words[0] > 1 and (words[1] != item or words[2] != item)):
         raise _StaysRow
     return words[0]
 
@@ -214,6 +218,8 @@ class _Tape:
     def __init__(self, row: Row) -> None:
         items = row.items
         _, lanes, self.block, registers, once, inside = items[:6]
+        if not lanes:
+            raise _StaysRow
         self.scratch = row.buffers[0]
         self.words = items[_TAPE_HEAD : _TAPE_HEAD + registers]
         begin = _TAPE_HEAD + registers
@@ -238,8 +244,10 @@ class _Tape:
             name, _, width = kernel.rpartition("_")
             # register 0 stands for an operand that there is not
             found = tuple(self._operand(x, width) for x in operands if x)
-            value = self.loop.add(Apply(name, width, found))
             word = self.words[target]
+            if name == "accumulate":  # a sum over the steps of a loop
+                found, name = (self._read(Read(_place(word), width)), *found), "add"
+            value = self.loop.add(Apply(name, width, found))
             if word.buffer is not self.scratch:
                 self.loop.add(Write(_place(word), value, width))
         self.known[self._key(target)] = value

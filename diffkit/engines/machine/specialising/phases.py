@@ -16,7 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from diffkit.engines.machine.specialising.pieces import ITEMSIZE, Loop, Piece, Place, Sum
+from diffkit.engines.machine.specialising.pieces import (
+    ITEMSIZE,
+    Loop,
+    Piece,
+    Place,
+    Recurrence,
+    Sum,
+)
 
 __all__ = ["BLOCK", "Body", "Lanes", "Phase", "Straight", "phases_of"]
 
@@ -54,6 +61,11 @@ class Body:
         return first.columns if isinstance(first, Loop) else 0
 
     @property
+    def is_loop(self) -> bool:
+        """Whether it is loops over lanes, and not a sum or a recurrence."""
+        return isinstance(self.pieces[0], Loop)
+
+    @property
     def is_sum(self) -> bool:
         """Whether it is a sum."""
         return isinstance(self.pieces[0], Sum)
@@ -78,7 +90,7 @@ class Lanes:
         skew = 0 if self.whole else self._skew(piece)
         if skew is None:
             return False
-        body = None if isinstance(piece, Sum) else self._body_for(piece, skew)
+        body = self._body_for(piece, skew) if isinstance(piece, Loop) else None
         if body is None:
             self.bodies.append(Body([piece], skew))
         else:
@@ -105,7 +117,7 @@ class Lanes:
         for body in self.bodies:
             conflicts = list(_conflicts(body.pieces, piece))
             alike = (body.lanes, body.columns, body.skew) == (piece.lanes, piece.columns, skew)
-            if not body.is_sum and alike and all(a == b for a, b in conflicts):
+            if body.is_loop and alike and all(a == b for a, b in conflicts):
                 found = body if found is None or conflicts else found
             elif conflicts:
                 found = None
@@ -135,7 +147,9 @@ def phases_of(pieces: Iterable[Piece]) -> list[Phase]:
 
 
 def _runs_whole(piece: Piece) -> bool:
-    if piece.lanes <= WHOLE_LANES or (isinstance(piece, Loop) and piece.columns > 0):
+    if piece.lanes <= WHOLE_LANES or isinstance(piece, Recurrence):
+        return True
+    if isinstance(piece, Loop) and piece.columns > 0:
         return True
     return isinstance(piece, Sum) and not piece.source.is_dense
 

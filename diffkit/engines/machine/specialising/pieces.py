@@ -2,6 +2,7 @@
 
     loop    for i < lanes:   v₀ ← x[i];  v₁ ← φ(v₀, …);  …;  y[i] ← vₖ
     sum     s ← Σᵢ x[i]
+    recurrence    for t < T:   cells ← φ(cells, row t)
 
 A micro-tape of the machine is such a loop, and so are copies, fills and additions of arrays; one
 lane is straight-line code.  A step of a loop is a :class:`Read`, an :class:`Apply` or a
@@ -17,7 +18,8 @@ from typing import TypeAlias
 
 from diffkit.engines.machine.memory import Buffer, Value
 
-__all__ = ["Apply", "Loop", "Piece", "Place", "Read", "Step", "Sum", "Write"]
+__all__ = ["Apply", "Loop", "Moved", "Operation", "Piece", "Place", "Read", "Recurrence", "Step",
+           "Sum", "Write"]  # fmt: skip
 
 ITEMSIZE = {"f8": 8, "i8": 8, "f4": 4, "i4": 4, "u1": 1}
 
@@ -44,6 +46,11 @@ class Place:
     def is_single(self) -> bool:
         """Whether all lanes are one number."""
         return not self.step and not self.outer
+
+    def span(self, lanes: int) -> tuple[int, int]:
+        """The bytes of its buffer from the lowest lane to the highest, in a line."""
+        last = (lanes - 1) * self.step
+        return self.offset + min(last, 0), self.offset + max(last, 0) + ITEMSIZE[self.width]
 
     @property
     def element(self) -> int:
@@ -124,4 +131,53 @@ class Sum:
         yield self.target
 
 
-Piece: TypeAlias = "Loop | Sum"
+# An operation on cells: its name, the cell of the result, and those of the operands.
+Operation: TypeAlias = "tuple[str, int, tuple[int, ...]]"
+# A cell and where its number comes from or goes to; in a loop lane t is that of step t.
+Moved: TypeAlias = "tuple[int, Place]"
+
+
+@dataclass(slots=True)
+class Recurrence:
+    """A loop over single numbers that lie in cells (``machine/kernels/scalar_loops.py``).
+
+    In each step the ``rows`` are read, ``saves`` written if it is a multiple of ``every``, the
+    operations done, ``results`` written, and cells copied (``copies``: to which, from which).
+    """
+
+    length: int
+    every: int
+    width: str
+    operations: list[Operation]
+    starts: list[Moved]
+    rows: list[Moved]
+    saves: list[Moved]
+    results: list[Moved]
+    copies: list[tuple[int, int]]
+    ends: list[Moved]
+
+    @property
+    def lanes(self) -> int:
+        """How many steps it has."""
+        return self.length
+
+    def reads(self) -> Iterator[Place]:
+        """Every place that is read."""
+        return (place for _, place in (*self.starts, *self.rows))
+
+    def writes(self) -> Iterator[Place]:
+        """Every place that is written."""
+        return (place for _, place in (*self.saves, *self.results, *self.ends))
+
+    @property
+    def saved(self) -> int:
+        """How many times a carry is saved."""
+        return -(-self.length // self.every)
+
+    def changed(self) -> set[int]:
+        """The cells that a step changes."""
+        found = {cell for _, cell, _ in self.operations} | {cell for cell, _ in self.copies}
+        return found | {cell for cell, _ in self.rows}
+
+
+Piece: TypeAlias = "Loop | Sum | Recurrence"

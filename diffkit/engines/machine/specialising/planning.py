@@ -10,14 +10,23 @@ machine does it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from diffkit.engines.machine.bulk import Cells
 from diffkit.engines.machine.memory import Buffer, Value
 from diffkit.engines.machine.nested import Nested, buffers_of
 from diffkit.engines.machine.specialising.phases import BLOCK, Lanes, Phase, Straight
-from diffkit.engines.machine.specialising.pieces import ITEMSIZE, Piece, Place, Read, Sum, Write
+from diffkit.engines.machine.specialising.pieces import (
+    ITEMSIZE,
+    Moved,
+    Piece,
+    Place,
+    Read,
+    Recurrence,
+    Sum,
+    Write,
+)
 from diffkit.engines.machine.words import WORKSPACE
 
 __all__ = ["Group", "Touched", "Window", "is_repeatable", "touched_by"]
@@ -61,9 +70,13 @@ class Touched:
         return any(start - ITEMSIZE["f8"] < cell < end for cell in cells)
 
 
-def touched_by(rows: Iterable[Any], cells: Buffer) -> Touched:
-    """What rows of the machine touch: whole buffers, and single numbers of ``cells``."""
+def touched_by(
+    rows: Iterable[Any], cells: Buffer, others: Iterable[Buffer] = frozenset()
+) -> Touched:
+    """What rows touch: whole buffers, and single numbers of ``cells``; and all of ``others``."""
     found = Touched()
+    for buffer in others:
+        found.add(buffer, *_ALL)
     for row in rows:
         items = getattr(row, "items", (*getattr(row, "operands", ()), getattr(row, "result", None)))
         values = [x for x in items if isinstance(x, Value) and x.buffer is cells]
@@ -106,13 +119,23 @@ class Group:
 
     def is_kept(self, place: Place, lanes: int) -> bool:
         """Whether a write must reach memory: something loads it, here or in another row."""
-        buffer = place.buffer
+        return self._is_read(
+            place.buffer, place.offset, place.offset + lanes * ITEMSIZE[place.width]
+        )
+
+    def needed(self, loop: Recurrence) -> Recurrence:
+        """A recurrence without the writes of what nothing reads."""
+
+        def kept(entries: list[Moved], lanes: int) -> list[Moved]:
+            return [(cell, x) for cell, x in entries if self._is_read(x.buffer, *x.span(lanes))]
+
+        saves, results = kept(loop.saves, loop.saved), kept(loop.results, loop.length)
+        return replace(loop, saves=saves, results=results, ends=kept(loop.ends, 1))
+
+    def _is_read(self, buffer: Buffer, start: int, end: int) -> bool:
         if buffer.slot != WORKSPACE or buffer.kept:
             return True
-        end = place.offset + lanes * ITEMSIZE[place.width]
-        return self.elsewhere.meets(buffer, place.offset, end) or self.loaded.meets(
-            buffer, place.offset, end
-        )
+        return self.elsewhere.meets(buffer, start, end) or self.loaded.meets(buffer, start, end)
 
     def buffers(self) -> list[Buffer]:
         """Every buffer that the function touches."""
@@ -120,6 +143,9 @@ class Group:
         for phase in self.phases:
             for piece in phase.pieces:
                 found.update(dict.fromkeys(place.buffer for place in piece.reads()))
+                if isinstance(piece, Recurrence):
+                    found.update(dict.fromkeys(x.buffer for x in self.needed(piece).writes()))
+                    continue
                 for place in piece.writes():
                     if self.is_kept(place, piece.lanes):
                         found[place.buffer] = None
@@ -144,6 +170,11 @@ class Group:
     def _find_loads_of(self, piece: Piece, known: set[tuple[Place, str]]) -> None:
         if isinstance(piece, Sum):
             self.loaded.add_place(piece.source, piece.lanes)
+            return
+        if isinstance(piece, Recurrence):
+            for places, count in ((piece.starts, 1), (piece.rows, piece.length)):
+                for _, place in places:
+                    self.loaded.add(place.buffer, *place.span(count))
             return
         for step in piece.steps:
             if isinstance(step, Read):

@@ -10,21 +10,23 @@ the machine's kernel, so any graph has a specialised program, and it is run like
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diffkit.engines.machine.builder import Builder, Callback, Row
 from diffkit.engines.machine.loading import kernels
+from diffkit.engines.machine.memory import Buffer, Value
+from diffkit.engines.machine.nested import Nested, nested_in
 from diffkit.engines.machine.passes import fitted
 from diffkit.engines.machine.program import Program, assembled
 from diffkit.engines.machine.specialising.compiling import addresses_of_code
 from diffkit.engines.machine.specialising.decoding import decoded
 from diffkit.engines.machine.specialising.phases import phases_of
-from diffkit.engines.machine.specialising.pieces import Sum
+from diffkit.engines.machine.specialising.pieces import Piece, Sum
 from diffkit.engines.machine.specialising.planning import Group, is_repeatable, touched_by
 from diffkit.engines.machine.specialising.writing import module_text
-from diffkit.engines.machine.words import OUTPUTS
+from diffkit.engines.machine.words import OUTPUTS, WORKSPACE
 from diffkit.graph.ir import Graph
 
 if TYPE_CHECKING:
@@ -119,21 +121,58 @@ def _grouped(
 ) -> list[Row | Callback]:
     """The rows with runs of loops and sums in one row each."""
     outputs = [value for value in builder.wanted.values() if value.buffer.slot == OUTPUTS]
-    plain = [decoded(row, outputs) for row in rows]
-    cells = builder.state.buffer
-    found: list[Row | Callback] = []
-    for is_row, run in groupby(range(len(rows)), lambda k: plain[k] is None):
-        places = list(run)
-        if is_row:
-            found += [rows[k] for k in places]
-            continue
-        before, after = rows[: places[0]], rows[places[-1] + 1 :]
-        pieces = [piece for k in places for piece in plain[k] or ()]
-        elsewhere = touched_by([*before, *after], cells)
-        group = Group(phases_of(pieces), elsewhere,
-                      is_repeatable(pieces, touched_by(before, cells)))  # fmt: skip
-        kernels_called = sorted({f"sum_{p.source.width}" for p in pieces if isinstance(p, Sum)})
-        member = Member(whole, len(whole.members), group, tuple(kernels_called))
-        whole.members.append(member)
-        found.append(Row((member, *kernels_called), rows[places[-1]].node, tuple(group.buffers())))
-    return found
+    return _Runs(whole, outputs, builder.state.buffer).of(rows)
+
+
+class _Runs:
+    """Rows of a program, or of a step of a loop, while runs of them become functions.
+
+    ``outer`` are buffers that live longer than these rows.
+    """
+
+    def __init__(
+        self,
+        whole: Compilation,
+        outputs: Sequence[Value],
+        cells: Buffer,
+        outer: frozenset[Buffer] = frozenset(),
+    ) -> None:
+        self.whole, self.outputs, self.cells, self.outer = whole, outputs, cells, outer
+
+    def of(self, rows: Sequence[Row | Callback]) -> list[Row | Callback]:
+        """The same rows, with one for each run of loops and sums."""
+        plain = [decoded(row, self.outputs) for row in rows]
+        found: list[Row | Callback] = []
+        for is_row, run in groupby(range(len(rows)), lambda k: plain[k] is None):
+            places = list(run)
+            if is_row:
+                found += [self._with_steps(rows[k]) for k in places]
+                continue
+            pieces = [piece for k in places for piece in plain[k] or ()]
+            before, after = rows[: places[0]], rows[places[-1] + 1 :]
+            found.append(self._function(pieces, before, after, rows[places[-1]].node))
+        return found
+
+    def _function(
+        self, pieces: list[Piece], before: Sequence[Any], after: Sequence[Any], node: int
+    ) -> Row:
+        elsewhere = touched_by([*before, *after], self.cells, self.outer)
+        earlier = touched_by(before, self.cells, self.outer)
+        group = Group(phases_of(pieces), elsewhere, is_repeatable(pieces, earlier))
+        called = sorted({f"sum_{p.source.width}" for p in pieces if isinstance(p, Sum)})
+        member = Member(self.whole, len(self.whole.members), group, tuple(called))
+        self.whole.members.append(member)
+        return Row((member, *called), node, tuple(group.buffers()))
+
+    def _with_steps(self, row: Row | Callback) -> Row | Callback:
+        """A loop of the machine with the rows of its step in functions, where they can be."""
+        if not nested_in(row):
+            return row
+        assert isinstance(row, Row)
+        return replace(row, items=tuple(map(self._step, row.items)))
+
+    def _step(self, item: Any) -> Any:
+        if not isinstance(item, Nested):
+            return item
+        runs = _Runs(self.whole, (), Buffer(WORKSPACE, 0), item.outer)
+        return replace(item, rows=tuple(runs.of(item.rows)))

@@ -22,8 +22,17 @@ from diffkit.engines.machine.specialising.operations import (
     stored,
 )
 from diffkit.engines.machine.specialising.phases import BLOCK, Body, Lanes, Straight
-from diffkit.engines.machine.specialising.pieces import ITEMSIZE, Apply, Loop, Place, Read, Sum
+from diffkit.engines.machine.specialising.pieces import (
+    ITEMSIZE,
+    Apply,
+    Loop,
+    Place,
+    Read,
+    Recurrence,
+    Sum,
+)
 from diffkit.engines.machine.specialising.planning import Group
+from diffkit.engines.machine.specialising.recurrences import RecurrenceCode
 from diffkit.engines.machine.words import FOUND_NAN, OFFSET_BITS, ROW_HEAD, STATUS
 
 __all__ = ["FUNCTION", "module_text"]
@@ -146,6 +155,8 @@ class _Function:
         if isinstance(piece, Sum):
             source, target = self.code.address(piece.source), self.code.address(piece.target)
             self._call_sum(piece, source, target, str(piece.lanes))
+        elif isinstance(piece, Recurrence):
+            RecurrenceCode(self.code, self.group.needed(piece)).write()
         elif body.columns:
             self._grid(body)
         else:
