@@ -17,18 +17,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diffkit import errors, nets, optim
+    from diffkit import engines, errors, nets, optim
+    from diffkit.capture import scipy_functions as scipy
     from diffkit.capture.capturing import trace
     from diffkit.capture.from_sympy import from_sympy
     from diffkit.capture.parsing import parse
     from diffkit.capture.scanning import scan
+    from diffkit.comparison.advise import advise
+    from diffkit.comparison.diagnose import diagnose
+    from diffkit.comparison.explaining import explain
+    from diffkit.comparison.gradcheck import gradcheck
+    from diffkit.comparison.many import compare_many
+    from diffkit.comparison.orders import compare_orders
     from diffkit.comparison.report import compare
     from diffkit.comparison.rules import check_rule
     from diffkit.differentiate import methods
     from diffkit.differentiate.api import grad, jacobian, value_and_grad
     from diffkit.differentiate.batching import vmap
+    from diffkit.differentiate.curvature import gauss_newton_product, hvp
     from diffkit.differentiate.directional import jvp, linearize, vjp
-    from diffkit.differentiate.higher import derivative, hessian, hvp
+    from diffkit.differentiate.higher import derivative, hessian
+    from diffkit.differentiate.sparsity import sparsity
+    from diffkit.differentiate.taylor import taylor
     from diffkit.graph.ir import Graph
     from diffkit.nets import datasets, losses
     from diffkit.optim import schedules
@@ -40,19 +50,28 @@ __version__ = "0.1.0"
 # The public face: name → module (and the module itself for whole modules).
 _PUBLIC: dict[str, str] = {
     "Graph": "diffkit.graph.ir",
+    "advise": "diffkit.comparison.advise",
     "check_rule": "diffkit.comparison.rules",
     "compare": "diffkit.comparison.report",
+    "compare_many": "diffkit.comparison.many",
+    "compare_orders": "diffkit.comparison.orders",
+    "gradcheck": "diffkit.comparison.gradcheck",
     "derivative": "diffkit.differentiate.higher",
+    "diagnose": "diffkit.comparison.diagnose",
+    "explain": "diffkit.comparison.explaining",
     "from_sympy": "diffkit.capture.from_sympy",
+    "gauss_newton_product": "diffkit.differentiate.curvature",
     "grad": "diffkit.differentiate.api",
     "hessian": "diffkit.differentiate.higher",
-    "hvp": "diffkit.differentiate.higher",
+    "hvp": "diffkit.differentiate.curvature",
     "jacobian": "diffkit.differentiate.api",
     "jvp": "diffkit.differentiate.directional",
     "linearize": "diffkit.differentiate.directional",
     "parse": "diffkit.capture.parsing",
     "probe": "diffkit.primitives.probing",
     "scan": "diffkit.capture.scanning",
+    "sparsity": "diffkit.differentiate.sparsity",
+    "taylor": "diffkit.differentiate.taylor",
     "trace": "diffkit.capture.capturing",
     "train": "diffkit.training.loop",
     "value_and_grad": "diffkit.differentiate.api",
@@ -61,23 +80,33 @@ _PUBLIC: dict[str, str] = {
 }
 _MODULES: dict[str, str] = {
     "datasets": "diffkit.nets.datasets",
+    "engines": "diffkit.engines",
     "errors": "diffkit.errors",
     "losses": "diffkit.nets.losses",
     "methods": "diffkit.differentiate.methods",
     "nets": "diffkit.nets",
     "optim": "diffkit.optim",
     "schedules": "diffkit.optim.schedules",
+    "scipy": "diffkit.capture.scipy_functions",
 }
 
 __all__ = [
     "Graph",
+    "advise",
     "check_rule",
     "compare",
+    "compare_many",
+    "compare_orders",
     "datasets",
     "derivative",
+    "diagnose",
+    "engines",
     "errors",
+    "explain",
     "from_sympy",
+    "gauss_newton_product",
     "grad",
+    "gradcheck",
     "hessian",
     "hvp",
     "jacobian",
@@ -91,6 +120,9 @@ __all__ = [
     "probe",
     "scan",
     "schedules",
+    "scipy",
+    "sparsity",
+    "taylor",
     "trace",
     "train",
     "value_and_grad",

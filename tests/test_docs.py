@@ -29,10 +29,19 @@ NUMBER = re.compile(r"-?\d+\.(\d+)(?:e([+-]?\d+))?")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 WITH_EXAMPLES = (
     "adding-a-primitive",
+    "choosing",
+    "compare-many",
+    "diagnose",
+    "explain",
     "floor-plan",
+    "gradcheck",
     "index",
     "kinks",
+    "loops",
     "methods",
+    "sparsity",
+    "taylor",
+    "threads",
     "tutorial",
     "vmap",
 )

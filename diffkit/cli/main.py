@@ -23,9 +23,12 @@ DONE, FAILED, WRONG_INPUT = 0, 1, 2
 INTERRUPTED = 130  # 128 + SIGINT, the convention of POSIX shells
 
 COMMANDS = {
+    "advise": ("diffkit.cli.advise:advise", "Recommend a method, with its measurements."),
     "cache": ("diffkit.cli.cache:cache", "Show or remove the machine code kept on disk."),
     "compare": ("diffkit.cli.compare:compare", "Differentiate one function by every method."),
     "derive": ("diffkit.cli.derive:derive", "Print the derivative of an expression."),
+    "diagnose": ("diffkit.cli.diagnose:diagnose", "Find what spoils a function, by line."),
+    "explain": ("diffkit.cli.explain:explain", "Show values, tangents and adjoints line by line."),
     "gallery": ("diffkit.cli.gallery:gallery", "Render the gallery of pictures and check it."),
     "train": ("diffkit.cli.train:train", "Train a small net and keep its learning signal."),
     "warmup": ("diffkit.cli.warmup:warmup", "Compile the machine's kernels, once per computer."),
@@ -36,6 +39,8 @@ Examples:
   diffkit compare "sin(x*y)+exp(x)" --at x=1,y=2
   diffkit compare --list
   diffkit derive "x**x" --wrt x
+  diffkit diagnose "(1-cos(x))/x**2" --at x=1e-5
+  diffkit explain "x*sin(x)" --at x=2
   diffkit gallery --only ulps
   diffkit warmup
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
-from diffkit.comparison import net_cases
+from diffkit.comparison import hard_cases, loss_cases, net_cases
 from diffkit.errors import UnsupportedError
 
 __all__ = [
@@ -38,8 +38,9 @@ SUBSET = 256
 class Case:
     """A function to compare methods on: ``function(*arguments())`` is its value.
 
-    ``argnums`` are the arguments it is differentiated by, ``source`` where it comes from, and
-    ``needs`` the extra that has its data, if any.
+    ``argnums`` are the arguments it is differentiated by, ``source`` where it comes from,
+    ``needs`` the extra that has its data, if any, and ``sized`` its arguments of another size
+    (numbers, or examples), if it has one.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Case:
     argnums: tuple[int, ...]
     source: str
     needs: str | None = None
+    sized: Callable[[int], tuple[Any, ...]] | None = None
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -171,6 +173,7 @@ CASES: dict[str, Case] = {
         lambda: (_points(10, -1.0, 1.5),),
         (0,),
         "H. H. Rosenbrock 1960, Computer Journal 3",
+        sized=lambda n: (_points(n, -1.0, 1.5),),
     ),
     "speelpenning": Case(
         "Speelpenning's product of 10 numbers",
@@ -178,6 +181,7 @@ CASES: dict[str, Case] = {
         lambda: (_points(10, 0.5, 1.5),),
         (0,),
         "B. Speelpenning 1980; Griewank & Walther 2008, example 3.3",
+        sized=lambda n: (_points(n, 0.5, 1.5),),
     ),
     "helmholtz": Case(
         "Helmholtz energy of a mixture of 5 substances",
@@ -185,6 +189,7 @@ CASES: dict[str, Case] = {
         lambda: (_points(5, 1.0, 3.0),),
         (0,),
         "A. Griewank 1989; Baydin et al. 2018, figure 6",
+        sized=lambda n: (_points(n, 1.0, 3.0),),
     ),
     "softmax-digits": Case(
         "softmax regression, 1,797 handwritten digits",
@@ -218,4 +223,94 @@ CASES: dict[str, Case] = {
         "LeCun et al. 1998; digits of E. Alpaydin & C. Kaynak 1998, with scikit-learn",
         "gallery",
     ),
+}
+
+
+# Ill-conditioned -------------------------------------------------------------------------------
+
+CASES |= {
+    "squire-trapp": Case(
+        "exp(x)/sqrt(sin(x)^3 + cos(x)^3) at 1.5",
+        hard_cases.squire_trapp,
+        lambda: (1.5,),
+        (0,),
+        "W. Squire & G. Trapp 1998, SIAM Review 40",
+    ),
+    "cancelled-cosine": Case(
+        "(1 - cos x)/x^2 at 1e-4",
+        hard_cases.cancelled_cosine,
+        lambda: (1e-4,),
+        (0,),
+        "N. J. Higham 2002, section 1.7",
+    ),
+    "quadratic-root": Case(
+        "the cancelling root of x^2 + 1e5 x + 1",
+        hard_cases.naive_quadratic_root,
+        lambda: (1e5, 1.0),
+        (0, 1),
+        "G. E. Forsythe 1970, American Mathematical Monthly 77",
+    ),
+    "naive-variance": Case(
+        "E x^2 - (E x)^2 of 10 numbers around a million",
+        hard_cases.naive_variance,
+        lambda: (hard_cases.large_numbers(10),),
+        (0,),
+        "Chan, Golub & LeVeque 1983, The American Statistician 37",
+        sized=lambda n: (hard_cases.large_numbers(n),),
+    ),
+    "hilbert": Case(
+        "quadratic form of the Hilbert matrix of order 8",
+        hard_cases.hilbert,
+        lambda: (_points(8, -1.0, 1.0),),
+        (0,),
+        "D. Hilbert 1894, Acta Mathematica 18",
+        sized=lambda n: (_points(n, -1.0, 1.0),),
+    ),
+    "rump": Case(
+        "Rump's polynomial at (77617, 33096)",
+        hard_cases.rump,
+        lambda: (77617.0, 33096.0),
+        (0, 1),
+        "S. M. Rump 1988, in Reliability in Computing",
+    ),
+    "wilkinson": Case(
+        "Wilkinson's polynomial, expanded, at 14.5",
+        hard_cases.wilkinson,
+        lambda: (14.5,),
+        (0,),
+        "J. H. Wilkinson 1959, Numerische Mathematik 1",
+    ),
+    "unscaled-norm": Case(
+        "a norm whose squares are denormal",
+        hard_cases.unscaled_norm,
+        lambda: (_points(5, 1e-160, 3e-160),),
+        (0,),
+        "J. L. Blue 1978, ACM TOMS 4",
+        sized=lambda n: (_points(n, 1e-160, 3e-160),),
+    ),
+}
+
+# Every loss on every net ------------------------------------------------------------------------
+
+_LOSS_SOURCE = "digits of E. Alpaydin & C. Kaynak 1998, with scikit-learn; the loss: diffkit.losses"
+
+
+def _net_arguments(net: str, count: int = loss_cases.BATCH) -> tuple[Any, ...]:
+    return loss_cases.arguments_of_net(net, *_digits(), count)
+
+
+def _net_case(net: str, loss: str) -> Case:
+    return Case(
+        f"{loss} of {net}, {loss_cases.BATCH} handwritten digits",
+        loss_cases.loss_of_net(net, loss),
+        partial(_net_arguments, net),
+        tuple(range(len(loss_cases.NETS[net][1]))),
+        _LOSS_SOURCE,
+        "gallery",
+        partial(_net_arguments, net),
+    )
+
+
+CASES |= {
+    f"{net}-{loss}": _net_case(net, loss) for net in loss_cases.NETS for loss in loss_cases.LOSSES
 }

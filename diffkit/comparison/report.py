@@ -40,7 +40,7 @@ TIME_BUDGET = 0.05
 # A method that would run longer than this is refused rather than waited for.
 MOST_SECONDS = 300.0
 # Methods whose cost grows with the number of inputs: runs of f per input, roughly.
-RUNS_PER_INPUT = {"finite": 2, "complex": 4, "forward": 2}
+RUNS_PER_INPUT = {"finite": 2, "complex": 4, "forward": 2, "taylor": 2}
 
 
 @dataclass
@@ -219,7 +219,7 @@ def compare(
     return Comparison(name, graph, arguments, truth, reports, timing.seconds, graph.flops())
 
 
-def check_scalar(graph: Graph, name: str) -> None:
+def check_scalar(graph: Graph, name: str, verb: str = "compare") -> None:
     """Refuse functions without one floating-point number as their result.
 
     Raises
@@ -231,12 +231,12 @@ def check_scalar(graph: Graph, name: str) -> None:
     if len(avals) != 1 or avals[0].shape != ():
         found = ", ".join(map(repr, avals))
         raise ShapeError(
-            f"compare: {name} returned {found}, but one number is compared",
+            f"{verb}: {name} returned {found}, but one number is compared",
             hint="return a scalar, for example np.sum(y) or y[0].",
         )
     if not avals[0].is_float:
         raise DtypeError(
-            f"compare: {name} returned {avals[0]}, which has no derivative",
+            f"{verb}: {name} returned {avals[0]}, which has no derivative",
             hint="return a floating-point number.",
         )
 
