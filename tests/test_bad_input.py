@@ -337,9 +337,9 @@ def test_truth_of_an_array() -> None:
     refusal(DataDependentError, lambda: dk.grad(f)(np.ones(3)), "3 elements", "np.where")
 
 
-def test_boolean_mask_index() -> None:
+def test_truth_value_as_an_index() -> None:
     def f(x: Any) -> Any:
-        return np.sum(x[x > 0])
+        return np.sum(x[np.all(x > 0)])
 
     refusal(DataDependentError, lambda: dk.grad(f)(np.array([1.0, -1.0])), "np.where")
 
@@ -347,9 +347,8 @@ def test_boolean_mask_index() -> None:
 @pytest.mark.parametrize(
     ("name", "function"),
     [
-        ("np.unique", np.unique),
-        ("np.histogram", np.histogram),
-        ("np.fft.fft", np.fft.fft),
+        ("np.roots", np.roots),
+        ("np.histogram2d", lambda x: np.histogram2d(x, x)[0]),
         ("np.linalg.eig", lambda x: np.linalg.eig(np.diag(x))),
     ],
 )

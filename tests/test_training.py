@@ -334,9 +334,7 @@ def test_the_signal_is_that_of_probes() -> None:
     assert np.allclose(run.signal.table("cotangent")[0], expected, rtol=1e-15)
     expected = [float(np.linalg.norm(probes[name].value)) for name in run.signal.layers]
     assert np.allclose(run.signal.table("activation")[0], expected, rtol=1e-15)
-    gradients = [
-        float(np.linalg.norm(bars[f"dense{i}"][key])) for i in (1, 2, 3) for key in "bw"
-    ]
+    gradients = [float(np.linalg.norm(bars[f"dense{i}"][key])) for i in (1, 2, 3) for key in "bw"]
     assert np.allclose(run.signal.table("gradient")[0], gradients, rtol=1e-15)
     assert np.allclose(run.signal.table("update")[0], 0.1 * np.array(gradients), rtol=1e-12)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.complex_markers import has_own_rules
 from diffkit.capture.failures import FOREIGN, explained, users_place
 from diffkit.capture.tracing import Tracer, lift
 from diffkit.capture.trees import flatten, leaf_names, structure_of, unflatten
@@ -178,7 +179,7 @@ def as_leaf(leaf: Any, name: str = "an argument") -> Any:
     DtypeError, InputError, MissingAttributeError
         For objects, strings, complex numbers, masked arrays and other subclasses.
     """
-    if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
+    if has_own_rules(leaf):
         raise InputError(
             f"{name} is a {type(leaf).__name__}, whose own rules a graph would lose",
             hint="pass np.asarray(x), with any mask as a separate argument.",
@@ -206,7 +207,16 @@ def as_leaf(leaf: Any, name: str = "an argument") -> Any:
 
 
 def outputs_of(arena: Arena, result: Any, f: Any) -> tuple[list[int], Any]:
-    """The nodes and the tree of a function's result."""
+    """The nodes and the tree of a function's result.
+
+    Raises
+    ------
+    CaptureError, DataDependentError, MutationError
+        For a result that is no number, and for an error that the function has caught although
+        NumPy's numbers would not have caused it: the result would be of another branch.
+    """
+    if arena.refused is not None:
+        raise arena.refused
     leaves, out_tree = flatten(result)
     name = getattr(f, "__name__", "the function")
     nodes = []

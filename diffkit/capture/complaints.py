@@ -12,11 +12,14 @@ from __future__ import annotations
 import ast
 import dis
 import re
+from typing import Any
 
-from diffkit.errors import DataDependentError, MutationError
+from diffkit.capture.lines import here, user_source
+from diffkit.errors import DataDependentError, DiffkitError, MutationError
+from diffkit.graph.avals import Aval
 from diffkit.graph.sources import Source, place_of, text_of
 
-__all__ = ["asked_by_a_maker", "stored_into", "without_storing"]
+__all__ = ["asked_by_a_maker", "needed_plain", "stored_into", "without_storing"]
 
 # Functions that make a plain array of plain numbers only, and what to write instead.
 _MAKERS = {
@@ -31,14 +34,19 @@ _SIGNS: dict[type[ast.operator], str] = {
     ast.LShift: "<<", ast.RShift: ">>",
 }  # fmt: skip
 
+# Calls that store into a plain array, outside of NumPy's protocols.
+_FILLED = re.compile(
+    r"\bnp\.fill_diagonal\(\s*(?P<function>\w+)|\b(?P<method>\w+)\.(?:fill|put|itemset)\("
+)
+
 # Instructions of y[i] = v; the second since Python 3.12.
 _STORES = ("STORE_SUBSCR", "STORE_SLICE")
 
 
-def _statements(line: str) -> list[ast.stmt]:
-    """The statements on a line of source, or nothing if it is only a part of one."""
+def _statements(line: str) -> list[ast.AST]:
+    """The statements on a line of source, inner ones too; nothing for a part of one."""
     try:
-        return ast.parse(line.strip()).body
+        return list(ast.walk(ast.parse(line.strip())))
     except SyntaxError:
         return []
 
@@ -76,11 +84,40 @@ def stored_into(source: Source) -> MutationError | None:
     if source is None or isinstance(source[0], str):
         return None
     code, offset = source
-    if dis.opname[code.co_code[offset]] not in _STORES:
+    line = text_of(source)
+    called = _FILLED.search(line)
+    if called is None and dis.opname[code.co_code[offset]] not in _STORES:
         return None
-    name = _subscripted(text_of(source))
+    name = called.group("function") or called.group("method") if called else _subscripted(line)
     message = f"a traced value would be stored into the plain array {name}".rstrip()
     return MutationError(message, where=place_of(source), hint=_traced_from_the_start(name or "it"))
+
+
+def needed_plain(aval: Aval, dtype: Any = None) -> DiffkitError:
+    """The error for a traced value that was needed as a plain float, or as an array of a dtype."""
+    from diffkit.capture.scipy_functions.originals import called_on_stack
+
+    inside, source = called_on_stack(), user_source()
+    if inside is not None:
+        inside.where = here()
+        return inside
+    stored = stored_into(source) or (asked_by_a_maker(source) if dtype is None else None)
+    if stored is not None:
+        return stored
+    if dtype is not None:
+        return DataDependentError(
+            f"a traced {aval} was needed as a plain array of {dtype}",
+            where=here(),
+            hint="write x.astype(float) instead of np.asarray(x, dtype=float), and "
+            "np.mean(np.stack([a, b])) instead of np.mean([a, b]).",
+        )
+    return DataDependentError(
+        f"a traced {aval} was needed as a plain float "
+        "(by float(), math.* or a store into a plain array)",
+        where=here(),
+        hint="use np.sin instead of math.sin, and build arrays with np.stack or "
+        "np.array([...]) instead of filling np.zeros.",
+    )
 
 
 def asked_by_a_maker(source: Source) -> DataDependentError | None:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.lines import here
-from diffkit.errors import DtypeError
+from diffkit.errors import DtypeError, InputError
 
-__all__ = ["ComplexOperand", "ComplexValue", "real_array"]
+__all__ = ["ComplexOperand", "ComplexValue", "has_own_rules", "real_array"]
 
 
 class ComplexValue:
@@ -29,6 +29,15 @@ class ComplexOperand(DtypeError):
     """A complex value met an operation on real ones: its complex form is tried next."""
 
 
+def has_own_rules(value: Any) -> bool:
+    """Whether an array is of a subclass, whose operators mean something else than NumPy's.
+
+    >>> has_own_rules(np.ma.array([1.0], mask=[True])), has_own_rules(np.ones(2))
+    (True, False)
+    """
+    return isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap)
+
+
 def real_array(value: Any, what: str) -> Any:
     """A plain value as an array, or as the NumPy scalar that it is.
 
@@ -36,11 +45,19 @@ def real_array(value: Any, what: str) -> Any:
     ------
     ComplexOperand
         When it is complex.
+    InputError
+        When it is a matrix, a masked array or another subclass.
 
     >>> real_array(2.0, "sin")
     array(2.)
     """
     if not isinstance(value, ComplexValue):
+        if has_own_rules(value):
+            raise InputError(
+                f"{what}: a {type(value).__name__} has rules of its own, which a graph would lose",
+                where=here(),
+                hint="pass np.asarray(x), with any mask as a separate array for np.where.",
+            )
         array = value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)
         if array.dtype.kind != "c":
             return array

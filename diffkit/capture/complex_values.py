@@ -77,10 +77,18 @@ class ComplexTracer(ComplexValue):
         """The real part; writing into it changes this value, as in NumPy."""
         return self.re
 
+    @real.setter
+    def real(self, value: Any) -> None:
+        self.re[...] = value
+
     @property
     def imag(self) -> Any:
         """The imaginary part; writing into it changes this value, as in NumPy."""
         return self.im
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        self.im[...] = value
 
     @property
     def T(self) -> ComplexTracer:

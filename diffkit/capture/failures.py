@@ -17,6 +17,7 @@ import dis
 import linecache
 import os
 import re
+import sys
 import traceback
 from types import FunctionType, ModuleType, TracebackType
 from typing import Any
@@ -24,11 +25,17 @@ from typing import Any
 from diffkit.capture.lines import is_installed, is_users
 from diffkit.capture.scipy_functions.originals import called_on_the_way
 from diffkit.capture.tracing import is_traced
-from diffkit.errors import CaptureError, DiffkitError, InputError, MissingAttributeError
+from diffkit.errors import (
+    CaptureError,
+    DiffkitError,
+    InputError,
+    MissingAttributeError,
+    UnsupportedError,
+)
 
 __all__ = ["FOREIGN", "explained", "users_place"]
 
-FOREIGN = (TypeError, ValueError, IndexError, AttributeError, OverflowError)
+FOREIGN = (TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError)
 """The exceptions in which Python and NumPy refuse an operand."""
 
 # Fragment of the message → what it means, and what to write instead.
@@ -47,6 +54,8 @@ _MEANINGS = (
 # The same for messages that plain values cause, too: only where a traced value took part.
 _REMEDIES = (
     ("sequence of integers", "take sizes from x.shape, or write int(x), which is then recorded."),
+    ("is read-only", "np.asarray(x) shares x's memory: write np.array(x) for a copy to change."),
+    ("setting single item", "make it a traced array from the start, with np.zeros_like(x)."),
     ("setting an array element", "build the array with np.stack([...]) of values of one shape."),
     ("Cannot cast ufunc", "build it with np.block or np.stack: np.array hides traced numbers."),
     ("has no setter", "write x = np.reshape(x, shape) or x = x.astype(dtype)."),
@@ -60,6 +69,8 @@ _REMEDIES = (
 _REMEDY = "use np.* functions there, or do it outside: a traced value has no numbers yet."
 _TRACER = re.compile(r"'?\bTracer\b(<[^>]*>)?'?")
 _NAME = re.compile(r"[^\W\d]\w*")
+# SciPy's functions outside of the protocol, such as legendre_p, give an array of objects away.
+_UFUNC = re.compile(r"ufunc '(\w+)' not supported for the input types")
 _RAISES = ("RAISE_VARARGS", "RERAISE")
 # How far containers of the user's are searched for a traced value, and how many items of each.
 _DEPTH, _ITEMS = 3, 1000
@@ -81,6 +92,10 @@ def explained(error: BaseException) -> DiffkitError | None:
         if inside is not None:
             inside.where = where
             return inside
+    ufunc = _UFUNC.search(str(error))
+    if ufunc is not None and _is_special(ufunc.group(1)):
+        message = f"scipy.special.{ufunc.group(1)} cannot be traced"
+        return UnsupportedError(message, where=where, hint="write it with functions of NumPy.")
     for fragment, message, hint in _MEANINGS:
         if fragment in str(error):
             return CaptureError(message, where=where, hint=hint)
@@ -104,6 +119,10 @@ def users_place(error: BaseException) -> str | None:
     text = linecache.getline(code.co_filename, line, found.tb_frame.f_globals).strip()
     place = f"{os.path.basename(code.co_filename)}:{line}"
     return f"{place}    {text}" if text else place
+
+
+def _is_special(name: str) -> bool:
+    return hasattr(sys.modules.get("scipy.special"), name)
 
 
 def _kind(error: BaseException) -> type[DiffkitError]:
@@ -150,10 +169,10 @@ def _took_part(error: BaseException, step: TracebackType) -> bool:
 
 
 def _expression(step: TracebackType) -> str:
-    """The text of the expression that failed; of the whole line where a value is unpacked."""
+    """The text of the expression that failed; of the whole line at an unpacking or a store."""
     summary = traceback.extract_tb(step, limit=1)[0]
     start, end = summary.colno, summary.end_colno
-    whole = start is None or end is None or _instruction(step).startswith("UNPACK")
+    whole = start is None or end is None or _instruction(step).startswith(("UNPACK", "STORE"))
     if whole or summary.end_lineno != summary.lineno:
         return summary.line or ""
     line = linecache.getline(summary.filename, summary.lineno or 0).encode()

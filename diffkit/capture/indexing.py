@@ -31,7 +31,10 @@ from diffkit.graph.ir import Operation
 from diffkit.primitives.indexing import getitem
 from diffkit.primitives.shaping import reshape
 
-__all__ = ["Rearranged", "as_index", "concrete", "gather", "layout_of", "read", "remember_view"]
+__all__ = [
+    "Rearranged", "as_index", "concrete", "gather", "is_viewed", "layout_of", "read",
+    "remember_view",
+]  # fmt: skip
 
 _getframe = sys._getframe
 _FRAMES_ABOVE = 3  # from _read_row through read and __getitem__ to the user
@@ -67,6 +70,16 @@ def layout_of(tracer: Tracer) -> np.ndarray:
     for step in reversed(steps):
         layout = step.plain(layout) if isinstance(step, Rearranged) else layout[step]
     return layout
+
+
+def is_viewed(layout: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether NumPy can give an array another shape without a copy."""
+    probe = layout.view()
+    try:
+        probe.shape = shape
+    except AttributeError:
+        return False
+    return True
 
 
 def remember_view(base: Tracer, index: Any, found: Tracer) -> Tracer:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.lines import here
-from diffkit.errors import UnsupportedError
+from diffkit.errors import DataDependentError, UnsupportedError
 from diffkit.graph.primitive import Primitive
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise
@@ -28,6 +28,19 @@ class Operators:
     """The operator methods of a tracer; the binary ones are installed below."""
 
     __slots__ = ()
+
+    def __copy__(self) -> Any:
+        return np.copy(self)  # type: ignore[call-overload]
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return np.copy(self)  # type: ignore[call-overload]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise DataDependentError(
+            "a traced array cannot be pickled: it has no numbers yet",
+            where=here(),
+            hint="copy it with np.copy, or pickle the result outside the function.",
+        )
 
     def __pow__(self, other: Any, modulo: None = None) -> Any:
         if modulo is not None:

@@ -54,6 +54,16 @@ def _next_whole(k: Any) -> Any:
     return floor(k) + 1.0 if isinstance(k, (int, float)) else np.floor(k) + 1.0
 
 
+def _of_whole_order(primitive: Any) -> Callable[..., Any]:
+    """A function whose order SciPy cuts to a whole number, as it does for ``kn`` and ``yn``."""
+
+    def function(order: Any, x: Any) -> Any:
+        whole = float(int(order)) if isinstance(order, (int, float)) else np.trunc(order)
+        return primitive(whole, x)
+
+    return function
+
+
 def _parts(primitive: Any, count: int) -> Callable[..., Any]:
     """A function with several results."""
     return lambda *x: tuple(primitive(*x, part=part) for part in range(count))
@@ -163,8 +173,9 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "k0": _of_order(bessel.kv, 0.0), "k1": _of_order(bessel.kv, 1.0),
     "i0e": _of_order(bessel.ive, 0.0), "i1e": _of_order(bessel.ive, 1.0),
     "k0e": _of_order(bessel.kve, 0.0), "k1e": _of_order(bessel.kve, 1.0),
-    "jv": bessel.jv, "jve": bessel.jv, "yn": bessel.yv, "yv": bessel.yv, "yve": bessel.yv,
-    "iv": bessel.iv, "ive": bessel.ive, "kn": bessel.kv, "kv": bessel.kv, "kve": bessel.kve,
+    "jv": bessel.jv, "jve": bessel.jv, "yv": bessel.yv, "yve": bessel.yv,
+    "iv": bessel.iv, "ive": bessel.ive, "kv": bessel.kv, "kve": bessel.kve,
+    "yn": _of_whole_order(bessel.yv), "kn": _of_whole_order(bessel.kv),
     "airy": _parts(bessel.airy, 4), "struve": bessel.struve, "modstruve": bessel.modstruve,
     # hypergeometric functions and elliptic integrals
     **{name: getattr(hyper, name) for name in (

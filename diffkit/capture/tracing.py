@@ -102,7 +102,17 @@ class Tracer(Operators):
             )
         return repr(self)
 
+    def _not_inside_of_scipy(self) -> None:
+        """Raise the error that names dk.scipy's function, inside of SciPy's own."""
+        from diffkit.capture.scipy_functions.originals import called_on_stack
+
+        inside = called_on_stack(replaced=True)
+        if inside is not None:
+            inside.where = here()
+            raise inside
+
     def __hash__(self) -> int:
+        self._not_inside_of_scipy()
         raise DataDependentError(
             f"hash() of a traced {self.aval}: it cannot be a key of a dict or a member of a set",
             where=here(),
@@ -167,23 +177,14 @@ class Tracer(Operators):
         return self.guarded(int, "an index")
 
     def _no_float(self) -> Any:
-        from diffkit.capture.complaints import asked_by_a_maker, stored_into
-        from diffkit.capture.scipy_functions.originals import called_on_stack
+        raise self._refused(None)
 
-        inside = called_on_stack()
-        if inside is not None:
-            inside.where = here()
-            raise inside
-        stored = stored_into(user_source()) or asked_by_a_maker(user_source())
-        if stored is not None:
-            raise stored
-        raise DataDependentError(
-            f"a traced {self.aval} was needed as a plain float "
-            "(by float(), math.* or a store into a plain array)",
-            where=here(),
-            hint="use np.sin instead of math.sin, and build arrays with np.stack or "
-            "np.array([...]) instead of filling np.zeros.",
-        )
+    def _refused(self, dtype: Any) -> DiffkitError:
+        """The error for a plain number that was asked for, kept if the user's code catches it."""
+        from diffkit.capture.complaints import needed_plain
+
+        self.arena.refused = error = needed_plain(self.aval, dtype)
+        return error
 
     __float__ = __complex__ = __trunc__ = _no_float
 
@@ -196,18 +197,8 @@ class Tracer(Operators):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         """An object array of scalar tracers, which the next NumPy function stacks again."""
         if dtype is not None and np.dtype(dtype) != np.dtype(object):
-            from diffkit.capture.scipy_functions.originals import called_on_stack
-
-            inside = called_on_stack()
-            if inside is not None:
-                inside.where = here()
-                raise inside
-            raise DataDependentError(
-                f"a traced {self.aval} was needed as a plain array of {np.dtype(dtype)}",
-                where=here(),
-                hint="write x.astype(float) instead of np.asarray(x, dtype=float), and "
-                "np.mean(np.stack([a, b])) instead of np.mean([a, b]).",
-            )
+            raise self._refused(np.dtype(dtype))
+        self._not_inside_of_scipy()
         cells = np.empty(self.aval.shape, dtype=object)
         if self.aval.ndim == 0:
             cells[()] = self
@@ -215,6 +206,8 @@ class Tracer(Operators):
             flat = cells.reshape(-1)
             for place, scalar in enumerate(np.reshape(self, -1)):
                 flat[place] = scalar
+        # np.asarray would share its memory with x, and these cells do not
+        cells.flags.writeable = bool(copy)
         return cells
 
     # Protocols: the tables are filled by capture/numpy_functions --------------------------------

@@ -16,18 +16,30 @@ import numpy as np
 from diffkit.capture.capturing import active_arena, inline, is_static, outputs_of
 from diffkit.capture.tracing import Tracer, lift, user_source
 from diffkit.capture.trees import flatten, structure_of, unflatten
+from diffkit.differentiate.batch_sweep import (
+    batch_nodes,
+    forget_examples,
+    one_example,
+    placed_output,
+)
+from diffkit.differentiate.chunks import chunk_size
 from diffkit.differentiate.function import Bound, Function
 from diffkit.differentiate.sweeps import pull_back, push_forward
 from diffkit.errors import DtypeError, InputError, LeakedTracerError, UnsupportedError
 from diffkit.graph.arena import Arena
+from diffkit.graph.avals import Aval
 from diffkit.graph.ir import Graph
 from diffkit.graph.sources import place_of
 from diffkit.primitives.arithmetic import alias
+from diffkit.primitives.shaping import moved
 
 __all__ = ["Call", "TracedCall", "as_argnums", "chosen_arguments", "dispatch"]
 
 Argnums = int | Sequence[int] | None
 
+
+# Directions mapped at once inside a capture, where every chunk adds equations to the graph.
+TRACED_CHUNK = 64
 
 Result = TypeVar("Result")
 
@@ -218,7 +230,7 @@ class TracedCall(Call):
         UnsupportedError
             For the methods that are not graphs themselves.
         """
-        if method not in ("forward", "reverse"):
+        if method not in ("forward", "reverse", "taylor"):
             raise UnsupportedError(
                 f"method {method!r} gives numbers and cannot be used inside a traced function",
                 where=place_of(user_source()) or None,
@@ -230,13 +242,12 @@ class TracedCall(Call):
         wrt = [self.leaves[j].node for j in self.wrt]
         blocks = []
         for output in self.outputs:
-            aval = self.arena.avals[output]
-            rows = [
-                pull_back(self.arena, {output: self.arena.literal(seed)}, wrt)
-                for seed in _basis(aval.shape, aval.dtype)
-            ]
+            of = self.arena.avals[output]
+            rows = self._in_all_directions(
+                of, lambda y_bar, output=output: pull_back(self.arena, {output: y_bar}, wrt)
+            )
             blocks.append([
-                self._stacked([row[k] for row in rows], aval.shape, self.leaves[j].aval, 0)
+                self._stacked([row[k] for row in rows], of.shape, self.leaves[j].aval, 0)
                 for k, j in enumerate(self.wrt)
             ])  # fmt: skip
         return blocks
@@ -245,10 +256,14 @@ class TracedCall(Call):
         by_input = []
         for j in self.wrt:
             leaf = self.leaves[j]
-            by_input.append([
-                push_forward(self.arena, {leaf.node: self.arena.literal(seed)}, self.outputs)
-                for seed in _basis(leaf.aval.shape, leaf.aval.dtype)
-            ])  # fmt: skip
+            by_input.append(
+                self._in_all_directions(
+                    leaf.aval,
+                    lambda x_dot, leaf=leaf: push_forward(
+                        self.arena, {leaf.node: x_dot}, self.outputs
+                    ),
+                )
+            )
         return [
             [
                 self._stacked(
@@ -262,15 +277,48 @@ class TracedCall(Call):
             for i, output in enumerate(self.outputs)
         ]
 
+    def _in_all_directions(
+        self, of: Aval, sweep: Callable[[int], list[int | None]]
+    ) -> list[list[Tracer | None]]:
+        """What a sweep gives for unit directions of this shape, several of them in each entry.
+
+        The sweep is made once, for one direction, and mapped over the others.
+        """
+        arena, unit = self.arena, np.eye(of.size, dtype=of.dtype)
+        if of.size == 1:
+            found = sweep(arena.literal(unit.reshape(of.shape)[()]))
+            return [[None if n is None else _with_axis(self.tracer(n)) for n in found]]
+        if not of.size:
+            return []
+        single = one_example(lift(arena, unit[:1].reshape(1, *of.shape)))
+        found = sweep(single.node)
+        roots = [node for node in found if node is not None]
+        width, chunks = chunk_size(of.size, TRACED_CHUNK), []
+        for start in range(0, of.size, width):
+            seeds = unit[start : start + width]
+            many = arena.literal(seeds.reshape(-1, *of.shape))
+            batched = batch_nodes(arena, {single.node: many}, roots, len(seeds))
+            chunks.append([
+                None if n is None else placed_output(arena, n, batched, 0, len(seeds))
+                for n in found
+            ])  # fmt: skip
+        forget_examples(arena, [single.node])
+        return chunks
+
     def _stacked(
-        self, nodes: Sequence[int | None], outer: tuple[int, ...], inner: Any, axis: int
+        self, chunks: Sequence[Tracer | None], outer: tuple[int, ...], inner: Any, axis: int
     ) -> Tracer:
-        zero = np.zeros(inner.shape, inner.dtype)
-        parts = [lift(self.arena, zero) if n is None else self.tracer(n) for n in nodes]
-        if not outer and len(parts) == 1:
-            return parts[0]
         shape = outer + inner.shape if axis == 0 else inner.shape + outer
-        return np.reshape(np.stack(parts, axis=axis), shape)  # type: ignore[call-overload]
+        if not chunks or chunks[0] is None:
+            return lift(self.arena, np.zeros(shape, inner.dtype))
+        whole = chunks[0] if len(chunks) == 1 else np.concatenate(chunks)  # type: ignore[arg-type]
+        if axis == -1:
+            whole = moved(whole, (*range(1, whole.ndim), 0))
+        return whole if whole.shape == shape else np.reshape(whole, shape)  # type: ignore[call-overload]
+
+
+def _with_axis(y: Tracer) -> Tracer:
+    return np.reshape(y, (1, *y.shape))  # type: ignore[call-overload]
 
 
 def _ordered(graph: Graph, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
@@ -279,9 +327,3 @@ def _ordered(graph: Graph, args: Sequence[Any], kwargs: dict[str, Any]) -> list[
     if missing:
         raise InputError(f"no value for {', '.join(missing)}")
     return [values[name] for name in graph.input_names]
-
-
-def _basis(shape: tuple[int, ...], dtype: Any) -> list[Any]:
-    """The unit arrays of a shape, one per element."""
-    size = int(np.prod(shape))
-    return [row.reshape(shape)[()] for row in np.eye(size, dtype=dtype)]

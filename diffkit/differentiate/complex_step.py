@@ -256,12 +256,29 @@ class _Perturbed:
 
 
 def _has_kernels(graph: Graph, leaves: Sequence[Any]) -> bool:
-    """Whether all floats are float64, which complex kernels are made for, in the graph's shapes."""
+    """Whether all floats are float64, which complex kernels are made for, in the graph's shapes.
+
+    Whole numbers that were cut from moving ones are complex here, and have no kernels.
+    """
     avals = [graph.columns.avals[node] for node in graph.input_nodes]
     dtypes = [np.asarray(leaf).dtype for leaf in leaves]
     doubles = all(dtype.kind != "f" or dtype == np.float64 for dtype in dtypes)
     pairs = zip(leaves, avals, strict=True)
-    return doubles and all(np.shape(leaf) == aval.shape for leaf, aval in pairs)
+    fits = doubles and all(np.shape(leaf) == aval.shape for leaf, aval in pairs)
+    return fits and not _cuts_floats(graph)
+
+
+def _cuts_floats(graph: Graph) -> bool:
+    """Whether a float of the graph is converted to an integer."""
+    key = "cuts floats"
+    if key not in graph.cache:
+        columns = graph.columns
+        casts = (n for n in graph.equation_nodes() if columns.operations[n].name == "cast")
+        kinds = ((columns.avals[n], columns.avals[columns.operands[n][0]]) for n in casts)
+        graph.cache[key] = any(
+            new.dtype.kind in "iu" and old.dtype.kind == "f" for new, old in kinds
+        )
+    return graph.cache[key]
 
 
 def _fitting_step(leaves: Sequence[Any], step: float) -> float:

@@ -59,7 +59,7 @@ def formulas(graph: Graph, *, stable: bool = False) -> tuple[list[Any], list[Any
         outputs = [mapped(_real_forms, y) for y in cells]
     except DiffkitError:
         raise
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise _no_formula(f"SymPy refuses it ({error})") from None
     for cell in formula_cells(outputs):
         _check_numbers(cell)

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from diffkit.differentiate.templates import jvp_template, splice, vjp_template
+from diffkit.errors import UnsupportedError
 from diffkit.graph.arena import Arena
 from diffkit.graph.collecting import collector_paused
 from diffkit.graph.ir import INPUT, LITERAL, Operation
-from diffkit.graph.sources import Source
+from diffkit.graph.sources import Source, place_of
 from diffkit.primitives.arithmetic import add
 from diffkit.primitives.shaping import concatenate, reshape
 
@@ -59,7 +60,10 @@ def push_forward(
         if not any(active):
             continue
         avals = tuple([arena.avals[operand] for operand in operands])
-        template = jvp_template(operation, avals, arena.avals[node], active)
+        try:
+            template = jvp_template(operation, avals, arena.avals[node], active)
+        except UnsupportedError as error:
+            raise _located(error, arena.sources[node]) from None
         moving = [known[operand] for operand in operands if operand in known]
         source = _derived("jvp of ", operation, arena.sources[node])
         (y_dot,) = splice(arena, template, [*operands, node, *moving], source)
@@ -72,6 +76,12 @@ def push_forward(
 
 def _derived(note: str, operation: Operation, source: Source) -> Source:
     return note + operation.name, source
+
+
+def _located(error: UnsupportedError, source: Source) -> UnsupportedError:
+    """A rule that does not exist, with the line of the operation that needs it."""
+    error.where = error.where or place_of(source) or None
+    return error
 
 
 @collector_paused()
@@ -112,9 +122,12 @@ def pull_back(
         unit = y_bar in units and not y.shape
         active: Any = tuple([moves[i] for i in operands])  # 0 or 1
         known = tuple([avals[i] for i in operands])
-        template = operation.templates.get(("vjp", known, active, unit)) or vjp_template(
-            operation, known, y, active, unit
-        )
+        template = operation.templates.get(("vjp", known, active, unit))
+        if template is None:
+            try:
+                template = vjp_template(operation, known, y, active, unit)
+            except UnsupportedError as error:
+                raise _located(error, arena.sources[node]) from None
         environment = [*operands, node] if unit else [*operands, node, y_bar]
         source = _derived("vjp of ", operation, arena.sources[node])
         for operand, x_bar in zip(

@@ -264,7 +264,7 @@ def unbroadcast(x_bar: Tracer, aval: Aval) -> Tracer:
     if x_bar.aval.shape == aval.shape:
         return x_bar
     shape = aval.shape
-    if x_bar.aval.ndim < len(shape) or x_bar.aval.size < aval.size:
+    if x_bar.aval.ndim < len(shape) or 0 < x_bar.aval.size < aval.size:
         return broadcast(x_bar, shape)
     lead = x_bar.aval.ndim - len(shape)
     axes = tuple(

@@ -45,6 +45,7 @@ class Arena(Columns):
         "has_masks",
         "inner",
         "keep",
+        "refused",
         "relations",
         "repeated",
         "scalars",
@@ -64,6 +65,7 @@ class Arena(Columns):
         self.keep: dict[int, Any] = {}  # arrays whose id is a key must stay alive
         self.units: set[int] = set()  # literals that are exactly 1.0, for structural products
         self.scalars: dict[Any, int] = {}  # (type, Python number, dtype) → literal
+        self.refused: Exception | None = None  # of a plain number that a traced value cannot give
         self.has_masks = False
         self.has_alias = False
         self.relations: dict[int, tuple[int, str]] = {}  # for names: h_bar, h_dot

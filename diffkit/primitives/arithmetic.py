@@ -180,14 +180,20 @@ class power(Elementwise):
     kinks = (Kink(at=(0.0, 0.5), slopes=(None, float("inf")), declared=float("inf"),
                   note="x^p with 0 < p < 1 has a vertical tangent at 0"),)  # fmt: skip
     emit = "{0} ** {1}"
-    # a negative base has a real power only where the exponent is an integer
-    analytic = continued(np.power, complex_power, lambda a, b: (a > 0) | (b == np.floor(b)))
+    # a negative base has a real power only where the exponent is an integer; 0 to b > 1 is flat
+    analytic = continued(
+        np.power,
+        complex_power,
+        lambda a, b: (a > 0) | (b == np.floor(b)) | ((a == 0) & (b > 1)),
+    )
 
     def sympy(self, a: Any, b: Any) -> Any:
         return _formula_power(a, b)
 
     def stable(self, a: Any, b: Any) -> Any:
         base, exponent = sp.sympify(a), sp.sympify(b)
+        if base.is_zero and not exponent.is_number:  # SymPy's slope is 0ᵇ log 0, which is NaN
+            return sp.Piecewise((0, sp.Gt(exponent, 0)), (1, sp.Eq(exponent, 0)), (sp.oo, True))
         plain = base.is_number or (exponent.is_number and abs(exponent) < LARGEST_ODD)
         return _formula_power(a, b) if plain else forms.power(a, b)
 
@@ -301,6 +307,12 @@ class greater_equal(Comparison):
         return sp.Ge(a, b)
 
 
+def _is_nan(x: Any) -> Any:
+    """Whether a formula is NaN, of which SymPy knows nothing: then it does not tie with itself."""
+    x = sp.sympify(x)
+    return sp.sympify(x is sp.nan) if x.is_number else sp.Ne(forms.wins(x, x), sp.S.Half)
+
+
 @primitive
 class equal(Comparison):
     """Comparison x₁ = x₂."""
@@ -309,6 +321,10 @@ class equal(Comparison):
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Eq(a, b)
+
+    def stable(self, a: Any, b: Any) -> Any:
+        """x = x asks whether x is a number."""
+        return sp.Not(_is_nan(a)) if a == b else sp.Eq(a, b)
 
 
 @primitive
@@ -319,6 +335,10 @@ class not_equal(Comparison):
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Ne(a, b)
+
+    def stable(self, a: Any, b: Any) -> Any:
+        """x ≠ x asks whether x is NaN."""
+        return _is_nan(a) if a == b else sp.Ne(a, b)
 
 
 @primitive

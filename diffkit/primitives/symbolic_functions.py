@@ -74,7 +74,7 @@ class Stable(_Function):
         # of exact numbers, so that SymPy can see a cancellation coming and take more digits
         exact = self.func(*[_exact(part) for part in self.args])
         found = exact.textbook() if isinstance(exact, Stable) else exact
-        return found.evalf(prec_to_dps(prec))
+        return found if found is sp.nan else found.evalf(prec_to_dps(prec))  # NaN has no digits
 
 
 def _exact(number: Any) -> Any:
@@ -323,9 +323,16 @@ class minimum(Stable):
 
 
 class wins(Stable):
-    """1 where a > b, ½ where they tie, 0 where a < b."""
+    """1 where a > b, ½ where they tie, 0 where a < b, and NaN where one of them is."""
 
     nargs = 2
+
+    @classmethod
+    def eval(cls, a: Any, b: Any) -> Any:
+        """Of equal numbers; SymPy asks when it takes a selection apart."""
+        if a == b and a.is_Number:
+            return sp.nan if a is sp.nan else sp.S.Half
+        return None
 
     def textbook(self) -> Any:
         """A step."""

@@ -277,6 +277,9 @@ def name_of(func: Any) -> str:
     >>> name_of(np.linalg.norm), name_of(np.sin)
     ('np.linalg.norm', 'np.sin')
     """
+    made, _, ending = func.__name__.partition(" (")
+    if ending == "vectorized)":  # how np.frompyfunc names what it makes
+        return f"np.frompyfunc({made}, …)"
     module = getattr(func, "__module__", None)
     if module is None:  # ufuncs do not say
         module = "numpy" if hasattr(np, func.__name__) else "scipy.special"

@@ -14,6 +14,7 @@ import numpy as np
 from diffkit.capture.numpy_functions.tables import (
     UFUNCS,
     axes_of,
+    converted,
     find_arena,
     implements,
     plain_integers,
@@ -39,7 +40,9 @@ def _like(fill: Any) -> Any:
     ) -> Any:  # fmt: skip
         (a,) = traced(a)
         size = a.shape if shape is None else _plain_shape(shape)
-        return lift(a.arena, np.full(size, fill, a.dtype if dtype is None else dtype))
+        wanted = np.dtype(a.dtype if dtype is None else dtype)
+        real = f"f{wanted.itemsize // 2}" if wanted.kind == "c" else wanted
+        return converted(lift(a.arena, np.full(size, fill, real)), wanted)
 
     return composition
 

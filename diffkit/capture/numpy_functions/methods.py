@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.numpy_functions.tables import UNARY, same
-from diffkit.capture.tracing import Tracer, cast_to
+from diffkit.capture.numpy_functions.tables import UNARY, converted, same
+from diffkit.capture.tracing import Tracer
 
 __all__ = ["METHODS"]
 
@@ -33,7 +33,7 @@ def _astype(
     x: Tracer, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
     copy: bool = True,
 ) -> Any:  # fmt: skip
-    return same(cast_to(x, dtype))
+    return converted(x, dtype)
 
 
 def _flatten(x: Tracer, order: Any = "C") -> Any:

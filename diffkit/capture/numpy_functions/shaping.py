@@ -15,17 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.indexing import Rearranged, gather, layout_of, remember_view
+from diffkit.capture.indexing import Rearranged, gather, is_viewed, layout_of, remember_view
 from diffkit.capture.numpy_functions.tables import (
     axes_of,
     axis_of,
+    converted,
     implements,
     plain_integers,
     same,
     traced,
 )
-from diffkit.capture.tracing import Tracer, cast_to, here
-from diffkit.errors import ShapeError, UnsupportedError
+from diffkit.capture.tracing import Tracer, here
+from diffkit.errors import MutationError, ShapeError, UnsupportedError
 from diffkit.primitives import shaping
 
 __all__ = ["broadcast_to", "moved", "reshape", "transpose"]
@@ -88,8 +89,7 @@ def _reshaped(a: Tracer, target: tuple[int, ...]) -> Tracer:
     def backward(y: Tracer) -> Tracer:
         return same(y) if target == shape else shaping.reshape(y, shape=shape)
 
-    layout = layout_of(a)
-    if not np.may_share_memory(layout, layout.reshape(target)):
+    if not is_viewed(layout_of(a), target):
         return forward(a)
     return _view(a, forward, backward, lambda plain: plain.reshape(target))
 
@@ -231,6 +231,23 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     target = tuple(int(one) for one in (shape if isinstance(shape, (tuple, list)) else (shape,)))
     if target == a.shape:
         return same(a)
+    return _view(
+        a,
+        lambda x: _repeated(x, target),
+        _not_written,
+        lambda plain: np.broadcast_to(plain, target),
+    )
+
+
+def _not_written(y: Tracer) -> Any:
+    raise MutationError(
+        "elements of a broadcast array share their memory, and NumPy lets nobody write to them",
+        where=here(),
+        hint="copy it first, with np.broadcast_to(x, shape).copy().",
+    )
+
+
+def _repeated(a: Tracer, target: tuple[int, ...]) -> Tracer:
     new = len(target) - a.ndim
     fits = new >= 0 and all(
         size in (1, wanted) for size, wanted in zip(a.shape, target[new:], strict=True)
@@ -339,15 +356,12 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     from diffkit.capture.numpy_functions.tables import delivered
 
     a = traced(a, indices)[0]
-    if mode != "raise":
-        raise UnsupportedError(
-            f'np.take: mode="{mode}" is not supported here',
-            where=here(),
-            hint="use np.mod on the indices.",
-        )
     flat = shaping.reshape(a, shape=(a.size,)) if axis is None else a
     one = axis_of(0 if axis is None else axis, flat.ndim, "np.take")
     index = indices if isinstance(indices, Tracer) else np.asarray(indices)
+    if mode != "raise":
+        last = flat.shape[one] - 1
+        index = np.clip(index, 0, last) if mode == "clip" else np.mod(index, last + 1)
     return delivered(same(flat[(slice(None),) * one + (index,)]), out)
 
 
@@ -374,4 +388,4 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """The array in another dtype."""
     (x,) = traced(x)
-    return same(cast_to(x, dtype))
+    return converted(x, dtype)

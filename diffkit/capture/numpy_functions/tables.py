@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from diffkit.capture.complaints import without_storing
-from diffkit.capture.tracing import Tracer, here, lift, user_source
+from diffkit.capture.tracing import Tracer, cast_to, here, lift, user_source
 from diffkit.errors import DataDependentError, MutationError, ShapeError, UnsupportedError
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Operation
@@ -31,6 +31,7 @@ __all__ = [
     "UNARY",
     "axes_of",
     "axis_of",
+    "converted",
     "delivered",
     "find_arena",
     "implements",
@@ -102,6 +103,15 @@ def traced(*values: Any) -> list[Tracer]:
 def same(tracer: Tracer) -> Tracer:
     """A new tracer of the same value, so that an in-place change of one spares the other."""
     return Tracer(tracer.arena, tracer.node, tracer.aval)
+
+
+def converted(tracer: Tracer, dtype: Any) -> Any:
+    """A new tracer of another dtype; a complex one is a pair of real arrays."""
+    wanted = np.dtype(dtype)
+    if wanted.kind != "c":
+        return same(cast_to(tracer, wanted))
+    real: Any = cast_to(tracer, f"f{wanted.itemsize // 2}")
+    return real + 0j
 
 
 # Axes -------------------------------------------------------------------------------------------

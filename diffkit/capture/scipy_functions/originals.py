@@ -51,16 +51,20 @@ def refused(name: str) -> UnsupportedError:
     scipy.linalg.cho_solve cannot be traced: it needs plain numbers
       hint: write dk.scipy.linalg.cho_solve, which takes the same arguments.
     """
-    for part in _OURS:
-        import_module(f"diffkit.capture.scipy_functions.{part}")
     numpys = name.replace("scipy", "np", 1)
-    if name in OFFERED:
+    if _is_offered(name):
         hint = f"write dk.{name}, which takes the same arguments."
     elif numpys.startswith("np.linalg.") and hasattr(np.linalg, numpys.rpartition(".")[2]):
         hint = f"write {numpys}."
     else:
         hint = "write it with functions of NumPy and dk.scipy, or compute it outside the function."
     return UnsupportedError(f"{name} cannot be traced: it needs plain numbers", hint=hint)
+
+
+def _is_offered(name: str) -> bool:
+    for part in _OURS:
+        import_module(f"diffkit.capture.scipy_functions.{part}")
+    return name in OFFERED
 
 
 def _public_name(frame: FrameType) -> str | None:
@@ -73,13 +77,12 @@ def _public_name(frame: FrameType) -> str | None:
     return f"{'.'.join(parts[:2])}.{name}" if hasattr(package, name) else None
 
 
-def _outermost(frames: Iterable[FrameType]) -> UnsupportedError | None:
-    names = [name for name in map(_public_name, frames) if name]
-    return refused(names[0]) if names else None
+def called_on_stack(*, replaced: bool = False) -> UnsupportedError | None:
+    """The error for the function of SciPy that is running, or None if there is none.
 
-
-def called_on_stack() -> UnsupportedError | None:
-    """The error for the function of SciPy that is running, or None if there is none."""
+    With ``replaced`` only functions count that dk.scipy has, since some others work on an array
+    of objects, as ``scipy.linalg.toeplitz`` does.
+    """
     frames: list[FrameType] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -88,9 +91,13 @@ def called_on_stack() -> UnsupportedError | None:
             break
         frames.append(frame)
         frame = frame.f_back
-    return _outermost(reversed(frames))
+    names = [name for name in map(_public_name, reversed(frames)) if name]
+    if not names or (replaced and not _is_offered(names[0])):
+        return None
+    return refused(names[0])
 
 
 def called_on_the_way(steps: Iterable[TracebackType]) -> UnsupportedError | None:
     """The error for the function of SciPy that a traceback leads through, or None."""
-    return _outermost(step.tb_frame for step in steps)
+    names = [name for name in (_public_name(step.tb_frame) for step in steps) if name]
+    return refused(names[0]) if names else None
