@@ -38,9 +38,9 @@ def rosenbrock(x: Any) -> Any:
 
 
 def logistic(x: Any) -> Any:
-    """The logistic map as a Python loop."""
+    """The logistic map as a Python loop; at 3 its derivative fades slowly, and never to nothing."""
     for _ in range(STEPS):
-        x = 3.5 * x * (1 - x)
+        x = 3.0 * x * (1 - x)
     return x
 
 
