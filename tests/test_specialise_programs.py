@@ -170,7 +170,8 @@ def test_an_llvm_that_does_not_take_the_code_is_noted_once(
         raise AttributeError("no such pass")
 
     monkeypatch.setattr(compiling, "_optimise", refuse)
-    monkeypatch.setattr(compiling, "_LOADED", {})  # the code of graphs that differ in numbers is one
+    # graphs that differ in numbers alone share their code
+    monkeypatch.setattr(compiling, "_LOADED", {})
     monkeypatch.setattr(compiling.storing, "read", lambda path: None)
     monkeypatch.setattr(specialise, "_TOLD", [])
     with pytest.warns(DiffkitWarning, match="Numba instead of LLVM"):
