@@ -7,10 +7,9 @@ in ``"measured"``, and has ``null`` where a number is not known.
 from __future__ import annotations
 
 from html import escape
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from diffkit.comparison.rendering import METHOD_MARKS, UNKNOWN_MARK, WIDTH, seconds_text
+from diffkit.comparison.rendering import METHOD_MARKS, UNKNOWN_MARK, plain_text, seconds_text
 from diffkit.comparison.serial import SCHEMA, plain
 
 if TYPE_CHECKING:
@@ -50,12 +49,7 @@ class AdviceTable:
         yield Text(f"errors against {advice.reference}; ~ predicted, not measured", style="dim")
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        stream = StringIO()
-        console = Console(file=stream, width=WIDTH, color_system=None, highlight=False)
-        console.print(self)
-        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+        return plain_text(self)
 
     __repr__ = __str__
 

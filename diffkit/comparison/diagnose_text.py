@@ -7,12 +7,12 @@ correct digits before and after.
 from __future__ import annotations
 
 from html import escape
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from diffkit.capture.trees import flatten
+from diffkit.comparison.rendering import plain_text
 from diffkit.comparison.serial import plain
 
 if TYPE_CHECKING:
@@ -47,12 +47,7 @@ class DiagnosisTable:
         yield Text(summary(self.diagnosis), style="dim")
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        stream = StringIO()
-        console = Console(file=stream, width=WIDTH, color_system=None, highlight=False)
-        console.print(self)
-        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+        return plain_text(self)
 
     __repr__ = __str__
 

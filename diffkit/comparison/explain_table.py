@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from diffkit.comparison.explain_rows import Row, Writer, adjoint_rows, primal_rows, tangent_rows
 from diffkit.comparison.explain_text import BAR, DOT, exact_text, moving_name
-from diffkit.comparison.rendering import METHOD_MARKS
+from diffkit.comparison.rendering import METHOD_MARKS, plain_text
 from diffkit.graph.printing import abridged
 
 if TYPE_CHECKING:
@@ -160,12 +159,7 @@ class ExplanationTable:
         yield Text(f"{INDENT * 2}…", style="dim")
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        stream = StringIO()
-        console = Console(file=stream, width=WIDTH, color_system=None, highlight=False)
-        console.print(self)
-        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+        return plain_text(self)
 
     __repr__ = __str__
 

@@ -14,7 +14,7 @@ from math import log10
 from typing import TYPE_CHECKING, Any
 
 from diffkit.comparison.many_rows import COSTS, MEASURED, Row
-from diffkit.comparison.rendering import METHOD_MARKS, UNKNOWN_MARK, WIDTH
+from diffkit.comparison.rendering import METHOD_MARKS, UNKNOWN_MARK, plain_text
 
 if TYPE_CHECKING:
     from diffkit.comparison.many import ManyComparison
@@ -63,12 +63,7 @@ class ManyTable:
             yield Text(line, style="dim")
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        stream = StringIO()
-        console = Console(file=stream, width=WIDTH, color_system=None, highlight=False)
-        console.print(self)
-        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+        return plain_text(self)
 
     __repr__ = __str__
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from math import factorial, nan
 from typing import Any
 
@@ -23,7 +22,7 @@ import numpy as np
 
 from diffkit.comparison.accuracy import summarize
 from diffkit.comparison.cost import measure
-from diffkit.comparison.rendering import WIDTH, _count_text, _ulp_text, seconds_text
+from diffkit.comparison.rendering import _count_text, _ulp_text, plain_text, seconds_text
 from diffkit.comparison.report import TIME_BUDGET
 from diffkit.comparison.serial import SCHEMA, plain
 from diffkit.differentiate.budget import Budget
@@ -362,12 +361,7 @@ class OrderTable:
         return table
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        stream = StringIO()
-        console = Console(file=stream, width=WIDTH, color_system=None, highlight=False)
-        console.print(self)
-        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+        return plain_text(self)
 
     __repr__ = __str__
 

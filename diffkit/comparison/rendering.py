@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     # Name, derivative, and the numbers by their header.
     Row = tuple[Text, Text, dict[str, str]]
 
-__all__ = ["METHOD_MARKS", "ReportTable", "number_parts", "seconds_text", "to_html"]
+__all__ = [
+    "METHOD_MARKS", "ReportTable", "number_parts", "plain_text", "seconds_text", "to_html",
+]  # fmt: skip
 
 WIDTH = 80
 # More components than this are summarised by a bar.
@@ -75,17 +77,27 @@ class ReportTable:
             yield Text(line, style="dim")
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        stream = StringIO()
-        console = Console(file=stream, width=WIDTH, color_system=None, highlight=False)
-        console.print(self)
-        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+        return plain_text(self)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return to_html(self.comparison)
+
+
+def plain_text(renderable: Any, width: int = WIDTH) -> str:
+    """What a terminal of this width shows, without colours.
+
+    >>> from rich.text import Text
+    >>> plain_text(Text("3 ulps", style="bold"))
+    '3 ulps'
+    """
+    from rich.console import Console
+
+    stream = StringIO()
+    console = Console(file=stream, width=width, color_system=None, highlight=False)
+    console.print(renderable)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
 # Numbers ---------------------------------------------------------------------------------------
