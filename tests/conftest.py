@@ -85,3 +85,13 @@ def run(tmp_path: Path) -> RunCommand:
         )
 
     return run_command
+
+
+@pytest.fixture
+def built_in() -> None:
+    """Skips where a call of compiled code cannot be a built-in function of Python."""
+    from diffkit.engines.machine import native_interface
+    from diffkit.engines.machine.loading import kernels
+
+    if native_interface.interface(kernels().address["run"]) is None:
+        pytest.skip("there are no native calls in this Python")

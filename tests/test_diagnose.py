@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diagnose_battery import CLEAN, PLANTED, Planted
+from diagnose_battery import PLANTED, Planted
+from diagnose_clean import CLEAN
 
 import diffkit as dk
 from diffkit.comparison.cases import CASES

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diagnose_battery import CLEAN, PLANTED
+from diagnose_battery import PLANTED
+from diagnose_clean import CLEAN
 
 import diffkit as dk
 from diffkit.comparison.arguments import arguments_of

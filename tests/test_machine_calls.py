@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from native import LARGE, SMALL, bound_double, quadratic
 
 import diffkit as dk
 from diffkit.capture.trees import flatten
-from diffkit.engines.machine import native, native_interface
+from diffkit.engines.machine import native
 from diffkit.engines.machine.loading import kernels
 from diffkit.engines.machine.running import machine_runner
 from diffkit.errors import DomainWarning, InputError, ShapeError
-
-RNG = np.random.default_rng(4)
-SMALL, LARGE = RNG.normal(size=7), RNG.normal(size=(40, 50))  # copied; views of a pool
-
-
-def quadratic(x: Any) -> Any:
-    return np.sum(x * x) / 2.0
-
-
-def bound_double(x: Any) -> Callable[..., Any]:
-    return dk.trace(lambda v: (np.sum(v), [2.0 * v]), x).bind(engine="machine")
-
-
-@pytest.fixture
-def built_in() -> None:
-    if native_interface.interface(kernels().address["run"]) is None:
-        pytest.skip("there are no native calls in this Python")
 
 
 def test_calls_are_native_where_they_can_be(built_in: None) -> None:
