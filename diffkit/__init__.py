@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffkit import engines, errors, nets, optim
+    from diffkit.capture import random_numbers as random
     from diffkit.capture import scipy_functions as scipy
     from diffkit.capture.capturing import trace
     from diffkit.capture.from_sympy import from_sympy
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
     from diffkit.comparison.advise import advise
     from diffkit.comparison.diagnose import diagnose
     from diffkit.comparison.explaining import explain
+    from diffkit.comparison.forms import compare_forms
     from diffkit.comparison.gradcheck import gradcheck
     from diffkit.comparison.many import compare_many
+    from diffkit.comparison.matrix_formula import matrix_formula
     from diffkit.comparison.orders import compare_orders
     from diffkit.comparison.report import compare
     from diffkit.comparison.rules import check_rule
+    from diffkit.comparison.steps import step_size
+    from diffkit.comparison.swell import swell
     from diffkit.differentiate import methods
     from diffkit.differentiate.api import grad, jacobian, value_and_grad
     from diffkit.differentiate.batching import vmap
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from diffkit.optim import schedules
     from diffkit.primitives.probing import probe
     from diffkit.training.loop import train
+    from diffkit.training.resume import resume
 
 __version__ = "0.1.0"
 
@@ -53,6 +59,7 @@ _PUBLIC: dict[str, str] = {
     "advise": "diffkit.comparison.advise",
     "check_rule": "diffkit.comparison.rules",
     "compare": "diffkit.comparison.report",
+    "compare_forms": "diffkit.comparison.forms",
     "compare_many": "diffkit.comparison.many",
     "compare_orders": "diffkit.comparison.orders",
     "gradcheck": "diffkit.comparison.gradcheck",
@@ -67,10 +74,14 @@ _PUBLIC: dict[str, str] = {
     "jacobian": "diffkit.differentiate.api",
     "jvp": "diffkit.differentiate.directional",
     "linearize": "diffkit.differentiate.directional",
+    "matrix_formula": "diffkit.comparison.matrix_formula",
     "parse": "diffkit.capture.parsing",
     "probe": "diffkit.primitives.probing",
+    "resume": "diffkit.training.resume",
     "scan": "diffkit.capture.scanning",
     "sparsity": "diffkit.differentiate.sparsity",
+    "step_size": "diffkit.comparison.steps",
+    "swell": "diffkit.comparison.swell",
     "taylor": "diffkit.differentiate.taylor",
     "trace": "diffkit.capture.capturing",
     "train": "diffkit.training.loop",
@@ -86,6 +97,7 @@ _MODULES: dict[str, str] = {
     "methods": "diffkit.differentiate.methods",
     "nets": "diffkit.nets",
     "optim": "diffkit.optim",
+    "random": "diffkit.capture.random_numbers",
     "schedules": "diffkit.optim.schedules",
     "scipy": "diffkit.capture.scipy_functions",
 }
@@ -95,6 +107,7 @@ __all__ = [
     "advise",
     "check_rule",
     "compare",
+    "compare_forms",
     "compare_many",
     "compare_orders",
     "datasets",
@@ -113,15 +126,20 @@ __all__ = [
     "jvp",
     "linearize",
     "losses",
+    "matrix_formula",
     "methods",
     "nets",
     "optim",
     "parse",
     "probe",
+    "random",
+    "resume",
     "scan",
     "schedules",
     "scipy",
     "sparsity",
+    "step_size",
+    "swell",
     "taylor",
     "trace",
     "train",

@@ -18,6 +18,7 @@ import numpy as np
 __all__ = [
     "BudgetError",
     "CaptureError",
+    "CheckpointError",
     "DataDependentError",
     "DiffkitError",
     "DiffkitWarning",
@@ -85,6 +86,10 @@ class DtypeError(DiffkitError, TypeError):
 
 class InputError(DiffkitError, ValueError):
     """An argument that a diffkit function cannot use."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint that is missing, damaged, too new, or that of another training."""
 
 
 class UnsupportedError(DiffkitError, TypeError):

@@ -19,6 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 import diffkit as dk
 from diffkit.comparison.cases import helmholtz
@@ -132,6 +133,9 @@ def panel(axes: Axes, quantity: str, dark: bool) -> None:
     axes.minorticks_off()
     axes.set_xlabel("inputs n")
     label_lines(axes, labels, size=8.5)
+    halo = withStroke(linewidth=3, foreground=axes.get_facecolor())
+    for text in axes.texts:  # one that ends early stands on the others' lines
+        text.set_path_effects([halo])
 
 
 def draw(dark: bool = False) -> Figure:

@@ -3,9 +3,9 @@
 
 Left and right of a kink the slopes differ, and a program must still return one number.  diffkit
 declares it: the mean of the two slopes where two branches tie, 0 at the tip of a norm.  The short
-thick line has this slope, the dotted ones those of others; the letters are JAX (J), PyTorch (P) and
-autograd (a).  None of them is wrong, since no derivative exists; but a NaN among them goes through
-a net and leaves no weight untouched.
+thick line has this slope, the dotted ones those of JAX, PyTorch and autograd.  None of them is
+wrong, since no derivative exists; but a NaN among them goes through a net and leaves no weight
+untouched.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.peer_kinks import LIBRARIES, answer_at, declared_kinks
 from diffkit.graph.primitive import Kink
+from diffkit.plots.concepts import draw_tangent
 from diffkit.plots.pages import Claim, Page
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
@@ -35,7 +36,6 @@ PAGE = Page(
     try_this='diffkit compare "abs(x)" --at x=0',
     source="Bertoin et al. 2021; measured by docs/measure_kinks.py",
 )
-INITIALS = {"JAX": "J", "PyTorch": "P", "autograd": "a"}
 REACH = 1.0  # of every panel, left and right of the kink
 TANGENT = 0.34  # half the width of the short line
 
@@ -102,7 +102,8 @@ def numbers() -> list[Claim]:
 def draw(dark: bool = False) -> Figure:
     """Six kinks, each with its slopes."""
     with use_style(dark):
-        figure, grid = plt.subplots(2, 3, figsize=(8.0, 5.0))
+        figure, grid = plt.subplots(2, 3, figsize=(8.8, 5.1))
+        figure.set_layout_engine("constrained", hspace=0.07, wspace=0.04)
         for panel, axes in zip(PANELS, grid.flat, strict=True):
             draw_panel(axes, panel, dark)
         figure.suptitle(PAGE.title, x=0.01, ha="left", fontweight="bold")
@@ -117,17 +118,15 @@ def draw_panel(axes: Axes, panel: Panel, dark: bool) -> None:
         axes.plot(side, panel.curve(side), color=INK[dark], linewidth=1.4)
     kink = kink_of(panel.name)
     height = float(panel.curve(np.zeros(1))[0])
-    ends = np.array([-TANGENT, TANGENT])
-    axes.plot(ends, height + kink.declared * ends, color=ACCENT[dark], linewidth=4.0,
-              solid_capstyle="round", zorder=3)  # fmt: skip
-    axes.set_title(panel.words, loc="left", fontsize=10, fontweight="normal")
+    draw_tangent(axes, (0.0, height), kink.declared, TANGENT, ACCENT[dark])
+    axes.set_title(panel.words, loc="left", fontsize=10, fontweight="normal", pad=3)
     for slope in other_slopes(panel.name, kink):
-        axes.plot(ends, height + slope * ends, color=muted(dark), linewidth=1.6, linestyle=":",
-                  zorder=4)  # fmt: skip
-    axes.set(xlim=(-REACH, REACH), ylim=(-1.9, 1.1), xticks=[], yticks=[])
+        draw_tangent(axes, (0.0, height), slope, TANGENT, muted(dark), linewidth=1.6,
+                     linestyle=":", zorder=4)  # fmt: skip
+    axes.set(xlim=(-REACH, REACH), ylim=(-1.75, 1.1), xticks=[], yticks=[])
     axes.spines[["left", "bottom"]].set_visible(False)
-    axes.text(-0.95, -1.42, f"diffkit {slope_text(kink.declared)}", color=ACCENT[dark], fontsize=9)
-    axes.text(-0.95, -1.76, others(panel.name, kink), color=muted(dark), fontsize=9)
+    axes.text(-0.95, -1.35, f"diffkit {slope_text(kink.declared)}", color=ACCENT[dark], fontsize=9)
+    axes.text(-0.95, -1.68, others(panel.name, kink), color=muted(dark), fontsize=8.5)
 
 
 def other_slopes(name: str, kink: Kink) -> list[float]:
@@ -139,7 +138,7 @@ def other_slopes(name: str, kink: Kink) -> list[float]:
 def others(name: str, kink: Kink) -> str:
     """The slopes of the other libraries in one line."""
     found = [(library, answer_at(name, kink, library)) for library in LIBRARIES]
-    known = [f"{INITIALS[lib]} {slope_text(slope)}" for lib, slope in found if slope is not None]
+    known = [f"{lib} {slope_text(slope)}" for lib, slope in found if slope is not None]
     return "   ".join(known)
 
 

@@ -76,7 +76,7 @@ def test_equations_carry_the_users_line():
 
 
 def assign_attribute(x: Any) -> None:
-    x.shape = (1,)
+    x.dtype = np.float32
 
 
 def assign_unknown_attribute(x: Any) -> None:
@@ -132,7 +132,8 @@ OF_ANY = [
     (lambda x: math.factorial(x), DtypeError), (lambda x: math.trunc(x), DataDependentError),
     (lambda x: hash(x), DataDependentError), (lambda x: {x: 1}, DataDependentError),
     (lambda x: {1: 1}[x], DataDependentError), (lambda x: f"{x:.3f}", DataDependentError),
-    (lambda x: x.view(), MissingAttributeError), (lambda x: x.tofile("x"), MissingAttributeError),
+    (lambda x: x.byteswap(), MissingAttributeError), (lambda x: x.view(int), UnsupportedError),
+    (lambda x: x.astype(np.float16), DtypeError), (lambda x: x.tofile("x"), MissingAttributeError),
     (lambda x: x.foo, MissingAttributeError), (lambda x: x.item(0), DataDependentError),
     (lambda x: x(), CaptureError), (lambda x: x.astype("foo"), CaptureError),
     (assign_attribute, MissingAttributeError), (assign_unknown_attribute, MissingAttributeError),

@@ -5,59 +5,32 @@ The expected numbers stand here a second time, so that a script cannot change it
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-import matplotlib.pyplot as plt
 import pytest
-from matplotlib.colors import to_hex
-
-from diffkit.plots.pages import LoadedPage, load_page
+from gallery_pages import assert_claims_hold, assert_draws, got
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
-GALLERY = Path(__file__).resolve().parents[1] / "gallery"
-SCRIPTS = {
-    "cost": "plot_11_cost",
-    "net-methods": "plot_12_net_methods",
-    "curves": "plot_13_curves",
-    "signal": "plot_14_signal",
-    "depth": "plot_15_depth",
-    "paths": "plot_16_paths",
-    "filters": "plot_17_filters",
-    "boundary": "plot_18_boundary",
-}
+PAGES = (
+    "cost",
+    "net-methods",
+    "curves",
+    "signal",
+    "depth",
+    "paths",
+    "filters",
+    "boundary",
+)
 
 
-@cache
-def page(name: str) -> LoadedPage:
-    """The page of this name; a script keeps what it computed, so it computes once."""
-    return load_page(GALLERY / f"{SCRIPTS[name]}.py")
-
-
-@cache
-def got(name: str) -> dict[str, Any]:
-    """What a page computed, by the words of its claims."""
-    return {claim.claim: claim.got for claim in page(name).numbers()}
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_claim_of_the_page_holds(name: str) -> None:
-    claims = page(name).numbers()
-    assert len(claims) >= 3
-    assert [claim.sentence for claim in claims if not claim.held] == []
+    assert_claims_hold(name)
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("dark", (False, True))
 def test_the_page_draws(name: str, dark: bool) -> None:
-    figure = page(name).draw(dark=dark)
-    figure.canvas.draw()
-    assert figure.axes[0].get_title(loc="left") == page(name).page.title
-    assert page(name).page.name == name
-    assert to_hex(figure.get_facecolor()) == ("#14181d" if dark else "#ffffff")
-    plt.close(figure)
+    assert_draws(name, dark)
 
 
 def test_runs_of_the_helmholtz_energy() -> None:

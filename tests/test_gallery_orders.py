@@ -5,48 +5,24 @@ The expected numbers stand here a second time, so that a script cannot change it
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-import matplotlib.pyplot as plt
 import pytest
-from matplotlib.colors import to_hex
+from gallery_pages import assert_claims_hold, assert_draws, got
 
-from diffkit.plots.pages import LoadedPage, load_page
-
-GALLERY = Path(__file__).resolve().parents[1] / "gallery"
-SCRIPTS = {"orders": "plot_21_orders", "estimators": "plot_22_estimators"}
-
-
-@cache
-def page(name: str) -> LoadedPage:
-    """The page of this name; a script keeps what it computed, so it computes once."""
-    return load_page(GALLERY / f"{SCRIPTS[name]}.py")
+PAGES = (
+    "orders",
+    "estimators",
+)
 
 
-@cache
-def got(name: str) -> dict[str, Any]:
-    """What a page computed, by the words of its claims."""
-    return {claim.claim: claim.got for claim in page(name).numbers()}
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_claim_of_the_page_holds(name: str) -> None:
-    claims = page(name).numbers()
-    assert len(claims) >= 3
-    assert [claim.sentence for claim in claims if not claim.held] == []
+    assert_claims_hold(name)
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("dark", (False, True))
 def test_the_page_draws(name: str, dark: bool) -> None:
-    figure = page(name).draw(dark=dark)
-    figure.canvas.draw()
-    assert figure.axes[0].get_title(loc="left") == page(name).page.title
-    assert page(name).page.name == name
-    assert to_hex(figure.get_facecolor()) == ("#14181d" if dark else "#ffffff")
-    plt.close(figure)
+    assert_draws(name, dark)
 
 
 def test_nested_forward_mode_doubles_and_taylor_mode_does_not() -> None:

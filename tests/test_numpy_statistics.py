@@ -10,7 +10,7 @@ import pytest
 from surface import A, B, P, S, V, W, agree_with_numpy, gradients
 
 import diffkit as dk
-from diffkit.errors import MutationError, ShapeError, UnsupportedError
+from diffkit.errors import InputError, MutationError, ShapeError, UnsupportedError
 
 NAN = np.nan
 Z = np.array([0.5, 0.0, -1.5, 0.0, 2.0])
@@ -171,11 +171,31 @@ def test_ufunc_at() -> None:
         dk.grad(lambda x: np.multiply.at(np.ones(3), [0], x))(1.0)
 
 
+def test_histograms_of_several_variables() -> None:
+    rng = np.random.default_rng(0)
+    x, y, w = rng.normal(size=(3, 20))
+    w, table = np.abs(w), rng.normal(size=(20, 3))
+    span: Any = [[-1, 1], [-2, 2]]
+    edges: Any = [-1.0, 0.0, 0.5, 1.0]
+    mixed: Any = [edges, 3]
+    agree_with_numpy(lambda x, w: np.histogram2d(x, y, 4, weights=w), x, w)
+    agree_with_numpy(lambda x: np.histogram2d(x, y, [3, 4], density=True), x, tolerance=1e-5)
+    agree_with_numpy(lambda x, w: np.histogram2d(x, y, edges, weights=w), x, w)
+    agree_with_numpy(lambda x, w: np.histogram2d(x, y, mixed, weights=w), x, w)
+    agree_with_numpy(lambda x, w: np.histogram2d(x, y, 3, range=span, weights=w), x, w)
+    agree_with_numpy(lambda z, w: np.histogramdd(z, 3, weights=w), table, w)
+    agree_with_numpy(lambda z: np.histogramdd([z[:, 0], z[:, 1]], (3, 2)), table)
+    with pytest.raises(ShapeError, match="2 bins and 3 ranges for 3 variables"):
+        dk.grad(lambda z: np.sum(np.histogramdd(z, [3, 3])[0]))(table)
+
+
 def test_refusals() -> None:
     with pytest.raises(UnsupportedError, match="reduce"):
         dk.grad(lambda x: np.hypot.reduce(x, where=x > 0, initial=0.0))(V)
-    with pytest.raises(UnsupportedError, match="weights="):
-        dk.grad(lambda x: np.quantile(x, 0.5, method="inverted_cdf", weights=S))(V)
+    with pytest.raises(InputError, match="inverted_cdf"):
+        dk.grad(lambda x: np.quantile(x, 0.5, weights=S))(V)
+    with pytest.raises(ShapeError, match="weights"):
+        dk.grad(lambda x: np.quantile(x, 0.5, method="inverted_cdf", weights=S[:2]))(V)
     with pytest.raises(UnsupportedError, match='bins="auto"'):
         dk.grad(lambda x: np.histogram(x, "auto")[1][0])(V)
     with pytest.raises(ShapeError, match="too few samples"):

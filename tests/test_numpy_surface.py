@@ -234,7 +234,6 @@ def test_sequences_of_traced_numbers() -> None:
         (lambda x: np.save("x", x), "np.save"),
         (lambda x: np.nextafter(x, 9.0), "np.nextafter"),
         (lambda x: np.spacing(x), "np.spacing"),
-        (lambda x: np.histogram2d(x, x), "np.histogram2d"),
         (lambda x: np.sort_complex(x), "sort_complex"),
         (lambda x: np.unique(np.outer(x, x), axis=0), "axis="),
         (lambda x: np.arange(x[0]), "np.arange"),

@@ -87,6 +87,14 @@ def test_a_kink_has_no_truth():
     assert found.to_dict()["methods"]["taylor"]["2"]["max_ulp"] is None
 
 
+def test_an_edge_whose_two_sides_differ_has_no_truth():
+    """Central differences converge there, too: to −1/24, between −1/3 and 0."""
+    edge = dk.parse("where(x > 0, sin(x)/x, 1)")
+    found = dk.compare_orders(edge, 0.0, orders=(1, 2), methods=("symbolic",))
+    assert float(found.truths[1]) == 0.0
+    assert np.isnan(float(found.truths[2]))
+
+
 def test_graphs_from_text():
     found = dk.compare_orders(dk.parse("x**3"), 2.0, orders=(1, 2, 3), methods=("taylor",))
     assert [found["taylor"][n].value for n in (1, 2, 3)] == [12, 12, 6]

@@ -156,11 +156,9 @@ def test_every_method_agrees_or_refuses(name: str) -> None:
 def test_short_floats_stay_short(name: str) -> None:
     f, points, _ = CASES[name]
     x = np.float32(points[len(points) // 2])
-    graph = dk.trace(f, x)
-    if name in ("lambertw", "lambertw −1"):  # SciPy's is complex128
-        return
     slope = quietly(dk.grad(f), x)
-    assert graph(x).dtype == slope.dtype == np.float32
+    assert dk.trace(f, x)(x).dtype == np.asarray(f(x)).dtype  # SciPy has float64 for some
+    assert slope.dtype == np.float32
     assert slope == pytest.approx(float(quietly(dk.grad(f), np.float64(x))), rel=1e-3, abs=1e-4)
 
 

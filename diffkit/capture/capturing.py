@@ -172,7 +172,7 @@ def is_static(leaf: Any) -> bool:
 
 
 def as_leaf(leaf: Any, name: str = "an argument") -> Any:
-    """A numeric argument as an array or NumPy scalar in native byte order.
+    """A numeric argument as an array or NumPy scalar in native byte order; no half floats.
 
     Raises
     ------
@@ -201,7 +201,9 @@ def as_leaf(leaf: Any, name: str = "an argument") -> Any:
             hint="pass the real and imaginary parts as separate arguments x and y, "
             "and write x + 1j * y inside.",
         )
-    if not array.dtype.isnative:
+    if array.dtype == np.float16:
+        array = array.astype(np.float64)  # Note [Half floats] in graph/avals.py
+    elif not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array[()] if array.ndim == 0 else array
 

@@ -52,6 +52,11 @@ def call_complex(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
 
 
 def _composition(func: Any) -> Any:
+    if func in (np.prod, np.linalg.inv, np.linalg.solve):
+        from diffkit.capture import complex_algebra as algebra
+
+        by_name = {"prod": algebra.product, "inv": algebra.inverse, "solve": algebra.solution}
+        return by_name[func.__name__]
     if getattr(func, "__module__", None) == "numpy.fft":
         from diffkit.capture.numpy_functions import fourier, tables  # noqa: F401  (enters them)
 
@@ -370,7 +375,7 @@ def _shaped(function: Callable[..., Any]) -> Callable[..., Any]:
 METHODS: dict[str, Callable[..., Any]] = {
     "sum": np.sum, "mean": np.mean, "cumsum": np.cumsum, "trace": np.trace, "ravel": np.ravel,
     "flatten": np.ravel, "copy": np.copy, "squeeze": np.squeeze, "swapaxes": np.swapaxes,
-    "repeat": np.repeat, "take": np.take, "diagonal": np.diagonal, "dot": np.dot,
+    "prod": np.prod, "repeat": np.repeat, "take": np.take, "diagonal": np.diagonal, "dot": np.dot,
     "conj": np.conjugate, "conjugate": np.conjugate, "var": np.var, "std": np.std,
     "reshape": _shaped(np.reshape), "transpose": _shaped(np.transpose), "astype": _astype,
 }  # fmt: skip

@@ -59,6 +59,8 @@ def real_array(value: Any, what: str) -> Any:
                 hint="pass np.asarray(x), with any mask as a separate array for np.where.",
             )
         array = value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)
+        if array.dtype == np.float16:
+            return array.astype(np.float64)  # Note [Half floats] in graph/avals.py
         if array.dtype.kind != "c":
             return array
     raise ComplexOperand(

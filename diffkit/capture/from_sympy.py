@@ -29,7 +29,7 @@ from diffkit.graph.avals import aval
 from diffkit.graph.ir import Graph
 from diffkit.lazy import forms, sp
 from diffkit.primitives import arithmetic as ops
-from diffkit.primitives.piecewise import where
+from diffkit.primitives.piecewise import mask, where
 from diffkit.primitives.rounding import remainder
 
 __all__ = ["SympyReader", "from_sympy", "post_order"]
@@ -63,7 +63,8 @@ def from_sympy(expr: Any, variables: Sequence[Any] | None = None) -> Graph:
     """The expression graph of a SymPy expression in real scalar variables.
 
     Symbols become float64 scalar inputs, in alphabetical order or in that of ``variables``
-    (symbols, or their names).
+    (symbols, or their names).  ``graph.to_sympy()`` gives the same symbols back, with what they
+    are assumed to be; the graph itself computes with any real numbers.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def from_sympy(expr: Any, variables: Sequence[Any] | None = None) -> Graph:
     except RecursionError:
         hint = "build the function in NumPy instead."
         raise UnsupportedError("the expression is nested too deeply for SymPy", hint=hint) from None
-    return arena.freeze(
+    graph = arena.freeze(
         [tracer.node for tracer in inputs.values()],
         [result.node],
         names=[symbol.name for symbol in symbols],
@@ -106,6 +107,8 @@ def from_sympy(expr: Any, variables: Sequence[Any] | None = None) -> Graph:
         in_tree=structure_of(((0.0,) * len(symbols), {})),
         out_tree=structure_of(0.0),
     )
+    graph.cache["symbols"] = tuple(symbols)  # for the way back, with their assumptions
+    return graph
 
 
 TITLE_ARGUMENTS = 20
@@ -161,6 +164,9 @@ class SympyReader:
         self.built: dict[Any, Any] = dict(known)
         # the reductions of stable functions: node → (reduction, stacked array, its elements)
         self.stacks: dict[int, tuple[Any, Tracer, list[int]]] = {}
+        # slopes of selections, whose 0 stands for "not selected": Note [Kinks] in piecewise.py
+        self.selections: set[int] = set()
+        self.selects = False  # whether a Piecewise of numbers is one, as it is in a derivative
 
     def read(self, expr: Any) -> Tracer:
         """The tracer of an expression."""
@@ -207,6 +213,11 @@ class SympyReader:
             raise _unsupported(expr)
         return builder(self, expr)
 
+    def selection(self, slope: Tracer) -> Tracer:
+        """A slope of max, min or where, remembered as such."""
+        self.selections.add(slope.node)
+        return slope
+
     def call(self, function: Callable[..., Any], parts: Sequence[Any]) -> Tracer:
         """A function of parts that are built."""
         return function(*[self.tracer(part) for part in parts])
@@ -227,10 +238,31 @@ class SympyReader:
 
     def product(self, expr: Any, sign: int = 1) -> Tracer:
         """±a b / c: negative exponents and the denominators of rationals are divided by."""
+        chosen = [f for f in expr.args if not f.is_Number and self._is_selection(f)]
+        if chosen and len(chosen) < len(expr.args):
+            return self.selected(chosen, expr, sign)
+        result = self.multiplied(expr.args, sign)
+        return self.selection(result) if chosen else result
+
+    def selected(self, chosen: Sequence[Any], expr: Any, sign: int) -> Tracer:
+        """A product with slopes of selections: exactly 0 where one is 0, also times an infinity."""
+        slope = self.selection(reduce(ops.mul, map(self.tracer, chosen)))
+        rest = [factor for factor in expr.args if factor not in chosen]
+        scaled = ops.mul(slope, self.multiplied(rest, sign))
+        if all(factor.is_Number for factor in rest):
+            return self.selection(scaled)
+        return mask(ops.not_equal(slope, 0.0), scaled)
+
+    def _is_selection(self, factor: Any) -> bool:
+        found = self.built.get(factor)
+        return isinstance(found, Tracer) and found.node in self.selections
+
+    def multiplied(self, factors: Sequence[Any], sign: int = 1) -> Tracer:
+        """±a b / c of factors."""
         above: list[Tracer] = []
         below: list[Tracer] = []
         squared: list[Tracer] = []
-        for factor in expr.args:
+        for factor in factors:
             if factor.is_Number:
                 sign = -sign if factor.is_negative else sign
                 numerator, denominator = _magnitude(factor)
@@ -282,7 +314,8 @@ class SympyReader:
         for piece in reversed(pieces):
             value, condition = piece.args
             result = where(self.tracer(condition), self.tracer(value), result)
-        return result
+        slope = self.selects and all(piece.args[0].is_Number for piece in expr.args)
+        return self.selection(result) if slope else result
 
     def choice(self, expr: Any) -> Tracer:
         """SymPy's if-then-else for conditions."""

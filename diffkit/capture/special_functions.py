@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.numpy_functions.tables import find_arena, traced
-from diffkit.capture.tracing import Tracer, here, is_traced_deep, lift_all
+from diffkit.capture.numpy_functions.tables import together, traced
+from diffkit.capture.tracing import here, is_traced_deep
 from diffkit.errors import UnsupportedError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import special_bessel as bessel
@@ -44,11 +44,6 @@ def _of_order(primitive: Any, order: float) -> Callable[..., Any]:
     return lambda x: primitive(order, x)
 
 
-def _together(*operands: Any) -> list[Tracer]:
-    """Operands as traced values; plain numbers take the dtype of the others."""
-    return lift_all(find_arena(*operands), operands)
-
-
 def _next_whole(k: Any) -> Any:
     """⌊k⌋ + 1, a plain number for a plain one."""
     return floor(k) + 1.0 if isinstance(k, (int, float)) else np.floor(k) + 1.0
@@ -70,7 +65,7 @@ def _parts(primitive: Any, count: int) -> Callable[..., Any]:
 
 
 def _huber(delta: Any, r: Any) -> Any:
-    delta, r = _together(delta, r)
+    delta, r = together(delta, r)
     size = abs_(r)
     linear = delta * (size - 0.5 * delta)
     inside = where(ops.less_equal(size, delta), 0.5 * ops.integer_power(size, n=2), linear)
@@ -79,7 +74,7 @@ def _huber(delta: Any, r: Any) -> Any:
 
 def _pseudo_huber(delta: Any, r: Any) -> Any:
     """r²/(1 + √(1 + (r/δ)²)), which does not cancel."""
-    delta, r = _together(delta, r)
+    delta, r = together(delta, r)
     flat = ops.equal(delta, 0.0)
     safe = where(flat, 1.0, delta)
     inside = r * r / (1.0 + hypot(1.0, r / safe))
@@ -87,18 +82,21 @@ def _pseudo_huber(delta: Any, r: Any) -> Any:
 
 
 def _inv_boxcox(y: Any, lmbda: Any) -> Any:
-    y, lmbda = _together(y, lmbda)
+    y, lmbda = together(y, lmbda)
     return exp(y * logs.log1prel(lmbda * y))
 
 
 def _inv_boxcox1p(y: Any, lmbda: Any) -> Any:
-    y, lmbda = _together(y, lmbda)
+    y, lmbda = together(y, lmbda)
     return expm1(y * logs.log1prel(lmbda * y))
 
 
 def _powm1(x: Any, y: Any) -> Any:
-    x, y = _together(x, y)
-    return expm1(y * log(x))
+    """e^(y·log x) − 1 for positive x, which does not cancel where the power is near 1."""
+    x, y = together(x, y)
+    positive = ops.greater(x, 0.0)
+    near = expm1(y * log(where(positive, x, 1.0)))
+    return where(positive, near, ops.power(where(positive, 1.0, x), y) - 1.0)
 
 
 def _tandg(x: Any) -> Any:
@@ -111,9 +109,12 @@ def _cotdg(x: Any) -> Any:
 
 def _agm(a: Any, b: Any) -> Any:
     """Gauss's mean by the elliptic integral; 1 − m = 4ab/(a + b)², which does not cancel."""
-    a, b = _together(a, b)
+    a, b = together(a, b)
     total = a + b
-    return QUARTER_PI * total / hyper.ellipkm1(4.0 * (a / total) * (b / total))
+    none = ops.equal(total, 0.0)
+    total = where(none, 1.0, total)
+    mean = QUARTER_PI * total / hyper.ellipkm1(4.0 * (a / total) * (b / total))
+    return where(none, 0.0, mean)
 
 
 def _gammasgn(x: Any) -> Any:
@@ -121,7 +122,8 @@ def _gammasgn(x: Any) -> Any:
     odd = ops.not_equal(np.remainder(np.floor(x), 2.0), 0.0)
     below = ops.less(x, 0.0)
     pole = ops.logical_and(below, ops.equal(np.floor(x), x))
-    return where(pole, np.nan, where(ops.logical_and(below, odd), -1.0, 1.0))
+    one = np.ones((), x.dtype)
+    return where(pole, np.nan, where(ops.logical_and(below, odd), -one, one))
 
 
 def _riemann_zeta(x: Any) -> Any:

@@ -71,17 +71,18 @@ def _tie_share(reader: SympyReader, x: Tracer, extreme: Tracer) -> Tracer:
     """The element of the shares where x stands in the array that was reduced."""
     reduction, stack, nodes = reader.stacks.get(extreme.node, _NO_STACK)
     if x.node not in nodes:
-        return where(ops.equal(x, extreme), reader.literal(1.0), reader.literal(0.0))
+        chosen = where(ops.equal(x, extreme), reader.literal(1.0), reader.literal(0.0))
+        return reader.selection(chosen)
     winning, ties = reduction.winners(extreme, stack, (0,))
     shares = mask(winning, spread(1.0 / ties, axes=(0,), sizes=stack.shape))
-    return getitem(shares, index=(nodes.index(x.node),))
+    return reader.selection(getitem(shares, index=(nodes.index(x.node),)))
 
 
 def _wins(reader: SympyReader, a: Tracer, b: Tracer) -> Tracer:
     """1, ½ or 0 by comparison, and NaN where one of them is."""
     one, half, zero, nan = map(reader.literal, (1.0, 0.5, 0.0, np.nan))
     uneven = where(ops.less(a, b), zero, where(ops.equal(a, b), half, nan))
-    return where(ops.greater(a, b), one, uneven)
+    return reader.selection(where(ops.greater(a, b), one, uneven))
 
 
 def _length(reader: SympyReader, a: Tracer, b: Tracer) -> Tracer:

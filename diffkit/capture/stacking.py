@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.tracing import Tracer, cast_to, here, lift_all
+from diffkit.capture.tracing import Tracer, cast_to, here, lift
 from diffkit.errors import ShapeError
 from diffkit.graph.arena import Arena
 from diffkit.primitives.shaping import concatenate, reshape
@@ -43,7 +43,7 @@ def stack_cells(arena: Arena, value: Any) -> Tracer:
             return reshape(whole, shape=shape) if whole.shape != shape else whole
     else:
         cells, shape = list(value), (len(value),)
-    rows = lift_all(arena, [_plain_cell(cell) for cell in cells])
+    rows = [lift(arena, _plain_cell(cell)) for cell in cells]  # a Python float is a float64 here
     inner = rows[0].shape
     for row in rows:
         if row.shape != inner:
@@ -57,7 +57,7 @@ def stack_cells(arena: Arena, value: Any) -> Tracer:
 
 def _plain_cell(cell: Any) -> Any:
     """NumPy scalars out of object arrays, as they were before they went in."""
-    return cell.item() if isinstance(cell, np.ndarray) and cell.ndim == 0 else cell
+    return cell[()] if isinstance(cell, np.ndarray) and cell.ndim == 0 else cell
 
 
 def _joined(rows: Sequence[Tracer]) -> Tracer:

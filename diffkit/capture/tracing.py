@@ -63,6 +63,12 @@ class Tracer(Operators):
         """The shape."""
         return self.aval.shape
 
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        from diffkit.capture.updating import reshaped_in_place
+
+        reshaped_in_place(self, shape)
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype."""

@@ -21,14 +21,43 @@ import numpy as np
 from diffkit.capture.indexing import Rearranged, as_index, concrete, gather, read
 from diffkit.capture.settling import settled
 from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all, user_source
-from diffkit.errors import DataDependentError, DiffkitError, ShapeError
+from diffkit.errors import DataDependentError, DiffkitError, MutationError, ShapeError
 from diffkit.graph.avals import Aval
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise
 from diffkit.primitives.indexing import scatter_add
 from diffkit.primitives.shaping import reshape
 
-__all__ = ["added_at", "updated"]
+__all__ = ["added_at", "reshaped_in_place", "updated"]
+
+
+def reshaped_in_place(tracer: Tracer, shape: Any) -> None:
+    """What ``y.shape = (2, 3)`` does: the same elements in rows of another length.
+
+    Raises
+    ------
+    MutationError
+        When the array is a view of another one, or has views.
+    ShapeError
+        When the number of elements would change.
+
+    >>> import diffkit as dk
+    >>> def f(x):
+    ...     y = x * 2.0
+    ...     y.shape = (2, -1)
+    ...     return y[0] * y[1]
+    >>> dk.trace(f, np.arange(4.0))(np.arange(4.0))
+    array([ 0., 12.])
+    """
+    views = [child for child in getattr(tracer, "children", ()) if child() is not None]
+    if views or getattr(tracer, "viewed", None) is not None:
+        raise MutationError(
+            f"the shape of a traced {tracer.aval} that shares its memory cannot be assigned",
+            where=here(),
+            hint="write y = y.reshape(shape), or y = y.copy() first.",
+        )
+    new: Any = np.reshape(tracer, shape)  # type: ignore[call-overload]
+    tracer.node, tracer.aval = new.node, new.aval
 
 
 def updated(tracer: Tracer, index: Any, value: Any) -> Tracer:

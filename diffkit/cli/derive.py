@@ -1,7 +1,8 @@
 """``diffkit derive``: the derivative of an expression, as text, LaTeX or JSON.
 
 The text is parsed (never evaluated) into a graph, the graph becomes a SymPy expression, and
-SymPy differentiates it.  ``differentiate/symbolic.py`` does the work within its budget.
+SymPy differentiates it.  ``differentiate/symbolic.py`` does the work within its budget.  With
+``--forms`` the derivative is written in several ways (``cli/derive_forms.py``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.derive_forms import write_forms
 from diffkit.cli.shared import (
     SCHEMA,
     ExpressionCommand,
@@ -34,7 +36,9 @@ Examples:
   diffkit derive "x**x"
   diffkit derive "sin(x*y)" --wrt x --order 2
   diffkit derive "exp(-x**2)" --latex
-  diffkit derive "log(x1)+x1*x2-sin(x2)" --json"""
+  diffkit derive "log(x1)+x1*x2-sin(x2)" --json
+  diffkit derive "(x-1)**7" --forms --from 0.9 --to 1.1
+  diffkit derive "softplus(x)" --forms --at x=800"""
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -51,12 +55,31 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 )
 @click.option("--latex", is_flag=True, help="Print LaTeX.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the derivative and its LaTeX.")
-def derive(expression: str, wrt: str | None, order: int, latex: bool, as_json: bool) -> None:
+@click.option("--forms", is_flag=True, help="Compare its forms: size, and error at points.")
+@click.option("--at", metavar="POINT", multiple=True, help="For --forms: values, as x=1,y=pi/3.")
+@click.option("--from", "start", type=float, help="For --forms: the first point.")
+@click.option("--to", "end", type=float, help="For --forms: the last point.")
+@click.option("--points", type=click.IntRange(2), help="For --forms: how many points [197].")
+def derive(
+    expression: str,
+    wrt: str | None,
+    order: int,
+    latex: bool,
+    as_json: bool,
+    forms: bool,
+    **where: Any,
+) -> None:
     """Print the derivative of EXPRESSION with respect to its variables."""
     from diffkit.capture.parsing import parse
 
     graph = parse(expression.strip())
     names = _variables(graph, wrt)
+    if forms:
+        return write_forms(graph, expression.strip(), names, order, latex, as_json, **where)
+    if any(value not in ((), None) for value in where.values()):
+        raise InputError(
+            "the formula needs no point", hint="add --forms to compare its forms at points."
+        )
     from diffkit.differentiate.symbolic import derivative_expressions
 
     numbers = f'diffkit compare "{expression.strip()}" --at {_example_point(graph)}'

@@ -29,7 +29,10 @@ COMMANDS = {
     "derive": ("diffkit.cli.derive:derive", "Print the derivative of an expression."),
     "diagnose": ("diffkit.cli.diagnose:diagnose", "Find what spoils a function, by line."),
     "explain": ("diffkit.cli.explain:explain", "Show values, tangents and adjoints line by line."),
+    "formula": ("diffkit.cli.formula:formula", "Print a gradient as formulas of matrices."),
     "gallery": ("diffkit.cli.gallery:gallery", "Render the gallery of pictures and check it."),
+    "steps": ("diffkit.cli.steps:steps", "Choose the step of a difference, with its error."),
+    "swell": ("diffkit.cli.swell:swell", "Count the operations of a derivative as it grows."),
     "train": ("diffkit.cli.train:train", "Train a small net and keep its learning signal."),
     "warmup": ("diffkit.cli.warmup:warmup", "Compile the machine's kernels, once per computer."),
 }

@@ -10,7 +10,9 @@ Reading on: Ridders 1982, *Accurate computation of F′(x) and F′(x) F″(x)*;
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -45,12 +47,13 @@ class Point:
         args: Sequence[Any],
         kwargs: dict[str, Any],
         argnums: int | Sequence[int] | None,
+        verb: str = "gradcheck",
     ) -> None:
-        self.f = f
+        self.f, self.verb = f, verb
         try:
             found = arguments_of(f, args, kwargs, argnums)
         except CaptureError:  # the arguments of a function that cannot be captured are sorted alike
-            found = arguments_of(_nothing, args, kwargs, argnums)
+            found = arguments_of(_nothing_like(f), args, kwargs, argnums)
         self.bound = function_of(f).bind(args, kwargs)
         self.leaves, self.wrt = found.leaves, found.wrt
         self.names, self.tree_of = found.names, found.tree_of
@@ -97,7 +100,7 @@ class Point:
                 result = self.f(*args, **kwargs)
         if np.shape(result) != ():
             raise ShapeError(
-                f"gradcheck: the function returned an array of shape {np.shape(result)}, but one "
+                f"{self.verb}: the function returned an array of shape {np.shape(result)}, but one "
                 "number is checked",
                 hint="return a scalar, for example np.sum(y * weights).",
             )
@@ -127,8 +130,15 @@ class Point:
         return f"{name}[{at}]" if shape else name
 
 
-def _nothing(*args: Any, **kwargs: Any) -> float:
-    return 0.0
+def _nothing_like(f: Any) -> Callable[..., float]:
+    """A function of the same parameters that can be captured."""
+
+    def nothing(*args: Any, **kwargs: Any) -> float:
+        return 0.0
+
+    with suppress(TypeError, ValueError):
+        nothing.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
+    return nothing
 
 
 # The derivative ----------------------------------------------------------------------------------

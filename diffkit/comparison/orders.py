@@ -37,11 +37,12 @@ from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Graph
 from diffkit.lazy import mp
 
-__all__ = ["METHODS", "OrderComparison", "OrderReport", "compare_orders"]
+__all__ = ["METHODS", "OrderComparison", "OrderReport", "compare_orders", "true_orders"]
 
 METHODS = ("symbolic", "forward", "taylor", "finite")
 # Digits of the truth, and by how many of them two computations of it must agree.
 DIGITS, AGREEING = 60, 30
+SIDES_AGREE = 10  # digits by which differences to the left and to the right agree
 # A formula that takes longer than this is given up, and those of higher order with it.
 SYMBOLIC_SECONDS = 5.0
 ACCURACY = 2  # of the stencils: the error of truncation is O(h²)
@@ -157,7 +158,7 @@ def compare_orders(
             )
     point = np.float64(x)
     graph = _captured(f, point)
-    truths = _truths(graph, point, max(wanted))
+    truths = true_orders(_over_mpmath(graph), point, max(wanted))
     name = title or graph.title or getattr(f, "__name__", "f")
     notes = [f"no truth for order {n}: it is no number, or too hard to find" for n in wanted
              if mp.isnan(truths[n])]  # fmt: skip
@@ -196,27 +197,43 @@ def _captured(f: Callable[..., Any] | Graph, x: Any) -> Graph:
 # The truth ----------------------------------------------------------------------------------------
 
 
-def _truths(graph: Graph, x: Any, highest: int) -> dict[int, Any]:
-    """f⁽ⁿ⁾(x) for n = 0 … highest by differences in mpmath; NaN where two precisions disagree."""
-    first, second = (_differences(graph, x, highest, digits) for digits in (DIGITS, 2 * DIGITS))
+def true_orders(at: Callable[[Any], Any], x: Any, highest: int) -> dict[int, Any]:
+    """f⁽ⁿ⁾(x) for n = 0 … highest by differences in mpmath; NaN where there is no such number.
+
+    ``at`` is f over mpmath numbers.  Two precisions have to agree, and the two sides: at a kink
+    central differences converge, too, to a mean of the slopes.
+
+    >>> [int(slope) for slope in true_orders(lambda t: t**3, 2.0, 3).values()]
+    [8, 12, 12, 6]
+    """
+    first, second = (_differences(at, x, highest, digits) for digits in (DIGITS, 2 * DIGITS))
+    left, right = (_differences(at, x, highest, DIGITS, side) for side in (-1, 1))
     found = {}
     with mp.workdps(DIGITS):
-        for n, (a, b) in enumerate(zip(first, second, strict=True)):
-            close = abs(a - b) <= mp.mpf(10) ** -AGREEING * max(abs(b), 1)
-            found[n] = b if close else mp.nan
+        for n, (a, b, below, above) in enumerate(zip(first, second, left, right, strict=True)):
+            size = max(abs(b), 1)
+            settled = abs(a - b) <= mp.mpf(10) ** -AGREEING * size
+            smooth = abs(below - above) <= mp.mpf(10) ** -SIDES_AGREE * size
+            found[n] = b if settled and smooth else mp.nan
     return found
 
 
-def _differences(graph: Graph, x: Any, highest: int, digits: int) -> list[Any]:
+def _over_mpmath(graph: Graph) -> Callable[[Any], Any]:
     from diffkit.engines.interpret import run
 
-    def at(t: Any) -> Any:
-        return mp.mpf(np.asarray(run(graph, [t], domain="mpmath")[0], dtype=object).item())
+    return lambda t: run(graph, [t], domain="mpmath")[0]
+
+
+def _differences(
+    at: Callable[[Any], Any], x: Any, highest: int, digits: int, side: int = 0
+) -> list[Any]:
+    def number_at(t: Any) -> Any:
+        return mp.mpf(np.asarray(at(t), dtype=object).item())
 
     with mp.workdps(digits):
         try:
-            slopes = [mp.mpf(c) for c in mp.taylor(at, mp.mpf(float(x)), highest)]
-            return [slope * factorial(n) for n, slope in enumerate(slopes)]
+            found = mp.taylor(number_at, mp.mpf(float(x)), highest, direction=side)
+            return [mp.mpf(slope) * factorial(n) for n, slope in enumerate(found)]
         except (ArithmeticError, ValueError, TypeError, DiffkitError):
             return [mp.nan] * (highest + 1)
 

@@ -108,7 +108,9 @@ class Call:
 
     def rebuilt(self, blocks: Sequence[Any]) -> Any:
         """Per-leaf answers in the shape of the differentiated arguments."""
-        blocks = [block[()] if isinstance(block, np.ndarray) else block for block in blocks]
+        blocks = [
+            _like(block, self.leaves[place]) for place, block in zip(self.wrt, blocks, strict=False)
+        ]
         if hasattr(self, "names"):
             if self.single:
                 return blocks[0]
@@ -121,6 +123,14 @@ class Call:
     def rebuilt_rows(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Blocks indexed twice by the differentiated leaves, nested like the arguments twice."""
         return self.rebuilt([self.rebuilt(row) for row in blocks])
+
+
+def _like(block: Any, leaf: Any) -> Any:
+    """A derivative in the dtype of the argument it is by, and as a number where it is one."""
+    if isinstance(block, np.ndarray):
+        block = block[()]
+    found, wanted = getattr(block, "dtype", None), getattr(leaf, "dtype", None)
+    return block if found == wanted or found is None or wanted is None else block.astype(wanted)
 
 
 def as_argnums(argnums: Any) -> int | tuple[int, ...] | None:

@@ -42,16 +42,16 @@ __all__ = ["ComplexStep", "complex_step_errors"]
 # Squire & Trapp 1998 use 1e-100: its square is far below the rounding of any double.
 DEFAULT_STEP = 1e-100
 
-# Where h·f′ is so small that it loses digits to underflow, these larger steps are tried, and they
-# must agree to this relative difference; their squares are still 10⁻²⁴ of a rounding error.
+# Where h·f′ loses digits to underflow, these larger steps are tried, and they must agree to this
+# relative difference; their squares are still 10⁻²⁴ of a rounding error.
 LARGER_STEP, CHECK_STEP = 1e-20, 1e-23
 AGREEMENT = 1e-12
 # Slopes beyond this are held against those of steps that are smaller by these factors.
 ENORMOUS, SHORTER, SHORTEST = 1e70, 1e-150, 1e-160
-# Relative difference up to which a slope that lost digits to underflow is called the same.
-ROUGHLY = 1e-3
-# Steps this much smaller than the smallest element: the square is 10⁻⁴ of a rounding error.
-RELATIVE_STEP = 1e-10
+# Beside larger arguments h is so short that h/x underflows, as in x log x, whose slope lacks a 1.
+HUGE, SHIFT = 1e100, 1e10
+ROUGHLY = 1e-3  # up to which a slope that lost digits to underflow is called the same
+RELATIVE_STEP = 1e-10  # of the smallest element: the square is 10⁻⁴ of a rounding error
 UNDERFLOW = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 
 # A complex addition is two real ones, a multiplication six operations: four on the average.
@@ -143,7 +143,8 @@ class _Perturbed:
         shapes = [self.graph.columns.avals[node].shape for node in self.graph.output_nodes]
         parts = self._all_imaginary(place, leaf, shapes)
         rows = _quotients(parts, self.step)
-        for element in np.flatnonzero(_doubtful(parts, rows, self.step)).tolist():
+        huge = np.abs(leaf.reshape(-1).astype(np.float64)) > HUGE
+        for element in np.flatnonzero(_doubtful(parts, rows, self.step) | huge).tolist():
             column = [part[element] for part in parts], [row[element] for row in rows]
             for row, slope in zip(rows, self._mended(place, leaf, element, *column), strict=True):
                 row[element] = slope
@@ -175,6 +176,8 @@ class _Perturbed:
         slopes: list[np.ndarray],
     ) -> list[np.ndarray]:
         """The slopes with respect to one element, by other steps where these may do better."""
+        if HUGE < float(np.abs(leaf.reshape(-1)[element])) < np.inf:
+            slopes = self._on_its_scale(place, leaf, element, slopes)
         if any(np.any(np.abs(slope) > ENORMOUS) for slope in slopes):
             return self._with_shorter_steps(place, leaf, element, slopes)
         if not _underflows(parts):
@@ -193,8 +196,7 @@ class _Perturbed:
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The slopes where underflow is overcome, and those at the longer step alone."""
         long, short = LARGER_STEP * factor, CHECK_STEP * factor
-        larger = _quotients(self._imaginary(place, leaf, element, long), long)
-        check = _quotients(self._imaginary(place, leaf, element, short), short)
+        larger, check = self._at_steps(place, leaf, element, (long, short))
         found = [
             _agreed(slope, large, other, self.fitted)
             for slope, large, other in zip(slopes, larger, check, strict=True)
@@ -206,6 +208,15 @@ class _Perturbed:
             )
         return found, larger
 
+    def _on_its_scale(
+        self, place: int, leaf: np.ndarray, element: int, slopes: list[np.ndarray]
+    ) -> list[np.ndarray]:
+        """The slopes of two steps as long beside a huge x as h is beside 1, where both agree."""
+        size = float(np.abs(leaf.reshape(-1)[element]))
+        rows = self._at_steps(place, leaf, element, (size * self.step, size * self.step / SHIFT))
+        found = zip(slopes, *rows, strict=True)
+        return [np.where(_same(b, a) & (a != 0), a, y) for y, a, b in found]
+
     def _with_shorter_steps(
         self, place: int, leaf: np.ndarray, element: int, slopes: list[np.ndarray]
     ) -> list[np.ndarray]:
@@ -213,8 +224,13 @@ class _Perturbed:
         steps = self.step * SHORTER, self.step * SHORTEST
         if steps[1] == 0.0:  # already fitted to a tiny argument
             return slopes
-        rows = [_quotients(self._imaginary(place, leaf, element, step), step) for step in steps]
+        rows = self._at_steps(place, leaf, element, steps)
         return [_confirmed(*row) for row in zip(slopes, *rows, strict=True)]
+
+    def _at_steps(
+        self, place: int, leaf: np.ndarray, element: int, steps: Sequence[float]
+    ) -> list[list[np.ndarray]]:
+        return [_quotients(self._imaginary(place, leaf, element, step), step) for step in steps]
 
     def _tell_lost_digits(self) -> None:
         told = (
@@ -320,12 +336,15 @@ def _rows(array: np.ndarray) -> np.ndarray:
     return array.reshape(len(array), prod(array.shape[1:]))
 
 
+def _same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.abs(a - b) <= AGREEMENT * np.abs(b)
+
+
 def _confirmed(slope: np.ndarray, short: np.ndarray, shortest: np.ndarray) -> np.ndarray:
     """The slopes, where they are enormous only if one more step gives the same."""
     ordinary = ~(np.abs(slope) > ENORMOUS)
-    with np.errstate(invalid="ignore"):
-        first = np.abs(slope - short) <= AGREEMENT * np.abs(short)
-        second = np.abs(short - shortest) <= AGREEMENT * np.abs(short)
+    first, second = _same(slope, short), _same(shortest, short)
     found = np.where(second | (short == shortest), short, np.nan)
     return np.where(ordinary | first | (slope == short), slope, found)
 

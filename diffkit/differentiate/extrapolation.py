@@ -14,7 +14,7 @@ in Engineering Software 4; Press et al., *Numerical Recipes*, 3rd ed., §5.7 (``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import frexp, isfinite, ldexp
 from typing import Any
@@ -23,7 +23,7 @@ import numpy as np
 
 from diffkit.differentiate.stencils import Stencil
 
-__all__ = ["extrapolated", "first_step", "tableau_steps"]
+__all__ = ["extrapolated", "first_step", "tableau_columns", "tableau_steps"]
 
 # The tableau of Ridders' method: rows, and the first step as a fraction of x_c.  Steps are
 # halved, so that they stay powers of two (Ridders shrinks by 1.4).
@@ -63,18 +63,37 @@ def extrapolated(rows: Sequence[Sequence[Any]], row: Stencil) -> tuple[list[Any]
     return [best for best, _ in columns], [error for _, error in columns]
 
 
+def tableau_columns(
+    level: Sequence[Any], row: Stencil
+) -> Iterator[tuple[list[Any], list[np.ndarray]]]:
+    """The columns of a tableau after its first: entries, and how far each is from its parents.
+
+    Source: Numerical Recipes, ``dfridr``: the larger distance to the two entries it came from.
+
+    >>> from diffkit.differentiate.stencils import stencil
+    >>> [entries for entries, _ in tableau_columns([4.0, 1.0], stencil(2))]
+    [[0.0]]
+    """
+    power = row.accuracy
+    while len(level) > 1:
+        factor = 2.0**power - 1.0
+        pairs = list(pairwise(level))
+        level = [fine + (fine - coarse) / factor for coarse, fine in pairs]
+        yield (
+            level,
+            [
+                np.maximum(np.abs(entry - fine), np.abs(entry - coarse))
+                for entry, (coarse, fine) in zip(level, pairs, strict=True)
+            ],
+        )
+        power += 2 if row.symmetric else 1
+
+
 def _best_of_tableau(level: list[Any], row: Stencil) -> tuple[Any, Any]:
     best, least = level[-1], np.full(np.shape(level[-1]), np.inf)
-    power = row.accuracy
     with np.errstate(all="ignore"):
-        while len(level) > 1:
-            factor = 2.0**power - 1.0
-            pairs = list(pairwise(level))
-            level = [fine + (fine - coarse) / factor for coarse, fine in pairs]
-            for entry, (coarse, fine) in zip(level, pairs, strict=True):
-                # Numerical Recipes, dfridr: the larger distance to the two entries it came from
-                error = np.maximum(np.abs(entry - fine), np.abs(entry - coarse))
+        for entries, errors in tableau_columns(level, row):
+            for entry, error in zip(entries, errors, strict=True):
                 better = error < least
                 best, least = np.where(better, entry, best), np.where(better, error, least)
-            power += 2 if row.symmetric else 1
     return best, least

@@ -15,15 +15,17 @@ stencils are in ``stencils.py``, the extrapolation to h → 0 in ``extrapolation
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite, ldexp, log2
 from typing import Any, ClassVar
 
 import numpy as np
 
+from diffkit.differentiate.displaced import Runs, summed
+from diffkit.differentiate.doubts import note_doubts, note_jumps
 from diffkit.differentiate.extrapolation import extrapolated, first_step, tableau_steps
 from diffkit.differentiate.method import Captured, JacobianResult, Method
+from diffkit.differentiate.noise import Line, noise_of
 from diffkit.differentiate.resolution import (
     DROWNED,
     LEFT_THE_DOMAIN,
@@ -32,9 +34,13 @@ from diffkit.differentiate.resolution import (
     remembered,
     unresolved,
 )
-from diffkit.differentiate.stencils import Stencil, stencil
-from diffkit.engines.calling import user_level, warn_of_nan
+from diffkit.differentiate.stencils import Stencil, stencil_of
+from diffkit.differentiate.stencils import stencil as usual_stencil
+from diffkit.differentiate.step_choice import WIDER_TABLEAU, choose_step, kink_at
+from diffkit.engines.calling import warn_of_nan
 from diffkit.errors import DomainWarning, DtypeError, InputError, KinkWarning
+
+TABLEAU_STENCIL = usual_stencil(6)  # its best step is near those that extrapolation uses
 
 __all__ = ["Finite", "automatic_step", "derivative_errors", "float_leaf"]
 
@@ -81,12 +87,16 @@ class Finite(Method):
     accuracy
         1 (forward), 2 (central), 4 (five-point), 6 (seven-point), or a higher even number.
     step
-        ``"auto"`` for the rule of :func:`automatic_step`, or a positive number.
+        ``"auto"`` for the rule of :func:`automatic_step`, ``"estimated"`` for one found from the
+        function's own noise and truncation (``step_choice.py``; some three hundred runs for each),
+        or a positive number.
+    stencil
+        Offsets in steps, such as ``(0, 1, 2, 3)``, in place of an accuracy.
     relative
         Whether a numeric step is multiplied by max(|x|, scale).
     richardson
-        Extrapolate to h → 0; the estimated error of each block is in
-        ``result.extra["error_estimate"]``.  A numeric ``step`` is then the first, largest one.
+        Extrapolate to h → 0.  A numeric ``step`` is then the first, largest one.  Here, and for
+        an estimated step, the estimated error is in ``result.extra["error_estimate"]``.
     scale
         The smallest length over which the function is taken to change; default 1.  Make it
         smaller for functions of tiny arguments.
@@ -108,19 +118,40 @@ class Finite(Method):
         accuracy: int = 2,
         step: str | float = "auto",
         *,
+        stencil: Sequence[int] | None = None,
         relative: bool = False,
         richardson: bool = False,
         scale: float = 1.0,
     ) -> None:
-        self.stencil = stencil(accuracy)
-        self.step = "auto" if step == "auto" else _positive(step, "step", "or 'auto'")
+        self.offsets = None if stencil is None else tuple(stencil)
+        self.stencil = usual_stencil(accuracy) if stencil is None else stencil_of(stencil)
+        rules = ("auto", "estimated")
+        self.step = step if step in rules else _positive(step, "step", "'auto' or 'estimated'")
         self.relative = relative
         self.richardson = richardson
         self.scale = _positive(scale, "scale", "the length over which f changes")
 
     def __repr__(self) -> str:
         extra = ", richardson=True" if self.richardson else ""
-        return f"Finite(accuracy={self.stencil.accuracy}, step={self.step!r}{extra})"
+        row = f"accuracy={self.stencil.accuracy}"
+        if self.offsets is not None:
+            row = f"stencil={self.offsets}"
+        return f"Finite({row}, step={self.step!r}{extra})"
+
+    def stencil_for(self, derivative: int) -> Stencil:
+        """The stencil on the same offsets, or of the same accuracy, for a higher derivative.
+
+        Raises
+        ------
+        InputError
+            When the offsets are too few.
+
+        >>> Finite(stencil=(0, 1, 2, 3)).stencil_for(2).accuracy
+        2
+        """
+        if self.offsets is not None:
+            return stencil_of(self.offsets, derivative)
+        return usual_stencil(self.stencil.accuracy, derivative)
 
     def jacobian(
         self, function: Captured, leaves: Sequence[Any], wrt: Sequence[int], engine: str = "auto"
@@ -135,18 +166,20 @@ class Finite(Method):
         DtypeError
             When a leaf of ``wrt`` is not floating point.
         """
-        run = _Runs(function, leaves, engine)
+        run = Runs(function, leaves, engine)
         found = [self._blocks_of_leaf(run, place) for place in wrt]
         outputs = range(len(run.base))
         blocks = [[leaf_blocks[i] for leaf_blocks, _ in found] for i in outputs]
         notes = _notes(run, blocks)
         if notes and any(np.isinf(block).any() for row in blocks for block in row):
             run.note(DomainWarning, notes[0])
+        graph = function.graph_for(leaves)
+        if self.step == "auto":
+            note_jumps(run, graph, wrt, self._step_at)
         run.tell()
         extra: dict[str, Any] = {"stencil": self.stencil.name}
-        if self.richardson:
+        if self.richardson or self.step == "estimated":
             extra["error_estimate"] = [[errors[i] for _, errors in found] for i in outputs]
-        graph = function.graph_for(leaves)
         warn_of_nan(graph, leaves, [*run.base, *(block for row in blocks for block in row)])
         return JacobianResult(
             values=run.base,
@@ -174,7 +207,7 @@ class Finite(Method):
         DtypeError
             When a leaf that moves is not floating point.
         """
-        run = _Runs(function, leaves, engine)
+        run = Runs(function, leaves, engine)
         pairs = [(x, v) for x, v in zip(leaves, tangents, strict=True) if v is not None]
         moving = [(float_leaf(x, "finite"), np.asarray(v)) for x, v in pairs]
         speed = max((float(np.max(np.abs(v), initial=0.0)) for _, v in moving), default=0.0)
@@ -186,7 +219,7 @@ class Finite(Method):
         run.tell()
         return run.base, tangent
 
-    def _blocks_of_leaf(self, run: _Runs, place: int) -> tuple[list[Any], list[Any]]:
+    def _blocks_of_leaf(self, run: Runs, place: int) -> tuple[list[Any], list[Any]]:
         leaf = float_leaf(run.leaves[place], self.name)
         eps = float(np.finfo(leaf.dtype).eps)
         shapes = [np.shape(y) for y in run.base]
@@ -204,10 +237,12 @@ class Finite(Method):
         )
 
     def _slope(
-        self, at: Callable[[float], Any], run: _Runs, x: float, eps: float, speed: float = 1.0
+        self, at: Callable[[float], Any], run: Runs, x: float, eps: float, speed: float = 1.0
     ) -> tuple[list[Any], list[Any]]:
         """The slope of every output, and its estimated error (zeros without extrapolation)."""
         at = remembered(at)
+        if self.step == "estimated":
+            return self._estimated(at, run, x, eps, speed)
         if self.richardson:
             first = self._step_at(x, eps) if self.step != "auto" else first_step(x, self.scale)
             steps = tableau_steps(first / speed)
@@ -226,13 +261,40 @@ class Finite(Method):
             sides = unresolved(at, two_slopes, run.base, h, eps)
             if sides is not None:
                 run.note(KinkWarning, UNRESOLVED.format(x=x, h=h, left=sides[0], right=sides[1]))
+        if self.step == "auto":
+            length = max(abs(x), self.scale) / speed
+            note_doubts(at, run, slope, x, h, eps, length)
         return slope, error
 
+    def _estimated(
+        self, at: Callable[[float], Any], run: Runs, x: float, eps: float, speed: float
+    ) -> tuple[list[Any], list[Any]]:
+        """The slope at a step chosen from the function's values, and its error."""
+        line = Line(summed(at), abs(x), eps, speed, self.scale)
+        row, noise = self.stencil, noise_of(line)
+        found = choose_step(line, TABLEAU_STENCIL if self.richardson else row, noise)
+        if found.refused is not None:
+            _, slope = self._plain_slope(at, run, x, eps, speed)
+            return slope, [np.full(np.shape(y), np.inf) for y in slope]
+        kink = kink_at(line, noise)
+        if kink is not None:
+            told = UNRESOLVED.format(x=x, h=found.step, left=kink[0], right=kink[1])
+            run.note(KinkWarning, told)
+        if self.richardson:
+            first = min(WIDER_TABLEAU * found.step, line.length / 4)
+            steps = tableau_steps(ldexp(1.0, round(log2(first))))
+            slope, error = extrapolated([_difference(row, at, run, h) for h in steps], row)
+            return slope, [np.maximum(e, found.error) for e in error]
+        slope = _difference(row, at, run, found.step)
+        return slope, [np.full(np.shape(y), found.error) for y in slope]
+
     def _plain_slope(
-        self, at: Callable[[float], Any], run: _Runs, x: float, eps: float, speed: float
+        self, at: Callable[[float], Any], run: Runs, x: float, eps: float, speed: float
     ) -> tuple[float, list[Any]]:
         """The step and the slope of every output, without extrapolation."""
         h = self._step_at(x, eps) / speed
+        if not isfinite(h):
+            h = 1.0  # x is infinite or NaN, and x ± 1 is x
         slope = _difference(self.stencil, at, run, h)
         near = self.step == "auto" and 0 < abs(x) < self.scale
         if near and _left_the_domain(run.base, slope):
@@ -245,7 +307,7 @@ class Finite(Method):
 
     def _step_at(self, x: float, eps: float) -> float:
         """The step at x: exact, in the sense that (x + h) − x is h."""
-        if self.step == "auto":
+        if isinstance(self.step, str):
             return automatic_step(x, self.stencil.accuracy, eps, self.scale)
         h = float(self.step) * (max(abs(x), self.scale) if self.relative else 1.0)
         exact = (x + h) - x
@@ -258,55 +320,7 @@ def _left_the_domain(base: Sequence[Any], slope: Sequence[Any]) -> bool:
     return any(np.isfinite(y).all() and not np.isfinite(s).all() for y, s in pairs)
 
 
-class _Runs:
-    """Runs of a function at displaced points, counted."""
-
-    def __init__(self, function: Captured, leaves: Sequence[Any], engine: str) -> None:
-        self.function, self.leaves, self.engine = function, list(leaves), engine
-        self.count = self.combining = 0
-        self.notes: dict[type[Warning], str] = {}
-        self.base = self._run(self.leaves)
-
-    def note(self, category: type[Warning], text: str) -> None:
-        """Keep the first thing of its kind that is to be told."""
-        self.notes.setdefault(category, text)
-
-    def tell(self) -> None:
-        """Warn of what was noted."""
-        for category, text in self.notes.items():
-            warnings.warn(text, category, stacklevel=user_level())
-
-    def _run(self, leaves: list[Any]) -> list[Any]:
-        self.count += 1
-        return self.function.values(leaves, self.engine)
-
-    def displacer(self, place: int, element: int) -> Callable[[float], list[Any]]:
-        """The outputs as a function of the displacement of one element of one leaf."""
-        leaf = np.asarray(self.leaves[place])
-
-        def displaced(t: float) -> list[Any]:
-            if t == 0.0:
-                return self.base
-            moved = leaf.copy()
-            moved.reshape(-1)[element] += leaf.dtype.type(t)
-            return self._run([*self.leaves[:place], moved[()], *self.leaves[place + 1 :]])
-
-        return displaced
-
-    def along(self, tangents: Sequence[Any], t: float) -> list[Any]:
-        """The outputs at x + t v."""
-        if t == 0.0:
-            return self.base
-        pairs = zip(self.leaves, tangents, strict=True)
-        return self._run([x if v is None else _moved(x, v, t) for x, v in pairs])
-
-
-def _moved(x: Any, v: Any, t: float) -> Any:
-    x = np.asarray(x)
-    return (x + np.asarray(t * np.asarray(v), x.dtype)).astype(x.dtype, copy=False)[()]
-
-
-def _difference(row: Stencil, at: Callable[[float], Any], run: _Runs, h: float) -> list[Any]:
+def _difference(row: Stencil, at: Callable[[float], Any], run: Runs, h: float) -> list[Any]:
     """h⁻¹ Σ wᵢ f(x + kᵢ h) for every output; opposite points are subtracted by the weights."""
     total: list[Any] = [0.0] * len(run.base)
     with np.errstate(all="ignore"):
@@ -319,7 +333,7 @@ def _difference(row: Stencil, at: Callable[[float], Any], run: _Runs, h: float) 
     return slopes
 
 
-def _notes(run: _Runs, blocks: list[list[np.ndarray]]) -> list[str]:
+def _notes(run: Runs, blocks: list[list[np.ndarray]]) -> list[str]:
     columns = zip(*blocks, strict=True)
     left = any(_left_the_domain(run.base, column) for column in columns)
     return [LEFT_THE_DOMAIN] if left else []
@@ -355,6 +369,7 @@ def derivative_errors(
     numpy.ndarray
         float64, as long as ``steps``.
 
+    >>> from diffkit.differentiate.stencils import stencil
     >>> errors = derivative_errors(lambda x: x**3, 1.0, [1e-1, 1e-2], stencil(2), exact=3)
     >>> [float(f"{error:.1e}") for error in errors]
     [0.01, 0.0001]

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.differentiate.budget import Budget
+from diffkit.differentiate.budget import SECONDS, Budget
 from diffkit.errors import BudgetError
 from diffkit.graph.avals import Aval
 from diffkit.graph.ir import Graph
@@ -42,13 +42,14 @@ MAX_SCALAR_OPERATIONS = 20_000
 """Scalar operations up to which a graph becomes a formula; SymPy needs some 0.1 ms for each."""
 
 
-def formula_sizes(formula: Any) -> dict[str, int | None]:
+def formula_sizes(formula: Any, *, seconds: float = SECONDS) -> dict[str, int | None]:
     """The operations of a formula: ``{"tree": …, "shared": …, "cse": …}``.
 
     ``formula`` is a Graph, a SymPy expression, or a list of expressions that share parts.
-    Operations are counted as ``sympy.count_ops`` does.  A graph beyond
-    ``MAX_SCALAR_OPERATIONS``, or one that SymPy takes too long for, is counted without SymPy:
-    the tree to within the average use of each operand's elements, and ``cse`` is None.
+    Operations are counted as ``sympy.count_ops`` does, without walking the tree.  Of a graph,
+    ``cse`` is None where SymPy's elimination takes longer than ``seconds``; a graph beyond
+    ``MAX_SCALAR_OPERATIONS``, or one that is no formula in time, is counted without SymPy: the
+    tree to within the average use of each operand's elements.
 
     Raises
     ------
@@ -65,15 +66,18 @@ def formula_sizes(formula: Any) -> dict[str, int | None]:
     >>> formula_sizes(sympy.diff(4 * y * (1 - y), x))
     {'tree': 21, 'shared': 15, 'cse': 12}
     """
-    budget = Budget()
+    budget = Budget(seconds=seconds)
     if not isinstance(formula, Graph):
         return budget.run(lambda: expression_sizes(formula_cells(formula)))
     try:
         cells = formula_cells(formula.to_sympy())
-        return budget.run(lambda: expression_sizes(cells))
     except BudgetError:
         shared = scalar_operations(formula)
         return {"tree": graph_tree_operations(formula), "shared": shared, "cse": None}
+    try:
+        return budget.run(lambda: expression_sizes(cells))
+    except BudgetError:
+        return {**_counted_sizes(cells), "cse": None}
 
 
 def formula_cells(formula: Any) -> list[Any]:
@@ -95,11 +99,14 @@ def expression_sizes(
     if eliminated is None:
         replacements, reduced = sp.cse(roots)
         eliminated = [*(part for _, part in replacements), *reduced]
-    return {
-        "tree": tree_operations(roots),
-        "shared": sum(own for _, own, _ in _counted(roots)),
-        "cse": tree_operations(eliminated),
-    }
+    return {**_counted_sizes(roots), "cse": tree_operations(eliminated)}
+
+
+def _counted_sizes(expressions: Sequence[Any]) -> dict[str, int | None]:
+    """The sizes that need no elimination, in time linear in the storage."""
+    roots = [sp.sympify(expression) for expression in expressions]
+    shared = sum(own for _, own, _ in _counted(roots))
+    return {"tree": tree_operations(roots), "shared": shared}
 
 
 def tree_operations(expressions: Iterable[Any]) -> int:

@@ -11,7 +11,7 @@ of automatic and symbolic differentiation*; how large formulas are is counted in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,12 +42,17 @@ __all__ = [
 ]
 
 
-def graph_to_sympy(graph: Graph, names: Sequence[Any] | None = None) -> Any:
+# A name or a symbol for every input, or for some by the names they have.
+Names = Sequence[Any] | Mapping[str, Any]
+
+
+def graph_to_sympy(graph: Graph, names: Names | None = None) -> Any:
     """The formula of a graph: a SymPy expression, or an object array of them.
 
     A scalar input x is the symbol x; an array input has a symbol per element, x0, x1, … or
-    W_0_1.  ``names`` gives other names (or symbols) for the inputs.  Several outputs give a
-    list.
+    W_0_1.  ``names`` gives other names, or symbols, whose assumptions the formula then has (those
+    of an array's symbol hold for each element); a mapping does so for some inputs by name.  The
+    graph of a SymPy expression has its symbols from there.  Several outputs give a list.
 
     Raises
     ------
@@ -62,6 +67,8 @@ def graph_to_sympy(graph: Graph, names: Sequence[Any] | None = None) -> Any:
     >>> import diffkit as dk
     >>> dk.parse("x**2 * sin(y)").to_sympy()
     x**2*sin(y)
+    >>> dk.parse("sqrt(x**2)").to_sympy({"x": sp.Symbol("x", positive=True)})
+    x
     """
     operations = scalar_operations(graph)
     if operations > MAX_SCALAR_OPERATIONS:
@@ -76,7 +83,7 @@ def graph_to_sympy(graph: Graph, names: Sequence[Any] | None = None) -> Any:
     return outputs[0] if len(outputs) == 1 else outputs
 
 
-def graph_to_latex(graph: Graph, names: Sequence[Any] | None = None) -> str:
+def graph_to_latex(graph: Graph, names: Names | None = None) -> str:
     r"""The formula of a graph in LaTeX.
 
     Raises
@@ -110,19 +117,15 @@ def _as_matrix(formula: Any) -> Any:
 # Symbols and formulas -----------------------------------------------------------------------------
 
 
-def input_symbols(graph: Graph, names: Sequence[Any] | None = None, *, real: bool) -> list[Any]:
+def input_symbols(graph: Graph, names: Names | None = None, *, real: bool) -> list[Any]:
     """A symbol for every scalar input and an object array of symbols for every array input.
 
     Raises
     ------
     InputError
-        When the number of names is wrong, or two elements would share a symbol.
+        When the number of names is wrong, one is unknown, or two elements would share a symbol.
     """
-    chosen = graph.input_names if names is None else tuple(names)
-    if len(chosen) != len(graph.input_nodes):
-        raise InputError(
-            f"the graph has {len(graph.input_nodes)} inputs, but {len(chosen)} names were given"
-        )
+    chosen = _chosen_names(graph, names, real)
     assumptions = {"real": True} if real else {}
     avals = [graph.columns.avals[node] for node in graph.input_nodes]
     found = [
@@ -138,9 +141,28 @@ def input_symbols(graph: Graph, names: Sequence[Any] | None = None, *, real: boo
     return found
 
 
+def _chosen_names(graph: Graph, names: Names | None, real: bool) -> Sequence[Any]:
+    """A name or a symbol for every input."""
+    if names is None:
+        own = None if real else graph.cache.get("symbols")
+        return graph.input_names if own is None else own
+    if isinstance(names, Mapping):
+        if unknown := [name for name in names if name not in graph.input_names]:
+            known = ", ".join(graph.input_names) or "none"
+            raise InputError(f"there is no input {unknown[0]!r}", hint=f"the inputs are {known}.")
+        return [names.get(name, name) for name in graph.input_names]
+    if len(names) != len(graph.input_nodes):
+        raise InputError(
+            f"the graph has {len(graph.input_nodes)} inputs, but {len(names)} names were given"
+        )
+    return tuple(names)
+
+
 def _symbols(name: Any, shape: tuple[int, ...], assumptions: dict[str, bool]) -> Any:
     if not shape:
         return sp.Symbol(name, **assumptions) if isinstance(name, str) else name
+    if isinstance(name, sp.Symbol):
+        assumptions = name.assumptions0
     cells = np.empty(shape, dtype=object)
     between = "" if len(shape) == 1 else "_"
     for index in np.ndindex(shape):

@@ -132,20 +132,37 @@ def _stencil_slope(call: Call, order: int, method: Any, engine: str) -> Any:
     Truncation grows like hᵖ and rounding like ε/hⁿ, so their sum is least near
     h = ε^(1/(n+p)) (Press et al., *Numerical Recipes*, §5.7, for n = 1).
     """
-    from diffkit.differentiate.finite import automatic_step
-    from diffkit.differentiate.stencils import stencil
+    place = call.wrt[0]
+    x, row = call.leaves[place], method.stencil_for(order)
 
-    place, accuracy = call.wrt[0], method.stencil.accuracy
-    x, row = call.leaves[place], stencil(accuracy, order)
-    step = method.step
-    if step == "auto":
-        eps = float(np.finfo(np.asarray(x).dtype).eps)
-        step = automatic_step(float(x), order + accuracy - 1, eps, method.scale)
+    def at(t: float) -> Any:
+        moved = [*call.leaves[:place], x + type(x)(t), *call.leaves[place + 1 :]]
+        return call.bound.values(moved, engine)
+
+    step = _stencil_step(at, x, row, method)
     total = 0.0
     for offset, weight in row.active:
-        moved = [*call.leaves[:place], x + type(x)(offset * step), *call.leaves[place + 1 :]]
-        total = total + weight * call.bound.values(moved, engine)[0]
+        total = total + weight * at(offset * step)[0]
     return total / step**order
+
+
+def _stencil_step(at: Callable[[float], Any], x: Any, row: Any, method: Any) -> float:
+    """The step of a stencil: the given one, that of the rule, or one from the function's values."""
+    from diffkit.differentiate.displaced import summed
+    from diffkit.differentiate.finite import automatic_step
+    from diffkit.differentiate.noise import Line, noise_of
+    from diffkit.differentiate.step_choice import choose_step
+
+    if not isinstance(method.step, str):
+        return method.step
+    eps = float(np.finfo(np.asarray(x).dtype).eps)
+    if method.step == "estimated":
+        line = Line(summed(at), abs(float(x)), eps, scale=method.scale)
+        found = choose_step(line, row, noise_of(line))
+        if found.refused is None:
+            return found.step
+    powers = row.derivative + row.accuracy - 1
+    return automatic_step(float(x), powers, eps, method.scale)
 
 
 def _symbolic_slope(call: Call, order: int, engine: str) -> Any:

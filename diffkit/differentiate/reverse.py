@@ -21,7 +21,7 @@ from diffkit.engines.calling import runner_of, warn_of_nan
 from diffkit.errors import ShapeError
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import Aval, aval
-from diffkit.graph.ir import Graph
+from diffkit.graph.ir import LITERAL, Graph
 from diffkit.graph.shifts import graph_roots, hold_shifts
 from diffkit.primitives.piecewise import mask
 
@@ -86,12 +86,16 @@ def scalar_output(graph: Graph) -> int:
         When the outputs are several, or not a scalar, or not a float.
     """
     avals = [graph.columns.avals[node] for node in graph.output_nodes]
-    check_one_scalar(avals, graph.title or "the function")
+    constant = bool(avals) and graph.columns.operations[graph.output_nodes[0]] is LITERAL
+    check_one_scalar(avals, graph.title or "the function", constant)
     return graph.output_nodes[0]
 
 
-def check_one_scalar(avals: Sequence[Aval], name: str) -> None:
-    """Refuse outputs that are not one scalar float, in the words of ``grad``."""
+def check_one_scalar(avals: Sequence[Aval], name: str, constant: bool = False) -> None:
+    """Refuse outputs that are not one scalar float, in the words of ``grad``.
+
+    A ``constant`` may be a whole number, as in ``9 if x == 3 else x * x``.
+    """
     if len(avals) != 1:
         raise ShapeError(
             f"grad needs one scalar output, but {name} returns {len(avals)} values",
@@ -102,7 +106,7 @@ def check_one_scalar(avals: Sequence[Aval], name: str) -> None:
             f"grad needs a scalar output, but {name} returns {avals[0]}",
             hint="reduce it with np.sum or np.mean, or use dk.jacobian.",
         )
-    if not avals[0].is_float:
+    if not (avals[0].is_float or (constant and avals[0].dtype.kind == "i")):
         raise ShapeError(
             f"grad needs a float output, but {name} returns {avals[0]}",
             hint="its derivative is zero wherever it exists; return a float.",

@@ -12,16 +12,18 @@ SymPy.  The use of the rows, and the choice of h, is in ``differentiate/finite.p
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from math import factorial
 from typing import Any
 
 from diffkit.errors import InputError
 from diffkit.lazy import sp
 
-__all__ = ["STENCILS", "Stencil", "fornberg", "stencil"]
+__all__ = ["STENCILS", "Stencil", "fornberg", "stencil", "stencil_of"]
 
 # A stencil with more points than this says more about rounding than about the function.
 MAX_POINTS = 25
@@ -46,10 +48,26 @@ class Stencil:
         return set(self.offsets) == {-offset for offset in self.offsets}
 
     @property
+    def noise_gain(self) -> float:
+        """√Σwᵢ²: the deviation of Σ wᵢ f(x + kᵢ h) over that of the noise of f."""
+        return float(sum(weight**2 for weight in self.weights)) ** 0.5
+
+    @property
+    def error_constant(self) -> float:
+        """C of the truncation error C f⁽ᵐ⁺ᵖ⁾(x) hᵖ: Σ wᵢ kᵢᵐ⁺ᵖ / (m + p)!."""
+        n = self.derivative + self.accuracy
+        return float(_moment(self.offsets, self.weights, n) / factorial(n))
+
+    @property
     def active(self) -> tuple[tuple[int, float], ...]:
         """The offsets whose weight is not zero, with the weight as a float."""
         rows = zip(self.offsets, self.weights, strict=True)
         return tuple((offset, float(weight)) for offset, weight in rows if weight)
+
+
+def _moment(offsets: Sequence[int], weights: Sequence[Fraction], power: int) -> Fraction:
+    pairs = zip(offsets, weights, strict=True)
+    return sum((weight * offset**power for offset, weight in pairs), Fraction(0))
 
 
 def _row(
@@ -124,5 +142,54 @@ def stencil(accuracy: int, derivative: int = 1) -> Stencil:
     else:
         half = (derivative + 1) // 2 + accuracy // 2 - 1
         offsets = tuple(range(-half, half + 1))
-    name = f"{len(offsets)}-point"
-    return Stencil(name, offsets, fornberg(offsets, derivative), derivative, accuracy)
+    return stencil_of(offsets, derivative)
+
+
+# What a row is called by its offsets; others are counted.
+NAMES = {
+    (0, 1): "forward",
+    (-1, 0): "backward",
+    (-1, 0, 1): "central",
+    (-2, -1, 0, 1, 2): "five-point",
+    (-3, -2, -1, 0, 1, 2, 3): "seven-point",
+}
+
+
+def stencil_of(offsets: Sequence[int], derivative: int = 1) -> Stencil:
+    """The most accurate stencil on these offsets, with the accuracy that it turns out to have.
+
+    Raises
+    ------
+    InputError
+        When the offsets are no distinct whole numbers, too few or too many.
+
+    Source: Fornberg 1988.
+
+    >>> row = stencil_of((0, 1, 2))
+    >>> [str(weight) for weight in row.weights], row.accuracy, round(row.error_constant, 4)
+    (['-3/2', '2', '-1/2'], 2, -0.3333)
+    >>> stencil_of((-1, 0, 1)).accuracy, stencil_of((-1, 0)).name
+    (2, 'backward')
+    """
+    try:
+        points = tuple(operator.index(offset) for offset in offsets)
+    except TypeError:
+        raise InputError(
+            f"the offsets of a stencil are whole numbers of steps, not {offsets!r}",
+            hint="for example (-2, -1, 0, 1, 2).",
+        ) from None
+    weights = fornberg(points, derivative)
+    power = len(points)  # all moments below vanish, but for that of the derivative
+    while _moment(points, weights, power) == 0:
+        power += 1
+    name = NAMES.get(points, _counted(points))
+    return Stencil(name, points, weights, derivative, power - derivative)
+
+
+def _counted(offsets: tuple[int, ...]) -> str:
+    """The name of an uncommon row: ``9-point``, ``3-point forward``, ``4-point (-3, 0, 1, 2)``."""
+    sides = {(False, True): " forward", (True, False): " backward"}
+    side = sides.get((min(offsets) < 0, max(offsets) > 0))
+    if set(offsets) == {-offset for offset in offsets}:
+        side = ""
+    return f"{len(offsets)}-point{f' {offsets}' if side is None else side}"

@@ -52,7 +52,9 @@ from diffkit.graph.avals import aval
 from diffkit.graph.ir import Graph
 from diffkit.lazy import sp
 
-__all__ = ["FORMS", "Symbolic", "derivative_expressions"]
+__all__ = [
+    "FORMS", "Symbolic", "chosen_symbols", "derivative_expressions", "derivatives", "graph_of",
+]  # fmt: skip
 
 
 @dataclass
@@ -191,30 +193,54 @@ def derivative_expressions(
     >>> derivative_expressions(dk.parse("x**2 * sin(y)"))
     {'x': 2*x*sin(y), 'y': x**2*cos(y)}
     """
-    if not isinstance(order, int) or order < 1:
-        raise InputError(f"the order of a derivative is 1, 2, …, not {order!r}")
-    if len(graph.output_nodes) != 1 or graph.columns.avals[graph.output_nodes[0]].shape:
-        raise ShapeError("only the formula of one scalar output can be derived", hint="use np.sum.")
     limits = budget or Budget()
-    limits.spend(scalar_operations(graph))
 
     def work() -> dict[str, Any]:
-        symbols, (output,) = formulas(graph, stable=stable)
+        symbols, found = derivatives(graph, wrt, order, limits, stable=stable)
         plain = {symbol: sp.Symbol(symbol.name) for symbol in formula_cells(symbols)}
-        found = {}
-        for symbol in _chosen(graph, symbols, wrt):
-            derivative = output
-            for _ in range(order):
-                limits.spend(tree_operations([derivative]))
-                derivative = differentiated(derivative, symbol)
-            limits.spend(tree_operations([derivative]))
-            found[symbol.name] = with_constants(replaced(derivative, plain))
-        return found
+        return {
+            symbol.name: with_constants(replaced(expr, plain)) for symbol, expr in found.items()
+        }
 
     return limits.run(work)
 
 
-def _chosen(graph: Graph, symbols: list[Any], wrt: str | Sequence[str] | None) -> list[Any]:
+def derivatives(
+    graph: Graph,
+    wrt: str | Sequence[str] | None,
+    order: int,
+    limits: Budget,
+    *,
+    stable: bool = False,
+) -> tuple[list[Any], dict[Any, Any]]:
+    """The symbols of a scalar graph's inputs, and its derivative by each of those that are chosen.
+
+    The symbols are real, and the expressions are over them: for work that goes on, inside
+    ``limits.run``; :func:`derivative_expressions` says what the arguments mean.
+
+    Raises
+    ------
+    InputError, ShapeError, BudgetError
+        As :func:`derivative_expressions`.
+    """
+    if not isinstance(order, int) or order < 1:
+        raise InputError(f"the order of a derivative is 1, 2, …, not {order!r}")
+    if len(graph.output_nodes) != 1 or graph.columns.avals[graph.output_nodes[0]].shape:
+        raise ShapeError("only the formula of one scalar output can be derived", hint="use np.sum.")
+    limits.spend(scalar_operations(graph))
+    symbols, (output,) = formulas(graph, stable=stable)
+    found = {}
+    for symbol in chosen_symbols(graph, symbols, wrt):
+        derivative = output
+        for _ in range(order):
+            limits.spend(tree_operations([derivative]))
+            derivative = differentiated(derivative, symbol)
+        limits.spend(tree_operations([derivative]))
+        found[symbol] = derivative
+    return symbols, found
+
+
+def chosen_symbols(graph: Graph, symbols: list[Any], wrt: str | Sequence[str] | None) -> list[Any]:
     """The symbols that are named, by input or by element."""
     by_name = {name: formula_cells(x) for name, x in zip(graph.input_names, symbols, strict=True)}
     for symbol in formula_cells(symbols):
@@ -263,19 +289,26 @@ def _derivation(graph: Graph, wrt: tuple[int, ...], budget: Budget, form: str) -
                     else:
                         places.append(place)
                         expressions.append(derivative)
-    sizes, derived = _graph_of(graph, symbols, expressions)
+    sizes, derived = graph_of(graph, symbols, expressions)
     return Derivation(derived, places, constants, expressions, sizes)
 
 
 # Evaluating --------------------------------------------------------------------------------------
 
 
-def _graph_of(
-    graph: Graph, symbols: list[Any], expressions: list[Any]
+def graph_of(
+    graph: Graph, symbols: list[Any], expressions: list[Any], *, eliminate: bool = True
 ) -> tuple[dict[str, int | None], Graph]:
-    """A graph of scalar inputs (every element of every input) for these expressions."""
+    """The sizes of these expressions, and a graph of scalar inputs that evaluates them.
+
+    Every element of every input of ``graph`` is an input.  The graph evaluates what SymPy's
+    elimination of common subexpressions leaves, or (``eliminate=False``) the expressions as
+    they are written, equal parts once.
+    """
     replacements, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("v", cls=sp.Dummy))
     sizes = expression_sizes(expressions, [*(part for _, part in replacements), *reduced])
+    if not eliminate:
+        replacements, reduced = [], expressions
     arena = Arena()
     arena.source = ("derived by SymPy", None)
     avals = [graph.columns.avals[node] for node in graph.input_nodes]
@@ -291,6 +324,7 @@ def _graph_of(
     reader = SympyReader(arena, known, dtype)
     # SymPy puts 1/0 into the pieces of 1/‖x‖; elsewhere ``formulas`` has refused it
     reader.built[sp.zoo] = np.nan
+    reader.selects = True
     for symbol, expr in replacements:
         reader.built[symbol] = reader.read(expr)
     outputs = [reader.read(expr).node for expr in reduced]

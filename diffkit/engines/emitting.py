@@ -265,7 +265,7 @@ _MATH = {
 # The functions of scalar_kernels.py that generated code may call.
 KERNELS = (
     "floor_divide", "integer_floor_divide", "integer_remainder", "lane_sum", "maximum", "minimum",
-    "remainder", "select", "sign", "xlogy",
+    "random_word", "remainder", "select", "sign", "xlogy",
 )  # fmt: skip
 
 NUMBA = Dialect(
@@ -286,7 +286,13 @@ NUMBA = Dialect(
 NUMPY = Dialect(
     "numpy",
     {name: f"np.{name}" for name in (*_MATH, *ELEMENTARY, *KERNELS) if hasattr(np, name)}
-    | {"select": "np.where", "erf": "special.erf", "erfc": "special.erfc", "logistic": "logistic"},
+    | {
+        "select": "np.where",
+        "erf": "special.erf",
+        "erfc": "special.erfc",
+        "logistic": "logistic",
+        "random_word": "random_word",
+    },
     {
         "cast": _numpy_cast,
         "integer_power": _numpy_integer_power,

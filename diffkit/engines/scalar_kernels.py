@@ -25,11 +25,17 @@ from numba import njit, types
 
 from diffkit.engines.elementary import log
 from diffkit.engines.lane_terms import FLAGS
+from diffkit.primitives.counting import KEY_PARITY, ROTATIONS, WORD_BITS
 
 __all__ = [
     "FLAGS", "floor_divide", "integer_floor_divide", "integer_remainder", "lane_sum",
-    "maximum", "minimum", "remainder", "select", "sign", "vector", "xlogy",
+    "maximum", "minimum", "random_word", "remainder", "select", "sign", "vector", "xlogy",
 ]  # fmt: skip
+
+
+# Threefry's constants as words of 64 bits: Numba would make a float of a sum with Python's
+_PARITY, _WORD, _REST = np.uint64(KEY_PARITY), np.uint64(64), np.uint64(64 - WORD_BITS)
+_WORDS = 2.0**WORD_BITS
 
 
 def vector(scalar: Any) -> Any:
@@ -94,6 +100,50 @@ def xlogy(a: Any, b: Any) -> Any:
     0.0
     """
     return a * log(b if a != type(a)(0) else type(b)(1))
+
+
+@njit(**FLAGS)
+def random_word(k: Any, m: Any, i: Any) -> Any:
+    """A whole number below 2⁵³ by Threefry-2x64-20; the reference is in ``primitives/counting``.
+
+    >>> random_word(0.0, 0.0, 0.0) == 0xC2B6E3A8C2C69865 >> 11
+    True
+    """
+    zero, end = type(k)(0), type(k)(_WORDS)
+    if not (zero <= k < end and zero <= m < end and zero <= i < end):
+        return type(k)(np.nan)
+    a, b = np.uint64(k), np.uint64(m)
+    c = a ^ b ^ _PARITY
+    x, y = _even_rounds(np.uint64(i) + a, b)
+    x, y = _odd_rounds(x + b, y + c + np.uint64(1))
+    x, y = _even_rounds(x + c, y + a + np.uint64(2))
+    x, y = _odd_rounds(x + a, y + b + np.uint64(3))
+    x, y = _even_rounds(x + b, y + c + np.uint64(4))
+    return type(k)((x + c) >> _REST)
+
+
+@njit(**FLAGS)
+def _even_rounds(x: Any, y: Any) -> Any:
+    return _four_rounds(x, y, ROTATIONS[0], ROTATIONS[1], ROTATIONS[2], ROTATIONS[3])
+
+
+@njit(**FLAGS)
+def _odd_rounds(x: Any, y: Any) -> Any:
+    return _four_rounds(x, y, ROTATIONS[4], ROTATIONS[5], ROTATIONS[6], ROTATIONS[7])
+
+
+@njit(**FLAGS)
+def _four_rounds(x: Any, y: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
+    x, y = _round(x, y, np.uint64(first))
+    x, y = _round(x, y, np.uint64(second))
+    x, y = _round(x, y, np.uint64(third))
+    return _round(x, y, np.uint64(fourth))
+
+
+@njit(**FLAGS)
+def _round(x: Any, y: Any, turn: Any) -> Any:
+    mixed = x + y
+    return mixed, ((y << turn) | (y >> (_WORD - turn))) ^ mixed
 
 
 @njit(**FLAGS)

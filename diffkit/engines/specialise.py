@@ -16,7 +16,7 @@ straight-line code) may round differently.  The idea of
 compiling a traced expression is as old as automatic differentiation by source transformation
 (Speelpenning 1980); the compiler is Numba (Lam, Pitrou & Seibert 2015).
 
-Reading on: ``graph.to_source(target="numba")`` prints what is compiled.
+Reading on: ``graph.to_source(target="numba")``, which prints any graph as code to be read.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def specialised_runner(graph: Graph) -> Runner:
 
 
 def numba_runner(graph: Graph) -> Runner:
-    """The same by way of Numba source: what ``graph.to_source(target="numba")`` prints.
+    """The same by way of Numba source, for scalar and elementwise graphs.
 
     Raises
     ------
@@ -179,23 +179,21 @@ def kernel_of(graph: Graph) -> Kernel:
 # Source ----------------------------------------------------------------------------------------
 
 
-def kernel_source(kernel: Kernel, name: str = _KERNEL_NAME, *, cached: bool = True) -> str:
+def kernel_source(kernel: Kernel) -> str:
     """The text of the module that holds a kernel.
 
-    With ``cached`` it reads the global ``CACHE``, which ``engines/cache.py`` sets; without, it
-    runs as it stands.
+    It reads the global ``CACHE``, which ``engines/cache.py`` sets.
     """
     arguments = ", ".join(argument.name for argument in kernel.arguments)
     returned = ", ".join(kernel.returned)
     function = "\n".join([
-        f"def {name}({arguments}):",
+        f"def {_KERNEL_NAME}({arguments}):",
         *(f"    {statement}" for statement in kernel.body),
         f"    return {returned}",
     ])  # fmt: skip
     signature = ", ".join(_type_text(argument) for argument in kernel.arguments)
     comma = "," if len(kernel.arguments) == 1 else ""
-    cache = "cache=CACHE, " if cached else ""
-    decorator = f"@njit(({signature}{comma}), {cache}**FLAGS)"
+    decorator = f"@njit(({signature}{comma}), cache=CACHE, **FLAGS)"
     return "\n".join([*_imports(kernel, function), "", "", decorator, function, ""])
 
 

@@ -4,6 +4,10 @@ An abstract value is a shape and a dtype, written ``f64[32,3]``.  They are inter
 equal abstract values are one object and are compared by identity; that makes shape inference
 a dictionary look-up (the idea of hash-consing, E. Goto 1974, Monocopy and associative
 algorithms in an extended Lisp).
+
+Note [Half floats].  Numbers of 16 bits have three digits, too few to compare methods on, and no
+kernels.  So a float16 argument or constant becomes float64, as an integer does, and its derivative
+is float64; a conversion of traced numbers to float16 is refused.
 """
 
 from __future__ import annotations

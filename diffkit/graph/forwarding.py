@@ -32,6 +32,7 @@ FORWARDED: dict[str, str] = {
     "to_source": "diffkit.engines.source:to_source",
     "to_sympy": "diffkit.differentiate.formulas:graph_to_sympy",
     "to_latex": "diffkit.differentiate.formulas:graph_to_latex",
+    "to_matrix": "diffkit.comparison.matrix_formula:matrix_formula",
     "plot": "diffkit.plots.graphs:plot_graph",
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from diffkit.comparison.report import Comparison
 
-__all__ = ["EXACT_AT", "plot_comparison", "ulp_axis"]
+__all__ = ["EXACT_AT", "label_points", "plot_comparison", "ulp_axis"]
 
 # Where 0 ulps is drawn on a logarithmic axis, and the largest label below which 1 ulp lies.
 EXACT_AT = 0.1
@@ -115,13 +115,25 @@ def _frame(axes: Axes, operations: Sequence[int]) -> None:
 
 
 def _labels(axes: Axes, reports: Sequence[Any], dark: bool) -> None:
-    """Each method's name beside its marker, on the first side where it covers nothing."""
-    to_pixels, scale = axes.transData.transform, axes.figure.dpi / POINTS_PER_INCH
-    places = [to_pixels((max(r.operations, 1), _shown(r.max_ulp))) / scale for r in reports]
-    taken = [(x - 6.0, y - 6.0, x + 6.0, y + 6.0) for x, y in places]
-    for report, (x, y) in zip(reports, places, strict=True):
+    """Each method's name beside its marker."""
+    labels = []
+    for report in reports:
         style = style_of(report.method)
         text = style.label if report.name == report.method else report.name
+        place = (max(report.operations, 1), _shown(report.max_ulp))
+        labels.append((*place, text, style.text_colour(dark)))
+    label_points(axes, labels)
+
+
+def label_points(axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write (x, y, text, colour) beside points, on the first side where a text covers nothing.
+
+    The limits and scales of ``axes`` must be final: they decide what overlaps.
+    """
+    to_pixels, scale = axes.transData.transform, axes.figure.dpi / POINTS_PER_INCH
+    places = [to_pixels((x, y)) / scale for x, y, _, _ in labels]
+    taken = [(x - 6.0, y - 6.0, x + 6.0, y + 6.0) for x, y in places]
+    for (at_x, at_y, text, colour), (x, y) in zip(labels, places, strict=True):
         wide, high = len(text) * LABEL_SIZE * 0.62, LABEL_SIZE * 1.3
         sides = [(10, 0, "left"), (-10, 0, "right"), (0, 15, "center"), (0, -17, "center"),
                  (10, 15, "left"), (10, -15, "left"), (0, 29, "center")]  # fmt: skip
@@ -132,9 +144,8 @@ def _labels(axes: Axes, reports: Sequence[Any], dark: bool) -> None:
                 break
         taken.append(covers)
         axes.annotate(
-            text, (max(report.operations, 1), _shown(report.max_ulp)), xytext=(dx, dy),
-            textcoords="offset points", color=style.text_colour(dark), ha=align, va="center",
-            fontsize=LABEL_SIZE,
+            text, (at_x, at_y), xytext=(dx, dy), textcoords="offset points", color=colour,
+            ha=align, va="center", fontsize=LABEL_SIZE,
         )  # fmt: skip
 
 

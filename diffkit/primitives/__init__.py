@@ -13,6 +13,7 @@ capture, the engines, the rule checker and the table of operations in the docume
 * ``contraction``: matrix products and Einstein sums;
 * ``convolution``: filters over images, and the windows that pooling reduces;
 * ``control`` and ``control_rules``: loops of equal steps;
+* ``counting``: random numbers from a key and a counter;
 * ``probing``: named identities, through which the learning signal is watched.
 
 Imported at their first use, since few programs need them:
@@ -33,6 +34,7 @@ from diffkit.primitives import (
     contraction,
     control,
     convolution,
+    counting,
     hyperbolic,
     indexing,
     piecewise,
@@ -50,6 +52,7 @@ __all__ = [
     "contraction",
     "control",
     "convolution",
+    "counting",
     "hyperbolic",
     "indexing",
     "piecewise",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.errors import BudgetError
+from diffkit.errors import BudgetError, DtypeError
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.primitive import Elementwise, Kink, Linear, primitive
 from diffkit.lazy import forms, mp, sp
@@ -243,6 +243,11 @@ class cast(Linear):
         return x if kind in "Oc" else np.asarray(x).astype(dtype)[()]
 
     def shape(self, x: Aval, dtype: str) -> Any:
+        if np.dtype(dtype) == np.float16:  # Note [Half floats] in graph/avals.py
+            raise DtypeError(
+                f"{x} would become float16, which is too coarse for derivatives",
+                hint="write np.float32, or convert the result outside of the function.",
+            )
         return aval(x.shape, dtype)
 
     def transpose(self, ct: Any, x: Any, dtype: str) -> Any:
@@ -267,6 +272,11 @@ class Comparison(Elementwise):
         return (None,) * len(x)
 
 
+def _ordered(relation: Any, a: Any, b: Any) -> Any:
+    """SymPy's relation; false beside NaN, which SymPy refuses to compare."""
+    return sp.false if sp.nan in (sp.sympify(a), sp.sympify(b)) else relation(a, b)
+
+
 @primitive
 class less(Comparison):
     """Comparison x₁ < x₂."""
@@ -274,7 +284,7 @@ class less(Comparison):
     value, emit = np.less, "{0} < {1}"
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return sp.Lt(a, b)
+        return _ordered(sp.Lt, a, b)
 
 
 @primitive
@@ -284,7 +294,7 @@ class less_equal(Comparison):
     value, emit = np.less_equal, "{0} <= {1}"
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return sp.Le(a, b)
+        return _ordered(sp.Le, a, b)
 
 
 @primitive
@@ -294,7 +304,7 @@ class greater(Comparison):
     value, emit = np.greater, "{0} > {1}"
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return sp.Gt(a, b)
+        return _ordered(sp.Gt, a, b)
 
 
 @primitive
@@ -304,7 +314,7 @@ class greater_equal(Comparison):
     value, emit = np.greater_equal, "{0} >= {1}"
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return sp.Ge(a, b)
+        return _ordered(sp.Ge, a, b)
 
 
 def _is_nan(x: Any) -> Any:

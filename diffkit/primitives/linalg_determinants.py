@@ -33,6 +33,7 @@ from diffkit.primitives.arithmetic import add
 from diffkit.primitives.contraction import mT
 from diffkit.primitives.indexing import slice_of
 from diffkit.primitives.linalg import ELIMINATION, check_square, float_dtypes, solve
+from diffkit.primitives.linalg_packing import lapack_svd
 from diffkit.primitives.piecewise import mask
 from diffkit.primitives.reductions import sum_
 from diffkit.primitives.shaping import concatenate, reshape, spread
@@ -173,10 +174,11 @@ _CHECKERED = np.array([[1, -1], [-1, 1]], dtype=np.int8)
 
 
 def _coordinates(a: Any) -> tuple[Any, Any, Any, Any]:
-    """det(U) det(V), which is 1 or −1, and U, s, Vᵀ."""
-    u, s, vt = np.linalg.svd(a)
+    """det(U) det(V), which is 1 or −1, and U, s, Vᵀ; NaN for matrices that are not finite."""
+    finite = np.isfinite(a).all(axis=(-2, -1))
+    u, s, vt = lapack_svd("cofactor", np.where(finite[..., None, None], a, a.dtype.type(0)))
     sign = np.rint(np.linalg.det(u) * np.linalg.det(vt)).astype(s.dtype)
-    return np.asarray(sign)[..., None, None], u, s, vt
+    return np.where(finite, sign, s.dtype.type(np.nan))[..., None, None], u, s, vt
 
 
 @primitive

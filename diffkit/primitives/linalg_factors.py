@@ -33,6 +33,9 @@ from diffkit.primitives.linalg_packing import (
     check_matrix,
     diagonal_of,
     gap_weights,
+    lapack_svd,
+    nonzero_cotangents,
+    nonzero_slopes,
     not_converged,
     on_diagonal,
     reciprocal_row,
@@ -158,10 +161,7 @@ class svd(Other):
         return float_dtypes("svd", avals)
 
     def value(self, a: Any) -> Any:
-        try:
-            u, s, vt = np.linalg.svd(a, full_matrices=False)
-        except np.linalg.LinAlgError:
-            raise not_converged("svd") from None
+        u, s, vt = lapack_svd("svd", a, full_matrices=False)
         return np.concatenate([u, s[..., None, :], np.swapaxes(vt, -1, -2)], axis=-2)
 
     def generic(self, a: Any) -> Any:
@@ -192,7 +192,7 @@ class svd(Other):
             u_dot = u_dot + _outside(u, matmul(a_dot, v)) * inverse
         if rows < v.shape[-2]:
             v_dot = v_dot + _outside(v, matmul(mT(a_dot), u)) * inverse
-        return stacked(u_dot, as_row(diagonal_of(moved)), v_dot)
+        return stacked(u_dot, as_row(nonzero_slopes(diagonal_of(moved), s)), v_dot)
 
     def vjp(self, ct: Any, y: Any, a: Any) -> Any:
         def svd_pullback() -> Any:
@@ -202,7 +202,8 @@ class svd(Other):
             turn_u, turn_v = matmul(mT(u), u_bar), matmul(mT(v), v_bar)
             both = gap_weights(s, -1.0) * (turn_u + turn_v)
             apart = gap_weights(s, 1.0) * (turn_u - turn_v)
-            inner = 0.5 * (both + mT(both) + apart - mT(apart)) + on_diagonal(s_bar)
+            inner = 0.5 * (both + mT(both) + apart - mT(apart))
+            inner = inner + on_diagonal(nonzero_cotangents(s_bar, s))
             a_bar = matmul(u, matmul(inner, mT(v)))
             inverse = reciprocal_row(s) if rows != v.shape[-2] else None
             if rows > v.shape[-2]:
@@ -238,10 +239,7 @@ class svdvals(Other):
         return float_dtypes("svdvals", avals)
 
     def value(self, a: Any) -> Any:
-        try:
-            return np.linalg.svd(a, compute_uv=False)
-        except np.linalg.LinAlgError:
-            raise not_converged("svdvals") from None
+        return lapack_svd("svdvals", a, compute_uv=False)
 
     def generic(self, a: Any) -> Any:
         objects.refuse_symbols("svdvals", a)
@@ -251,13 +249,13 @@ class svdvals(Other):
         return (*a.shape[:-2], min(check_matrix("svdvals", a)))
 
     def jvp(self, y: Any, x: Sequence[Any], x_dot: Sequence[Any]) -> Any:
-        u, _, v = _apart(svd(x[0]), x[0].shape[-2])
-        return sum_(u * matmul(x_dot[0], v), axes=(u.ndim - 2,))
+        u, s, v = _apart(svd(x[0]), x[0].shape[-2])
+        return nonzero_slopes(sum_(u * matmul(x_dot[0], v), axes=(u.ndim - 2,)), s)
 
     def vjp(self, ct: Any, y: Any, a: Any) -> Any:
         def svdvals_pullback() -> Any:
-            u, _, v = _apart(svd(a), a.shape[-2])
-            return matmul(u * as_row(ct), mT(v))
+            u, s, v = _apart(svd(a), a.shape[-2])
+            return matmul(u * as_row(nonzero_cotangents(ct, s)), mT(v))
 
         return (svdvals_pullback,)
 

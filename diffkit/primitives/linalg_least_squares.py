@@ -25,7 +25,7 @@ from diffkit.primitives import linalg_objects as objects
 from diffkit.primitives.contraction import matmul, mT
 from diffkit.primitives.linalg import float_dtypes, mirrored, triangle, triangular_solve
 from diffkit.primitives.linalg_determinants import SINGULAR_VALUES
-from diffkit.primitives.linalg_packing import check_matrix, rows_of, stacked
+from diffkit.primitives.linalg_packing import check_matrix, lapack_svd, rows_of, stacked
 from diffkit.primitives.linalg_ties import warn_of_kink
 
 __all__ = ["pinv", "qr"]
@@ -33,6 +33,10 @@ __all__ = ["pinv", "qr"]
 RANK = (
     "pinv: a matrix has not full rank, and small changes of it would make the pseudo-inverse "
     "jump; its derivative is the one with the rank held constant"
+)
+DEPENDENT = (
+    "qr: a column of a matrix is a combination of the others up to rounding; the factors have no "
+    "derivative there, and what they give is rounding, too"
 )
 HOUSEHOLDER = 4  # Q and R, operations per m n² (Golub & Van Loan 2013, section 5.2.2)
 
@@ -48,7 +52,12 @@ class qr(Other):
         return float_dtypes("qr", avals)
 
     def value(self, a: Any) -> Any:
-        return np.concatenate(np.linalg.qr(a), axis=-2)
+        q, r = np.linalg.qr(a)
+        sizes = np.abs(np.diagonal(r, axis1=-2, axis2=-1))
+        rounding = max(np.shape(a)[-2:]) * np.finfo(r.dtype).eps
+        if sizes.size and (sizes.min(axis=-1) <= rounding * sizes.max(axis=-1)).any():
+            warn_of_kink(DEPENDENT)
+        return np.concatenate([q, r], axis=-2)
 
     def generic(self, a: Any) -> Any:
         objects.refuse_symbols("qr", a)
@@ -113,12 +122,11 @@ class pinv(Other):
         return float_dtypes("pinv", avals)
 
     def value(self, a: Any, rcond: float) -> Any:
-        found = np.linalg.pinv(a, rcond)
         if np.size(a):
-            s = np.linalg.svd(a, compute_uv=False)
+            s = lapack_svd("pinv", a, compute_uv=False)
             if (s[..., -1:] <= rcond * s[..., :1]).any():
                 warn_of_kink(RANK)
-        return found
+        return np.linalg.pinv(a, rcond)
 
     def generic(self, a: Any, rcond: float) -> Any:
         objects.refuse_symbols("pinv", a)

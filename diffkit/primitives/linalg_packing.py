@@ -13,6 +13,7 @@ import numpy as np
 
 from diffkit.errors import LinearAlgebraError, ShapeError
 from diffkit.graph.avals import Aval
+from diffkit.primitives.arithmetic import greater, not_equal
 from diffkit.primitives.indexing import WHOLE, getitem
 from diffkit.primitives.linalg_ties import gap_reciprocal, off_diagonal
 from diffkit.primitives.piecewise import abs_, mask, where
@@ -20,8 +21,9 @@ from diffkit.primitives.reductions import max_, sum_
 from diffkit.primitives.shaping import concatenate, reshape, spread
 
 __all__ = [
-    "as_column", "as_row", "check_matrix", "diagonal_of", "gap_weights", "not_converged",
-    "on_diagonal", "reciprocal_row", "row_of", "rows_of", "scale_of", "stacked",
+    "as_column", "as_row", "check_matrix", "diagonal_of", "gap_weights", "lapack_svd",
+    "nonzero_cotangents", "nonzero_slopes", "not_converged", "on_diagonal", "reciprocal_row",
+    "row_of", "rows_of", "scale_of", "stacked",
 ]  # fmt: skip
 
 
@@ -46,6 +48,25 @@ def not_converged(name: str) -> LinearAlgebraError:
         f"{name}: LAPACK's iteration did not converge",
         hint="check the matrix for NaN and infinities.",
     )
+
+
+def lapack_svd(name: str, a: Any, **options: bool) -> Any:
+    """What ``np.linalg.svd`` gives; refused where LAPACK gives up, or would not return at all.
+
+    OpenBLAS was seen to iterate for ever on a matrix with an infinity.
+
+    Raises
+    ------
+    LinearAlgebraError
+        For matrices with NaN or infinities, and where the iteration fails.
+    """
+    svd: Any = np.linalg.svd
+    if not np.isfinite(a).all():
+        raise not_converged(name)
+    try:
+        return svd(a, **options)
+    except np.linalg.LinAlgError:
+        raise not_converged(name) from None
 
 
 def rows_of(x: Any, start: int, stop: int | None) -> Any:
@@ -100,6 +121,25 @@ def gap_weights(w: Any, sign: float) -> Any:
     # the diagonal is no gap, so it is put out of the way of a warning
     apart = where(np.eye(size, dtype=bool), scale_of(w), gaps)
     return off_diagonal(gap_reciprocal(apart, scale_of(w)))
+
+
+def nonzero_slopes(x: Any, s: Any) -> Any:
+    """Slopes x of singular values s, and 0 for those of values that are 0, Note [Ties]."""
+    least = scale_of(s) * (s.shape[-1] * np.finfo(s.dtype).eps)
+    return reshape(mask(greater(as_row(s), least), as_row(x)), shape=x.shape)
+
+
+def nonzero_cotangents(s_bar: Any, s: Any) -> Any:
+    """The same, with a warning where the cotangent of a value that is 0 was used.
+
+    A cotangent that is rounding beside the others is no use of that value.  (A tangent moves all
+    values, whoever uses them, so it cannot be warned of.)
+    """
+    bars, scale = as_row(s_bar), scale_of(s)
+    least = scale_of(s_bar) * (s.shape[-1] * np.finfo(s.dtype).eps)
+    used = where(greater(abs_(bars), least), as_row(s), scale + 1.0)
+    kept = mask(not_equal(gap_reciprocal(used, scale), 0.0), bars)
+    return reshape(kept, shape=s_bar.shape)
 
 
 def reciprocal_row(s: Any) -> Any:

@@ -9,6 +9,7 @@ F = 0 is declared there, and a :class:`KinkWarning` says that it was used.  (Equ
 rounding, n ε max|w|, for no digit of a smaller gap is right.)  A symmetric function of the
 eigenvalues alone, such as their sum, needs no F and has its right derivative.  A single one among
 equal eigenvalues has a kink, as a maximum has; its slope is that of the basis LAPACK has chosen.
+A singular value that is 0 has a kink, as |x| has at 0, and its declared derivative is 0.
 Functions of the whole matrix, such as V eʷ Vᵀ, do have a derivative at ties, but it cannot be had
 from w and V; ``dk.scipy.linalg.expm`` has it.
 
@@ -39,8 +40,8 @@ DIVISION = 4  # Note [Costs] in transcendental.py
 
 TIED = (
     "the derivative of eigenvectors or singular vectors was asked for where their eigenvalues or "
-    "singular values are equal or 0: it does not exist there, and the declared value, in which "
-    "such pairs add 0, was used"
+    "singular values are equal or 0, or that of a singular value that is 0: it does not exist "
+    "there, and the declared value, in which these add 0, was used"
 )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from diffkit.graph.primitive import Elementwise, Kink, primitive
 from diffkit.lazy import forms, sp
 from diffkit.primitives.arithmetic import neg
+from diffkit.primitives.complex_forms import from_parts
 from diffkit.primitives.domains import nonzero
 from diffkit.primitives.piecewise import Staircase
 
@@ -96,7 +97,11 @@ class remainder(Elementwise):
 
     def analytic(self, a: Any, b: Any) -> Any:
         """The number of steps is chosen by the real parts."""
-        return a - b * np.floor_divide(np.real(a), np.real(b))
+        if np.asarray(a).dtype.kind != "c" and np.asarray(b).dtype.kind != "c":
+            return np.remainder(a, b)
+        real = np.real(a), np.real(b)
+        moved = np.imag(a) - np.imag(b) * np.floor_divide(*real)
+        return from_parts(np.remainder(*real), moved)
 
     def sympy(self, a: Any, b: Any) -> Any:
         return sp.Mod(a, b)

@@ -80,6 +80,9 @@ def _real_xlogy(a: Any, b: Any) -> Any:
     return a * np.log(np.where(np.asarray(a) == 0, 1, b))
 
 
+_complex_xlogy = continued(_real_xlogy, lambda a, b: a * np.log(b), lambda a, b: b > 0)
+
+
 @primitive
 class xlogy(Elementwise):
     """y = x₁ log x₂, and 0 wherever x₁ = 0 (as in entropies)."""
@@ -87,7 +90,10 @@ class xlogy(Elementwise):
     domain, flops = log_of_second, 14
     kinks = (Kink(at=(0.0, 0.0), slopes=(None, None), declared=float("-inf"), note="log 0 = −∞"),)
     emit = "select({0} == 0.0, 0.0, {0} * log({1}))"
-    analytic = continued(_real_xlogy, lambda a, b: a * np.log(b), lambda a, b: b > 0)
+
+    def analytic(self, a: Any, b: Any) -> Any:
+        """a log b for b > 0; 0 wherever a is 0 and does not move."""
+        return np.where(np.asarray(a) == 0, 0, _complex_xlogy(self, a, b))[()]
 
     def value(self, a: Any, b: Any) -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -25,7 +25,7 @@ from diffkit.lazy import mp, sp, special
 from diffkit.primitives.arithmetic import greater, less_equal, logical_and, power
 from diffkit.primitives.domains import Domain, reals
 from diffkit.primitives.piecewise import abs_, sign, where
-from diffkit.primitives.special_base import SpecialFunction, continuation, no_slope
+from diffkit.primitives.special_base import SpecialFunction, continuation, like, no_slope
 from diffkit.primitives.special_gamma import rgamma
 from diffkit.primitives.special_hypergeometric import hyp1f1, hyperu
 
@@ -35,6 +35,7 @@ SQRT_PI = sqrt(pi)
 # Where Kummer's functions take over, up to which order, and where only the leading term is left.
 FAR, SMALL_ORDER, VERY_FAR = 25.0, 4.0, 1e15
 STRUVE_FAR = 5.0
+TINY = float(np.finfo(np.float64).tiny)
 
 positive_argument = Domain("x > 0", lambda *x: np.asarray(x[-1]) > 0, (0.2, 3.0))
 real_argument = Domain("x ∈ ℝ", lambda *x: np.isfinite(x[-1]), (0.2, 3.0))
@@ -94,7 +95,15 @@ class iv(SpecialFunction):
     domain = real_argument
 
     def value(self, v: Any, x: Any) -> Any:
-        return _of_order(v, x, "iv", "i0", "i1")
+        """SciPy's; at subnormal x, where it has NaN, the value at 0, and x/2 for orders ±1."""
+        y = _of_order(v, x, "iv", "i0", "i1")
+        if np.iscomplexobj(x):
+            return y
+        tiny = (np.abs(x) < TINY) & (np.asarray(x) != 0) & np.isnan(y)
+        if not np.any(tiny):
+            return y
+        there = np.where(np.abs(v) == 1, np.multiply(0.5, x), special.iv(v, 0.0))
+        return like(np.result_type(v, x).type(0), np.where(tiny, there, y))
 
     def sympy(self, v: Any, x: Any) -> Any:
         return sp.besseli(v, x)

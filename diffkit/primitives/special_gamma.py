@@ -25,9 +25,8 @@ from diffkit.primitives.transcendental import cos, exp, sin
 
 __all__ = [
     "beta", "beta_density", "betainc", "betaincc", "betaln", "between", "binom", "digamma",
-    "digamma_step",
-    "gamma", "gamma_density", "gammainc", "gammaincc", "gammaln", "loggamma", "poch", "polygamma",
-    "positive_last", "rgamma",
+    "digamma_step", "gamma", "gamma_density", "gammainc", "gammaincc", "gammaln", "loggamma",
+    "poch", "polygamma", "positive_last", "rgamma",
 ]  # fmt: skip
 
 
@@ -159,13 +158,18 @@ def _digamma_step(a: Any, b: Any) -> Any:
 
 @primitive
 class digamma_step(SpecialFunction):
-    """ψ(a + b) − ψ(a), which does not cancel where b is small beside a."""
+    """ψ(a + b) − ψ(a), which does not cancel for small b; between two poles, the limit along a."""
 
     domain, scipy = positive, None
 
     def value(self, a: Any, b: Any) -> Any:
-        """Terms that are multiples of b; SciPy's difference where a or a + b is negative."""
+        """Terms that are multiples of b; SciPy's difference where a or a + b is negative.
+
+        Between two poles of ψ the infinities cancel, and ψ(1 − a − b) − ψ(1 − a) is left.
+        """
         a, b = np.asarray(a), np.asarray(b)
+        poles = ~_off_gamma_poles(a) & ~_off_gamma_poles(a + b)
+        a, b = np.where(poles, 1 - a, a), np.where(poles, -b, b)
         plain = special.psi(a + b) - special.psi(a)
         inside = (a > 0) & (a + b > 0)
         positive_a, positive_b = np.where(inside, a, 1.0), np.where(inside, b, 1.0)
@@ -177,6 +181,8 @@ class digamma_step(SpecialFunction):
 
     def mpmath(self, a: Any, b: Any) -> Any:
         """The difference, with the digits that it loses."""
+        if all(x <= 0 and mp.isint(x) for x in (a, a + b)):
+            a, b = 1 - a, -b
         with mp.workdps(2 * mp.mp.dps):
             return mp.digamma(a + b) - mp.digamma(a)
 

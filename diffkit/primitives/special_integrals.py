@@ -18,6 +18,7 @@ import numpy as np
 from diffkit.graph.primitive import Kink, primitive
 from diffkit.lazy import mp, sp, special
 from diffkit.primitives.arithmetic import equal, less, neg
+from diffkit.primitives.complex_forms import continued
 from diffkit.primitives.domains import Domain, nonzero, positive, reals
 from diffkit.primitives.piecewise import abs_, where
 from diffkit.primitives.special_base import (
@@ -242,7 +243,12 @@ class wrightomega(SpecialFunction):
     """The solution of w + log w = x, with derivative w/(1 + w)."""
 
     domain = reals
-    analytic = continuation()
+    # left of −50, where it is eˣ to the last digit, SciPy's complex form loses its way
+    analytic = continued(
+        lambda x: special.wrightomega(x),
+        lambda z: np.where(np.real(z) < -50, np.exp(z), special.wrightomega(z)),
+        lambda x: np.isfinite(x),
+    )
 
     def sympy(self, x: Any) -> Any:
         return sp.LambertW(sp.exp(x))

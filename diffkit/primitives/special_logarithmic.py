@@ -29,7 +29,7 @@ from diffkit.primitives.arithmetic import (
     not_equal,
     power,
 )
-from diffkit.primitives.complex_forms import continued
+from diffkit.primitives.complex_forms import continued, from_parts
 from diffkit.primitives.domains import Domain, above_minus_one, positive, reals
 from diffkit.primitives.piecewise import abs_, where
 from diffkit.primitives.special_base import INF, SpecialFunction, like
@@ -43,6 +43,7 @@ __all__ = [
 
 LN_10 = natural_log(10.0)
 DEGREE = pi / 180.0
+FAR = 1000.0  # where Kummer's function has overflowed, or has its limit; SciPy's may never end
 both_positive = Domain(
     "x₁ ≥ 0 and x₂ > 0",
     lambda *x: (np.asarray(x[0]) >= 0) & (np.asarray(x[1]) > 0),
@@ -212,8 +213,14 @@ class exprel(SpecialFunction):
     domain = reals
 
     def value(self, x: Any, *, k: int = 0) -> Any:
-        """SciPy's, and Kummer's function."""
-        return like(x, special.hyp1f1(k + 1, k + 2, x) / (k + 1)) if k else special.exprel(x)
+        """SciPy's, and Kummer's function; far on the left k!/|x|ᵏ⁺¹."""
+        if not k:
+            return special.exprel(x)
+        x = np.asarray(x)
+        near = special.hyp1f1(k + 1, k + 2, np.clip(x, -FAR, FAR)) / (k + 1)
+        size = np.maximum(np.abs(x), 1)
+        left = np.prod([j / size for j in range(1, k + 1)], axis=0) / size
+        return like(x, np.where(x < -FAR, left, near))
 
     def sympy(self, x: Any, *, k: int = 0) -> Any:
         if k:
@@ -290,12 +297,24 @@ class exp10(SpecialFunction):
         return (lambda: y * LN_10,)
 
 
+def _complex_sindg(z: Any) -> Any:
+    """sin(x + iy) = sin x cosh y + i cos x sinh y."""
+    x, y = np.real(z), DEGREE * np.imag(z)
+    return from_parts(special.sindg(x) * np.cosh(y), special.cosdg(x) * np.sinh(y))
+
+
+def _complex_cosdg(z: Any) -> Any:
+    """cos(x + iy) = cos x cosh y − i sin x sinh y."""
+    x, y = np.real(z), DEGREE * np.imag(z)
+    return from_parts(special.cosdg(x) * np.cosh(y), -special.sindg(x) * np.sinh(y))
+
+
 @primitive
 class sindg(SpecialFunction):
     """The sine of an angle in degrees, exact at multiples of 30."""
 
     domain = reals
-    analytic = continued(lambda x: special.sindg(x), lambda z: np.sin(DEGREE * z), everywhere)
+    analytic = continued(lambda x: special.sindg(x), lambda z: _complex_sindg(z), everywhere)
 
     def sympy(self, x: Any) -> Any:
         return sp.sin(sp.pi * x / 180)
@@ -313,7 +332,7 @@ class cosdg(SpecialFunction):
     """The cosine of an angle in degrees, exact at multiples of 60."""
 
     domain = reals
-    analytic = continued(lambda x: special.cosdg(x), lambda z: np.cos(DEGREE * z), everywhere)
+    analytic = continued(lambda x: special.cosdg(x), lambda z: _complex_cosdg(z), everywhere)
 
     def sympy(self, x: Any) -> Any:
         return sp.cos(sp.pi * x / 180)

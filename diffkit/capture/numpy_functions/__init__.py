@@ -31,6 +31,7 @@ from diffkit.capture.numpy_functions import (
 )
 from diffkit.capture.numpy_functions.methods import METHODS
 from diffkit.capture.numpy_functions.reductions import REDUCERS
+from diffkit.capture.numpy_functions.special import as_scipy_promotes
 from diffkit.capture.numpy_functions.tables import (
     FUNCTIONS,
     UFUNCS,
@@ -111,6 +112,8 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, A
         composition = UFUNCS.get(ufunc.__name__)
     if composition is None:
         return _of_objects(ufunc, inputs, kwargs)
+    if getattr(np, ufunc.__name__, None) is not ufunc:
+        inputs = as_scipy_promotes(ufunc, inputs)
     if not kwargs and isinstance(inputs[0], Tracer):
         return composition(*inputs)
     options = dict(kwargs)
@@ -288,13 +291,11 @@ def name_of(func: Any) -> str:
 
 # What to write instead of some functions that have no composition.
 REMEDIES: dict[str, str] = {
-    "np.linalg.eig": "use np.linalg.eigh for symmetric matrices; other ones may have complex "
-    "eigenvalues, and a traced array is real.",
-    "np.linalg.eigvals": "use np.linalg.eigvalsh for symmetric matrices; other ones may have "
-    "complex eigenvalues, and a traced array is real.",
+    "np.linalg.eig": "use np.linalg.eigh for symmetric matrices; the eigenvalues of other ones "
+    "may turn complex or lose their slope between two inputs, but np.poly(a) has one everywhere.",
+    "np.linalg.eigvals": "use np.linalg.eigvalsh for symmetric matrices; the eigenvalues of other "
+    "ones may turn complex or lose their slope, but np.poly(a) and np.trace(a @ a) have one.",
     "np.roots": "use np.linalg.eigvalsh on a symmetric matrix, or Newton steps from np.polyval.",
-    "np.histogram2d": "use np.histogram for each variable.",
-    "np.histogramdd": "use np.histogram for each variable.",
     "np.nextafter": "it looks at the bits; add a constant step instead.",
     "np.save": "save the result outside of the function.",
     "np.savetxt": "save the result outside of the function.",

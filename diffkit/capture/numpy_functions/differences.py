@@ -158,7 +158,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         if f.shape[one] > 2:
             parts.append(_inner_slopes(f, h, one))
         parts.append(_end_slope(f, h, one, edge_order, True))
-        found.append(concatenate(parts, one))
+        found.append(cast_to(concatenate(parts, one), f.dtype))
     return found[0] if len(found) == 1 else tuple(found)
 
 

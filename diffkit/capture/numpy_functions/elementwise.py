@@ -14,85 +14,34 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.numpy_functions.powers import float_of, power, reciprocal, square
 from diffkit.capture.numpy_functions.tables import (
     UFUNCS,
     UNARY,
     delivered,
     implements,
     same,
+    together,
     traced,
 )
-from diffkit.capture.tracing import Tracer, cast_to, here, lift
+from diffkit.capture.tracing import Tracer, cast_to, here
 from diffkit.errors import DtypeError, InputError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, reductions, rounding, shaping, special
 from diffkit.primitives import transcendental as tr
 
-__all__ = ["MAX_INTEGER_EXPONENT", "is_nan", "power", "safe_sqrt"]
+__all__ = ["is_nan", "safe_sqrt"]
 
-# Integral exponents beyond this are left to the general power.
-MAX_INTEGER_EXPONENT = 2**31
 _LOG_2 = log(2.0)
 _DEGREE = pi / 180.0
 
 
-def _float_of(x: Tracer) -> np.dtype[Any]:
-    return x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-
-
-# Powers -----------------------------------------------------------------------------------------
-
-
-def power(base: Any, exponent: Any) -> Any:
-    """``base ** exponent``: xⁿ for a constant integral n, else the general power."""
-    n = _integral_constant(exponent)
-    if n is None or not isinstance(base, Tracer):
-        return ops.power(base, exponent)
-    if type(exponent) not in (int, float):
-        base = cast_to(base, np.result_type(base.dtype, exponent))
-    if base.dtype.kind != "f":
-        if isinstance(exponent, (int, np.integer)):
-            return _integer_base(base, n)
-        base = cast_to(base, np.float64)
-    return same(base) if n == 1 else ops.integer_power(base, n=n)
-
-
-def _integral_constant(exponent: Any) -> int | None:
-    """A plain scalar exponent as an int, or None."""
-    if type(exponent) is not int:
-        if isinstance(exponent, np.ndarray) and exponent.ndim == 0:
-            exponent = exponent[()]
-        if not isinstance(exponent, (float, np.integer, np.floating)):
-            return None
-        if not float(exponent).is_integer():
-            return None
-    return int(exponent) if abs(exponent) <= MAX_INTEGER_EXPONENT else None
-
-
-def _integer_base(base: Tracer, n: int) -> Tracer:
-    """Powers of integers stay integers: square and multiply."""
-    if n < 0:
-        raise DtypeError(
-            f"power: an integer array cannot be raised to the negative integer {n}",
-            where=here(),
-            hint="convert it to float first, as NumPy demands too.",
-        )
-    result: Any = None
-    while n:
-        if n & 1:
-            result = base if result is None else ops.mul(result, base)
-        n >>= 1
-        base = ops.mul(base, base) if n else base
-    return lift(base.arena, np.ones(base.shape, base.dtype)) if result is None else same(result)
-
-
-def _square(x: Tracer) -> Any:
-    return power(x, 2)
+# Roots ------------------------------------------------------------------------------------------
 
 
 def safe_sqrt(square: Any) -> Any:
     """The square root of a sum of squares, with derivative 0 where the sum is 0."""
-    zero = ops.equal(square, 0.0)
+    zero = ops.less_equal(square, 0.0)  # the complex step makes −h² of 0
     return piecewise.where(zero, 0.0, tr.sqrt(piecewise.where(zero, 1.0, square)))
 
 
@@ -154,14 +103,14 @@ def _log_add_exp(a: Any, b: Any) -> Any:
 
 
 def _log_add_exp_2(a: Any, b: Any) -> Any:
-    a, b = traced(a, b)
+    a, b = _pair(a, b)
     return _log_add_exp(a * _LOG_2, b * _LOG_2) / _LOG_2
 
 
 def _pair(a: Any, b: Any) -> list[Tracer]:
     """Two operands as floats of one dtype and shape."""
     total = ops.add(a, b)  # checks the shapes and names the line
-    dtype = _float_of(total)
+    dtype = float_of(total)
     pair: list[Any] = [cast_to(x, dtype) for x in traced(a, b)]
     spread: list[Any] = [np.broadcast_to(x, total.shape) for x in pair]
     return spread
@@ -175,7 +124,7 @@ def _heaviside(x: Any, at_zero: Any) -> Any:
 
 def _ignoring_nan(primitive: Any) -> Any:
     def composition(a: Any, b: Any) -> Any:
-        a, b = traced(a, b)
+        a, b = together(a, b)
         best = primitive(a, b)
         return piecewise.where(is_nan(a), b, piecewise.where(is_nan(b), a, best))
 
@@ -195,7 +144,7 @@ def _entropy(x: Any) -> Any:
 
 
 def _fabs(x: Any) -> Any:
-    return piecewise.abs_(cast_to(x, _float_of(x)))
+    return piecewise.abs_(cast_to(x, float_of(x)))
 
 
 def _staircase(primitive: Any) -> Any:
@@ -229,7 +178,8 @@ def _matmul(a: Any, b: Any) -> Any:
 
 
 def _vecdot(a: Any, b: Any) -> Any:
-    return np.sum(ops.mul(a, b), axis=-1)
+    products: Any = ops.mul(a, b)
+    return np.sum(products, axis=-1, dtype=products.dtype)
 
 
 UFUNCS.update({
@@ -249,13 +199,13 @@ UFUNCS.update({
     # SciPy's, by name
     "erf": special.erf, "erfc": special.erfc, "expit": tr.logistic,
     "xlogy": special.xlogy, "xlog1py": _x_log1p_y, "entr": _entropy,
-    "log_expit": lambda x: -tr.softplus(-x),
+    "log_expit": lambda x: -tr.softplus(-cast_to(x, float_of(x))),
     "ndtr": lambda x: 0.5 * special.erfc(x * -(0.5**0.5)),
     # compositions
-    "positive": same, "conjugate": same, "fabs": _fabs, "square": _square,
-    "reciprocal": lambda x: ops.div(1.0, x), "power": power, "float_power": _float_power,
+    "positive": same, "conjugate": same, "fabs": _fabs, "square": square,
+    "reciprocal": reciprocal, "power": power, "float_power": _float_power,
     "floor": _staircase(piecewise.floor), "ceil": _staircase(rounding.ceil),
-    "trunc": _staircase(rounding.trunc), "rint": _rint,
+    "trunc": _staircase(rounding.trunc), "rint": _rint, "round": _rint,
     "divmod": _divmod, "fmax": _ignoring_nan(piecewise.maximum),
     "fmin": _ignoring_nan(piecewise.minimum), "heaviside": _heaviside,
     "deg2rad": lambda x: x * _DEGREE, "radians": lambda x: x * _DEGREE,

@@ -18,7 +18,7 @@ import numpy as np
 
 from diffkit.capture.complex_values import ComplexTracer, arena_of, pair, paired
 from diffkit.capture.numpy_functions.tables import axis_of, delivered, implements
-from diffkit.capture.tracing import Tracer, here, lift
+from diffkit.capture.tracing import Tracer, cast_to, here, lift
 from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.primitives.fourier import dft, half_dft, half_dft_sum
 
@@ -48,12 +48,15 @@ def _scaled(x: Any, scale: float) -> Any:
 
 
 def _operand(a: Any) -> Tracer | ComplexTracer:
-    """The signal, lists of traced values stacked."""
-    if isinstance(a, (Tracer, ComplexTracer)):
+    """The signal, lists of traced values stacked; integers of any size become float64."""
+    if isinstance(a, ComplexTracer):
         return a
     arena = arena_of(a)
     re, im = pair(arena, a)
-    return lift(arena, re) if im is None else paired(arena, re, im)
+    if im is not None:
+        return paired(arena, re, im)
+    signal = lift(arena, re)
+    return signal if signal.dtype.kind == "f" else cast_to(signal, np.float64)
 
 
 def _real(a: Any, name: str) -> Tracer:
@@ -270,10 +273,10 @@ def _shifted(x: Any, axes: Any, inverse: bool) -> Any:
 @implements(np.fft.fftshift)
 def fftshift(x: Any, axes: Any = None) -> Any:
     """The zero frequency moved to the middle."""
-    return _shifted(_operand(x), axes, inverse=False)
+    return _shifted(x if isinstance(x, Tracer) else _operand(x), axes, inverse=False)
 
 
 @implements(np.fft.ifftshift)
 def ifftshift(x: Any, axes: Any = None) -> Any:
     """The inverse of ``fftshift`` (they differ for odd sizes)."""
-    return _shifted(_operand(x), axes, inverse=True)
+    return _shifted(x if isinstance(x, Tracer) else _operand(x), axes, inverse=True)

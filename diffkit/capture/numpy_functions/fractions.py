@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.numpy_functions.elementwise import is_nan
-from diffkit.capture.numpy_functions.tables import UFUNCS, delivered, implements, traced
+from diffkit.capture.numpy_functions.tables import UFUNCS, delivered, implements, together, traced
 from diffkit.capture.settling import settled
 from diffkit.capture.tracing import Tracer, cast_to, here
 from diffkit.errors import UnsupportedError
@@ -53,8 +53,10 @@ def sign_bit(x: Any) -> Any:
 
 def copy_sign(a: Any, b: Any) -> Any:
     """|a| with the sign of b."""
-    a, b = traced(a, b)
-    size = piecewise.abs_(a if a.dtype.kind == "f" else cast_to(a, np.float64))
+    a, b = together(a, b)
+    kind = np.result_type(a.dtype, b.dtype, np.float16)
+    kind = kind if kind != np.float16 else np.dtype(np.float64)
+    size = piecewise.abs_(cast_to(a, kind))
     return piecewise.where(sign_bit(b), ops.neg(size), size)
 
 
@@ -125,15 +127,21 @@ def emath_power(x: Any, p: Any) -> Any:
             "np.emath.power would be complex here", where=here(),
             hint="keep the base from being negative.",
         )  # fmt: skip
-    return np.power(x, p)
+    return np.power(x, p if isinstance(p, Tracer) else np.asarray(p))
 
 
 # Remainders and fractions -----------------------------------------------------------------------
 
 
+def _without_truth(a: Any, b: Any) -> list[Any]:
+    """Operands in their common dtype; truth values count as the integers that NumPy takes."""
+    common = np.result_type(a.dtype, b.dtype)
+    return [cast_to(x, np.int8 if common.kind == "b" else common) for x in (a, b)]
+
+
 def fmod(a: Any, b: Any) -> Any:
     """The remainder of a division that is rounded towards zero."""
-    a, b = traced(a, b)
+    a, b = _without_truth(*together(a, b))
     size = piecewise.abs_(b)
     negative = sign_bit(a)
     below = ops.neg(rounding.remainder(ops.neg(a), size))
@@ -153,15 +161,15 @@ def modf(x: Any) -> tuple[Any, Any]:
 def ldexp(x: Any, k: Any) -> Any:
     """x · 2ᵏ for integers k."""
     x, k = traced(x, k)
+    x = x if x.dtype.kind == "f" else cast_to(x, np.float64)
     if not isinstance(x.arena.values.get(k.node), (np.ndarray, np.generic)):
         k_half = rounding.floor_divide(k, HALVES)
         other = k - k_half
         halves: Any = [tr.exp2(cast_to(part, x.dtype)) for part in (k_half, other)]
     else:
-        exponent = settled(k)
+        exponent = settled(k).astype(np.intp)
         half = exponent // HALVES
         halves = [np.ldexp(x.dtype.type(1.0), part) for part in (half, exponent - half)]
-    x = x if x.dtype.kind == "f" else cast_to(x, np.float64)
     return x * halves[0] * halves[1]
 
 

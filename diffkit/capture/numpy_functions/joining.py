@@ -19,7 +19,7 @@ from diffkit.capture.numpy_functions.tables import (
     implements,
     traced,
 )
-from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all
+from diffkit.capture.tracing import Tracer, cast_to, here, lift
 from diffkit.errors import ShapeError
 from diffkit.primitives import piecewise, shaping
 
@@ -38,7 +38,7 @@ def _pieces(arrays: Any, what: str, dtype: Any = None) -> list[Tracer]:
     if not whole:
         raise ShapeError(f"{what}: there is nothing to join", where=here())
     arena = find_arena(*whole)
-    pieces = lift_all(arena, whole)
+    pieces = [lift(arena, piece) for piece in whole]  # a Python float is a float64 here
     common = np.result_type(*(piece.dtype for piece in pieces)) if dtype is None else dtype
     return [cast_to(piece, common) for piece in pieces]
 

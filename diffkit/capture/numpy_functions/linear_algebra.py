@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from diffkit.capture.numpy_functions.full_factors import FullFactor
 from diffkit.capture.numpy_functions.tables import (
     axis_of,
     implements,
@@ -234,23 +235,20 @@ def svdvals(x: Any, /) -> Any:
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
-    """The singular values and the orthogonal factors; the full ones of square matrices only."""
+    """The singular values and the orthogonal factors; of a square one only what is determined."""
     a = _matrices("np.linalg.svd", a)
     if hermitian:
         raise refused_option("np.linalg.svd", "hermitian=True")
     rows, columns = a.shape[-2:]
     if not compute_uv:
         return singular_values(a)
-    if full_matrices and rows != columns:
-        raise refused_option(
-            "np.linalg.svd",
-            f"full_matrices=True for matrices of {rows} × {columns}, whose additional vectors are "
-            "any basis of a space and have no derivative,",
-            "write full_matrices=False.",
-        )
     packed = linalg_factors.svd(a)
-    u, v = packed[..., :rows, :], packed[..., rows + 1 :, :]
-    return SVDResult(u, singular_values(a), mT(v))
+    u, vh = packed[..., :rows, :], mT(packed[..., rows + 1 :, :])
+    if full_matrices and rows > columns:
+        u = FullFactor(u, -1)
+    if full_matrices and rows < columns:
+        vh = FullFactor(vh, -2)
+    return SVDResult(u, singular_values(a), vh)
 
 
 @implements(np.linalg.qr)
@@ -329,5 +327,5 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     rows, columns = a.shape
     left = np.sum((sides - a @ x) ** 2, axis=0) if rows > columns else np.zeros_like(x[0, :0])
     s = singular_values(a)
-    rank = np.count_nonzero(ops.greater(s, s[:1] * rcond))
+    rank = cast_to(np.count_nonzero(ops.greater(s, s[:1] * rcond)), np.int32)  # type: ignore[arg-type]
     return (_without_column(x) if b.ndim == 1 else x), left, rank, s

@@ -65,7 +65,9 @@ def full_like(
     arena = find_arena(a, fill_value)
     like = np.asarray(a) if not isinstance(a, Tracer) else a
     size = like.shape if shape is None else _plain_shape(shape)
-    new = lift(arena, np.zeros(size, like.dtype if dtype is None else dtype))
+    wanted = np.dtype(like.dtype if dtype is None else dtype)
+    real = f"f{wanted.itemsize // 2}" if wanted.kind == "c" else wanted
+    new = converted(lift(arena, np.zeros(size, real)), wanted)
     new[...] = fill_value
     return new
 
@@ -89,7 +91,7 @@ def copy_to(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
         raise MutationError(
             "np.copyto would store traced values into a plain array",
             where=here(),
-            hint="use np.copy(x), or np.where to select.",
+            hint="write np.copy(x), np.full(shape, value) or np.where(condition, x, y).",
         )
     dst[...] = src if where is True else piecewise.where(where, src, dst)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.numpy_functions.tables import UNARY, converted, same
+from diffkit.capture.numpy_functions.tables import UNARY, converted, refused_option, same
 from diffkit.capture.tracing import Tracer
 
 __all__ = ["METHODS"]
@@ -65,6 +65,15 @@ def _partition(
     x.replace(np.partition(x, kth, axis))  # type: ignore[arg-type]
 
 
+def _view(x: Tracer, dtype: Any = None, type: Any = None) -> Any:
+    """Another name of the same memory: writing into one changes both."""
+    if type is not None or (dtype is not None and np.dtype(dtype) != x.dtype):
+        raise refused_option(
+            "x.view", "another type, which reads the same bits anew,", "write x.astype(dtype)."
+        )
+    return x[...]
+
+
 def _bound(function: Callable[..., Any]) -> Callable[[Tracer], Any]:
     return lambda x: partial(function, x)
 
@@ -96,6 +105,7 @@ METHODS: dict[str, Callable[[Tracer], Any]] = {
     "reshape": _bound(_reshape),
     "sort": _bound(_sort),
     "transpose": _bound(_transpose),
+    "view": _bound(_view),
     "nbytes": lambda x: x.aval.size * x.aval.dtype.itemsize,
     "itemsize": lambda x: x.aval.dtype.itemsize,
 }  # fmt: skip

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.numpy_functions.contraction import dot, matmul, tensordot
-from diffkit.capture.numpy_functions.elementwise import power, safe_sqrt
+from diffkit.capture.numpy_functions.elementwise import safe_sqrt
 from diffkit.capture.numpy_functions.linear_algebra import inv, singular_values
+from diffkit.capture.numpy_functions.powers import power
 from diffkit.capture.numpy_functions.tables import (
     UFUNCS,
     axes_of,

@@ -36,7 +36,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     ]
     if mode == "constant":
         return _constant(a, pad_width, **options)
-    if mode in MOVING and not (mode in MOVING[1:3] and options.get("reflect_type") == "odd"):
+    if mode in MOVING[1:3] and options.get("reflect_type") == "odd":
+        return _odd(a, pad_width, mode == "symmetric")
+    if mode in MOVING:
         return moved(np.pad)(a, pad_width, mode, **options)
     if mode in STATISTICS:
         lengths = options.get("stat_length")
@@ -49,7 +51,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         f"np.pad: mode={mode!r} is not supported while tracing",
         where=here(),
         hint='use "constant", "edge", "reflect", "symmetric", "wrap", "linear_ramp", "mean", '
-        '"median", "maximum" or "minimum", and reflect_type="even".',
+        '"median", "maximum" or "minimum".',
     )
 
 
@@ -79,6 +81,32 @@ def _constant(a: Tracer, pad_width: Any, constant_values: Any = 0) -> Tracer:
         low, high = inside.min(axis=0), inside.max(axis=0) + 1
         border[tuple(slice(i, j) for i, j in zip(low.tolist(), high.tolist(), strict=True))] = a
     return border
+
+
+def _odd(a: Tracer, pad_width: Any, symmetric: bool) -> Any:
+    """Reflections about the edges, upside down: aₖ₊ₛ = 2aₖ − aₖ₋ₛ, and so on beyond them.
+
+    With the period p (n, or n − 1 where the edge itself is not repeated) and j = q p + r it is
+    aᵣ + q D for even q and 2aₙ₋₁ − aₙ₋₁₋ᵣ + (q − 1) D for odd q, where D = aₙ₋₁ − a₀.
+    """
+    for axis, (before, after) in enumerate(_pairs(pad_width, a.ndim, "a width of np.pad")):
+        size = a.shape[axis]
+        period = max(size if symmetric else size - 1, 1)
+        turns, rest = np.divmod(np.arange(-int(before), size + int(after)), period)
+        if size == 1:
+            turns, rest = turns * 0, rest * 0
+        elif not symmetric:  # the last element itself is a₍ₙ₋₁₎, not its own reflection
+            last = (turns == 1) & (rest == 0)
+            turns, rest = np.where(last, 0, turns), np.where(last, period, rest)
+        odd = turns % 2
+        column = (-1, *(1,) * (a.ndim - axis - 1))
+        sign, twice, drifts = (
+            part.astype(a.dtype).reshape(column) for part in (1 - 2 * odd, 2 * odd, turns - odd)
+        )
+        first, last_ = np.take(a, [0], axis), np.take(a, [size - 1], axis)  # type: ignore[arg-type]
+        places = np.where(odd == 1, size - 1 - rest, rest)
+        a = np.take(a, places, axis) * sign + last_ * twice + (last_ - first) * drifts  # type: ignore[arg-type]
+    return a
 
 
 def _by_axis(a: Tracer, pad_width: Any, settings: Any, borders: Callable[..., Any]) -> Tracer:

@@ -97,7 +97,10 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 @implements(np.polydiv)
 def polydiv(u: Any, v: Any) -> Any:
     """Quotient and remainder, by long division."""
-    u, v = (cast_to(_row(a), np.float64) for a in traced(u, v))
+    u, v = (_row(a) for a in traced(u, v))
+    kind = np.result_type(u.dtype, v.dtype)
+    kind = kind if kind.kind == "f" else np.dtype(np.float64)
+    u, v = cast_to(u, kind), cast_to(v, kind)
     degree, divisor = u.size - 1, v.size - 1
     scale = 1.0 / v[0]
     rest, quotient = u * 1.0, []
@@ -115,6 +118,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     (x,) = traced(x)
     if x.ndim != 1:
         raise ShapeError(f"np.vander: {x.aval} is not one row", where=here())
+    x = cast_to(x, np.promote_types(x.dtype, int))
     count = x.size if N is None else int(N)
     powers: list[Any] = [np.ones_like(x)]
     for _ in range(count - 1):
@@ -123,15 +127,30 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     return np.stack(columns, axis=1) if columns else np.zeros((x.size, 0), dtype=x.dtype)
 
 
+def _characteristic(a: Any) -> Any:
+    """det(x I − A) by Faddeev and LeVerrier: cₖ = −tr(A Mₖ)/k, where Mₖ₊₁ = A Mₖ + cₖ I."""
+    unit: Any = np.eye(a.shape[0], dtype=a.dtype)
+    coefficients = [np.ones_like(a[0, 0])] if a.size else [traced(1.0, a)[0]]
+    product: Any = a
+    for k in range(1, a.shape[0] + 1):
+        coefficients.append(-np.trace(product) / k)
+        product = a @ (product + coefficients[-1] * unit)
+    return np.stack(coefficients)
+
+
 @implements(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
-    """The coefficients of the polynomial with these roots."""
+    """The coefficients of the polynomial with these roots, or that of a square matrix."""
     (roots,) = traced(seq_of_zeros)
+    if roots.dtype.kind != "f":
+        roots = cast_to(roots, np.float64)
+    if roots.ndim == 2 and roots.shape[0] == roots.shape[1]:
+        return _characteristic(roots)
     if roots.ndim != 1:
         raise ShapeError(
-            f"np.poly: {roots.aval} is not one row of roots",
+            f"np.poly: {roots.aval} is neither one row of roots nor a square matrix",
             where=here(),
-            hint="for a matrix, give its eigenvalues: np.poly(np.linalg.eigvalsh(a)).",
+            hint="give one row of roots, or one matrix.",
         )
     result: Any = np.ones_like(roots[:1]) if roots.size else traced(np.ones(1), roots)[0]
     for k in range(roots.size):

@@ -3,7 +3,9 @@
 The q-quantile of n sorted numbers stands at the place h = q(n − 1), or where another of the nine
 definitions of Hyndman & Fan puts it; between the neighbours y₍ₖ₎ and y₍ₖ₊₁₎ the value is
 y₍ₖ₎ + (h − k)(y₍ₖ₊₁₎ − y₍ₖ₎).  So it is differentiable by the numbers and by q.  Where a NaN counts
-as missing, which elements are NaN is settled while capturing (``capture/settling.py``).
+as missing, which elements are NaN is settled while capturing (``capture/settling.py``).  With
+weights it is the first sorted number at which their running sum reaches q of the total: it moves
+with that number, and not with the weights.
 
 Reading on: Hyndman & Fan 1996, *Sample quantiles in statistical packages*.
 """
@@ -21,7 +23,6 @@ from diffkit.capture.numpy_functions.tables import (
     delivered,
     implements,
     kept,
-    refused_option,
     traced,
 )
 from diffkit.capture.settling import settled
@@ -40,6 +41,8 @@ DISCRETE = (
     "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "lower", "higher", "midpoint",
     "nearest",
 )  # fmt: skip
+# Those that give an element of the array, whatever the dtype of q.
+PICKING = ("inverted_cdf", "closest_observation", "lower", "higher", "nearest")
 
 
 # Rows -------------------------------------------------------------------------------------------
@@ -58,7 +61,6 @@ def _rows(a: Any, axis: Any, what: str) -> tuple[Tracer, Tracer, tuple[int, ...]
             hint="give an array with elements.",
         )
     rows: Any = np.reshape(np.transpose(a, (*rest, *axes)), (*(a.shape[k] for k in rest), count))
-    rows = rows if a.dtype.kind == "f" else cast_to(rows, np.float64)
     return a, ordering.sort(rows, axis=rows.ndim - 1), axes
 
 
@@ -94,6 +96,7 @@ def _shaped(result: Any, a: Tracer, axes: tuple[int, ...], keepdims: Any, out: A
 
 def _middle(y: Tracer, count: Any) -> Any:
     """The middle element, or the mean of the two in the middle."""
+    y = y if y.dtype.kind == "f" else cast_to(y, np.float64)
     low, high = np.maximum(count - 1, 0) // 2, count // 2
     high = np.minimum(high, y.shape[-1] - 1)
     if np.ndim(low) == 0 and low == high:
@@ -168,7 +171,10 @@ def _placed(method: str, n: Any, q: Any) -> tuple[Any, Any, Any]:
 
 def _one_quantile(y: Tracer, count: Any, q: Any, method: str) -> Any:
     low, high, part = _placed(method, count, q)
-    share: Any = part if isinstance(part, Tracer) else np.asarray(part, dtype=y.dtype)
+    share: Any = cast_to(part, y.dtype) if isinstance(part, Tracer) else \
+        np.asarray(part, dtype=y.dtype)  # fmt: skip
+    if method in PICKING:
+        return _at(y, low)
     a, b = _at(y, low), _at(y, high)
     step = b - a
     # from the nearer end, as NumPy does; where both are the same infinity, a itself
@@ -184,12 +190,13 @@ def _check_levels(q: Any, what: str) -> None:
 
 
 def _quantiles(
-    what: str, a: Any, q: Any, axis: Any, out: Any, method: Any, keepdims: Any, skip_nan: bool
-) -> Any:
+    what: str, a: Any, q: Any, axis: Any, out: Any, method: Any, keepdims: Any, skip_nan: bool,
+    wide: Any,
+) -> Any:  # fmt: skip
     a = traced(a, q)[0]
-    q = q if isinstance(q, Tracer) else np.asarray(q, dtype=float)
-    _check_levels(q, what)
     a, y, axes = _rows(a, axis, what)
+    if method not in PICKING:
+        y = cast_to(y, np.result_type(y.dtype, wide if y.dtype.kind == "f" else np.float64))
     count = _counts(y) if skip_nan else y.shape[-1]
     levels = np.reshape(q, -1)
     found = []
@@ -202,17 +209,79 @@ def _quantiles(
     return _shaped(result, a, axes, keepdims, out)
 
 
+def _level_dtype(q: Any, scale: float) -> Any:
+    """What the levels add to the dtype of the result: nothing where they are Python's numbers."""
+    dtype = q.dtype if isinstance(q, Tracer) else np.asarray(q).dtype
+    if type(q) in (int, float) or (scale == 1.0 and dtype.kind in "iub"):
+        return np.dtype(np.float32)
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+# Weights ----------------------------------------------------------------------------------------
+
+
+def _weight_of_each(what: str, a: Tracer, w: Tracer, axes: tuple[int, ...]) -> Any:
+    """Weights in the shape of the numbers: as given, or one for each place along the axes."""
+    if w.shape == a.shape:
+        return w
+    if w.shape != tuple(a.shape[k] for k in axes) or len(axes) == a.ndim:
+        raise ShapeError(
+            f"{what}: weights {w.aval} for {a.aval}",
+            where=here(),
+            hint="give a weight for each number, or one for each place along the axis.",
+        )
+    ones = tuple(size if k in axes else 1 for k, size in enumerate(a.shape))
+    return np.broadcast_to(np.reshape(w, ones), a.shape)
+
+
+def _weighted(
+    what: str, a: Any, q: Any, axis: Any, out: Any, method: Any, keepdims: Any, skip_nan: bool,
+    weights: Any,
+) -> Any:  # fmt: skip
+    """The first sorted number at which the running sum of the weights reaches q of the total."""
+    if method != "inverted_cdf":
+        raise InputError(
+            f"{what}: weights= goes with the method inverted_cdf alone, in NumPy too",
+            where=here(),
+            hint='add method="inverted_cdf".',
+        )
+    a, w = traced(a, weights, *([q] if isinstance(q, Tracer) else []))[:2]
+    axes = axes_of(axis, a.ndim, what)
+    order = (*(k for k in range(a.ndim) if k not in axes), *axes)
+    shape = (*(a.shape[k] for k in order[: a.ndim - len(axes)]), -1)
+    rows, w = (np.reshape(np.transpose(x, order), shape)
+               for x in (a, _weight_of_each(what, a, w, axes)))  # fmt: skip
+    ascending = np.argsort(rows, axis=-1)
+    y: Any = np.take_along_axis(rows, ascending, -1)
+    w = np.take_along_axis(w, ascending, -1)
+    w = piecewise.where(is_nan(y), 0.0, w) if skip_nan else w
+    below: Any = np.cumsum(w, axis=-1, dtype=np.float64)
+    below = below / below[..., -1:]
+    below = piecewise.where(below == 0, -1.0, below)  # as NumPy: no element of weight 0 comes first
+    found = []
+    levels = np.reshape(q, -1)
+    for k in range(levels.shape[0]):
+        place = np.minimum(np.sum(below < levels[k], axis=-1, keepdims=True), y.shape[-1] - 1)
+        one = np.take_along_axis(y, place, -1)[..., 0]
+        found.append(one if skip_nan else _or_nan(one, y))
+    result: Any = np.stack(found) if np.ndim(q) else found[0]
+    return _shaped(result, a, axes, keepdims, out)
+
+
 def _level(name: str, scale: float, skip_nan: bool) -> Any:
     def composition(
         a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
         method: Any = "linear", keepdims: Any = False, *, weights: Any = None,
         interpolation: Any = None,
     ) -> Any:  # fmt: skip
-        if weights is not None:
-            raise refused_option(f"np.{name}", "weights=", "use np.interp on np.cumsum(weights).")
+        what = f"np.{name}"
         level: Any = q if isinstance(q, Tracer) else np.asarray(q, dtype=float)
         level = level if scale == 1.0 else level / scale
-        return _quantiles(f"np.{name}", a, level, axis, out, method, keepdims, skip_nan)
+        _check_levels(level, what)
+        if weights is not None:
+            return _weighted(what, a, level, axis, out, method, keepdims, skip_nan, weights)
+        wide = _level_dtype(q, scale)
+        return _quantiles(what, a, level, axis, out, method, keepdims, skip_nan, wide)
 
     composition.__name__ = name
     return composition

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.numpy_functions.joining import concatenate
-from diffkit.capture.numpy_functions.tables import implements, plain_integers, traced
-from diffkit.capture.tracing import cast_to, here
+from diffkit.capture.numpy_functions.tables import implements, plain_integers, together, traced
+from diffkit.capture.tracing import Tracer, cast_to, here
 from diffkit.errors import InputError
 from diffkit.primitives import piecewise
 
@@ -38,7 +38,7 @@ def linspace(
 ) -> Any:  # fmt: skip
     """Equally spaced numbers from start to stop."""
     count = _count(num, "np.linspace")
-    lifted: Any = traced(start, stop)
+    lifted: Any = together(start, stop)
     kind = np.result_type(*(end.dtype for end in lifted), float(count))
     start, stop = (cast_to(end, kind) for end in lifted)
     intervals = count - 1 if endpoint else count
@@ -67,13 +67,15 @@ def logspace(
     dtype: Any = None, axis: int = 0,
 ) -> Any:  # fmt: skip
     """Powers of the base with equally spaced exponents."""
-    start, stop, base = traced(start, stop, base)
-    if base.ndim:
+    if any(isinstance(end, Tracer) for end in (start, stop)):
+        start, stop = together(start, stop)
+    if np.ndim(base):
+        start, stop, base = traced(start, stop, base)
         shape = np.broadcast_shapes(start.shape, stop.shape, base.shape)
         start, stop = (np.broadcast_to(end, shape) for end in (start, stop))
         base = np.expand_dims(np.broadcast_to(base, shape), axis)
-    exponents = linspace(start, stop, num, endpoint, axis=axis)
-    y = np.power(base, exponents)
+    exponents: Any = np.linspace(start, stop, num, endpoint, axis=axis)
+    y: Any = np.power(base, exponents)
     return y if dtype is None else cast_to(y, dtype)
 
 
@@ -84,8 +86,7 @@ def geomspace(
     """Numbers from start to stop with a constant ratio; both have one sign, and are not 0."""
     count = _count(num, "np.geomspace")
     lifted: Any = traced(start, stop)
-    kind = np.result_type(*(end.dtype for end in lifted), float(count))
-    start, stop = (cast_to(end, kind) for end in lifted)
+    start, stop = (cast_to(end, np.float64) for end in lifted)  # as NumPy, for float32 too
     sign = np.sign(start)
     logs = linspace(np.log10(start / sign), np.log10(stop / sign), count, endpoint)
     y = sign * np.power(10.0, logs)

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.numpy_functions.elementwise import is_nan, power, safe_sqrt
+from diffkit.capture.numpy_functions.elementwise import is_nan, safe_sqrt
+from diffkit.capture.numpy_functions.powers import power
 from diffkit.capture.numpy_functions.tables import (
     axes_of,
     axis_of,
@@ -65,6 +66,11 @@ def summed_dtype(a: Tracer, dtype: Any) -> Tracer:
     return a
 
 
+def _as(total: Tracer, initial: Any) -> Any:
+    """The initial value in the dtype of the result, which it does not change."""
+    return cast_to(traced(initial, total)[0], total.dtype)
+
+
 @implements(np.sum)
 def sum_(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None,
@@ -75,7 +81,8 @@ def sum_(
     axes = axes_of(axis, a.ndim, "np.sum")
     total = summed_dtype(_selected(a, where, 0), dtype)
     total = _shaped(reductions.sum_(total, axes=axes) if axes else total, a, axes, keepdims)
-    return delivered(total + initial if given(initial) else total, out)
+    total = cast_to(total, dtype) if given(dtype) else total
+    return delivered(total + _as(total, initial) if given(initial) else total, out)
 
 
 @implements(np.prod)
@@ -88,7 +95,8 @@ def prod_(
     axes = axes_of(axis, a.ndim, "np.prod")
     total = summed_dtype(_selected(a, where, 1), dtype)
     total = _shaped(reductions.prod(total, axes=axes) if axes else total, a, axes, keepdims)
-    return delivered(total * initial if given(initial) else total, out)
+    total = cast_to(total, dtype) if given(dtype) else total
+    return delivered(total * _as(total, initial) if given(initial) else total, out)
 
 
 @implements(np.nansum)
@@ -209,7 +217,10 @@ def average(
         result = mean(a, axis, None, None, keepdims)
         count = traced(a)[0].size // max(result.size, 1)
         return (result, np.full_like(result, count)) if returned else result
-    a, weights = traced(a, weights)
+    lifted: Any = traced(a, weights)
+    kind = np.result_type(*(x.dtype for x in lifted), *([] if lifted[0].dtype.kind == "f"
+                                                        else [np.float64]))  # fmt: skip
+    a, weights = (cast_to(x, kind) for x in lifted)
     axes = axes_of(axis, a.ndim, "np.average")
     if weights.shape != a.shape:
         if weights.shape != tuple(a.shape[one] for one in axes):
@@ -242,10 +253,10 @@ def _extreme(name: str, reduce: Any, pair: Any, worst: Any) -> Any:
                 hint="give initial=, the value for an empty array.",
             )
         if given(where) and where is not True:
-            a = _selected(a, where, initial if given(initial) else worst(a.dtype))
+            a = _selected(a, where, _as(a, initial) if given(initial) else worst(a.dtype))
         best = reduce(a, axes=axes) if axes else a
         best = _shaped(best, a, axes, keepdims)
-        return delivered(pair(best, initial) if given(initial) else best, out)
+        return delivered(pair(best, _as(best, initial)) if given(initial) else best, out)
 
     composition.__name__ = name
     return composition

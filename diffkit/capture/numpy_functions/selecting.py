@@ -60,7 +60,9 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
                 hint='use mode="clip" or mode="wrap".',
             )  # fmt: skip
     found = traced(*rows, number)[:-1]
-    dtype = np.result_type(*(row.dtype for row in found))
+    weak = [type(row) in (int, float) for row in rows]
+    dtype = np.result_type(*(row if w else row_.dtype
+                             for w, row, row_ in zip(weak, rows, found, strict=True)))  # fmt: skip
     result: Any = cast_to(found[0], dtype)
     for k in range(1, count):
         result = np.where(number == k, cast_to(found[k], dtype), result)

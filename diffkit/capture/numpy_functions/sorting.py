@@ -25,7 +25,7 @@ from diffkit.capture.numpy_functions.tables import (
     traced,
 )
 from diffkit.capture.settling import settled
-from diffkit.capture.tracing import Tracer, here
+from diffkit.capture.tracing import Tracer, cast_to, here
 from diffkit.errors import UnsupportedError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import ordering, shaping
@@ -190,7 +190,7 @@ def intersection(
     if return_indices:
         raise refused_option("np.intersect1d", "return_indices=")
     ar1, ar2 = traced(ar1, ar2)
-    values = unique(ar1)
+    values = unique(cast_to(ar1, np.result_type(ar1.dtype, ar2.dtype)))
     return values[settled(is_in(values, ar2))]
 
 

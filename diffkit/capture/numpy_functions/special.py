@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from diffkit.capture.numpy_functions.tables import UFUNCS
+import numpy as np
 
-__all__ = ["SPECIAL_NAMES", "special_function"]
+from diffkit.capture.numpy_functions.tables import UFUNCS
+from diffkit.capture.tracing import Tracer, cast_to, is_traced_deep
+
+__all__ = ["SPECIAL_NAMES", "as_scipy_promotes", "special_function"]
 
 # The names of ufuncs, as they call themselves (``j1`` is J₁, ``jn`` is called ``jv``).
 SPECIAL_NAMES = (
@@ -49,6 +52,41 @@ def special_function(name: str) -> Callable[..., Any]:
         return COMPOSITIONS[name](*operands)
 
     return composition
+
+
+def as_scipy_promotes(ufunc: Any, operands: Any) -> Any:
+    """The operands in the dtypes of the loop that SciPy's ufunc chooses for them.
+
+    It takes the first loop that fits, which for some functions is the one of float64 even where
+    the array is float32: ``beta(1.5, x)`` is float64, ``jv(1.5, x)`` float32.
+
+    >>> import diffkit as dk
+    >>> from scipy import special
+    >>> dk.trace(lambda x: special.beta(1.5, x), np.float32(0.5))(np.float32(0.5)).dtype
+    dtype('float64')
+    """
+    if any(not isinstance(x, Tracer) and is_traced_deep(x) for x in operands):
+        return operands
+    given = [_promoted_by(x) for x in operands]
+    try:
+        loop = ufunc.resolve_dtypes((*given, *(None,) * ufunc.nout))
+    except TypeError:  # SciPy refuses them; so will the composition
+        return operands
+    pairs = zip(operands, loop, strict=False)
+    return tuple([_cast_for(x, dtype) if isinstance(x, Tracer) else x for x, dtype in pairs])
+
+
+def _promoted_by(x: Any) -> Any:
+    if isinstance(x, Tracer):
+        return x.dtype
+    return type(x) if type(x) in (int, float) else np.asarray(x).dtype
+
+
+def _cast_for(x: Tracer, dtype: np.dtype[Any]) -> Tracer:
+    """An operand for a loop; half floats are not used, and complex numbers are pairs."""
+    if dtype.kind == "c":
+        dtype = np.dtype(f"f{dtype.itemsize // 2}")
+    return cast_to(x, dtype) if dtype.kind == "f" and dtype != np.float16 else x
 
 
 UFUNCS.update({name: special_function(name) for name in SPECIAL_NAMES})

@@ -10,6 +10,7 @@ Reading on: Chan, Golub & LeVeque 1983, *Algorithms for computing the sample var
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import indexing, ordering, piecewise, shaping
 
 __all__ = ["cov"]
+
+SEQUENCES = (list, tuple, np.ndarray, Tracer)
 
 
 # Without NaN ------------------------------------------------------------------------------------
@@ -85,15 +88,23 @@ def nanvar(
     keepdims: Any = None, *, where: Any = None, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """Variance over axes of the elements that are numbers; NaN where there are none to spare."""
+    ddof = correction if given(correction) else ddof
+    spread, none = _spread_of_numbers(a, axis, dtype, ddof, keepdims, where, mean)
+    return delivered(piecewise.where(none, np.nan, spread), out)
+
+
+def _spread_of_numbers(
+    a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any
+) -> tuple[Any, Any]:
+    """The variance of the elements that are numbers, and where there are too few of them."""
     (a,) = traced(a)
     numbers = ops.logical_not(is_nan(a))
     if given(where) and where is not True:
         numbers = ops.logical_and(numbers, where)
-    ddof = correction if given(correction) else ddof
     spread = var(piecewise.where(is_nan(a), 0, a), axis, dtype, None, ddof, keepdims,
                  where=numbers, mean=mean)  # fmt: skip
     count = np.sum(numbers, axis=axis, keepdims=given(keepdims) and bool(keepdims))
-    return delivered(piecewise.where(ops.less_equal(count, ddof), np.nan, spread), out)
+    return spread, ops.less_equal(count, ddof)
 
 
 @implements(np.nanstd)
@@ -102,9 +113,9 @@ def nanstd(
     keepdims: Any = None, *, where: Any = None, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """Standard deviation over axes of the elements that are numbers."""
-    spread = nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
-                    correction=correction)  # fmt: skip
-    return delivered(safe_sqrt(spread), out)
+    ddof = correction if given(correction) else ddof
+    spread, none = _spread_of_numbers(a, axis, dtype, ddof, keepdims, where, mean)
+    return delivered(piecewise.where(none, np.nan, safe_sqrt(spread)), out)
 
 
 # Covariance -------------------------------------------------------------------------------------
@@ -148,7 +159,8 @@ def cov(
     centred = x - centre
     weighted = centred if w is None else centred * w
     share = np.true_divide(1, left) if isinstance(left, Tracer) or left > 0 else np.inf
-    return np.squeeze(np.dot(centred, weighted.T) * share)
+    products: Any = np.dot(centred, weighted.T)
+    return np.squeeze(cast_to(products * share, products.dtype))
 
 
 @implements(np.corrcoef)
@@ -194,7 +206,18 @@ def _edges(a: Tracer, bins: Any, span: Any, what: str) -> Any:
     flat = bool(settled(traced(low, a)[0] == high))
     if flat:
         low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, int(bins) + 1)
+    edges: Any = traced(np.linspace(low, high, int(bins) + 1), a)[0]
+    ends = [end.dtype if isinstance(end, Tracer) else end for end in (low, high)]
+    kind = np.result_type(*ends, a.dtype)
+    return cast_to(edges, kind) if kind.kind == "f" else edges
+
+
+def _placed(row: Any, edges: Any) -> tuple[Any, Any]:
+    """The bin of every number, and whether it lies in one at all; the last bin is closed."""
+    count = edges.shape[0] - 1
+    place = ordering.searchsorted(edges, row, side="right") - 1
+    place = np.where(ops.equal(row, edges[-1]), count - 1, place)
+    return np.clip(place, 0, count - 1), (row >= edges[0]) & (row <= edges[-1])
 
 
 @implements(np.histogram_bin_edges)
@@ -214,16 +237,69 @@ def histogram(
     row = shaping.reshape(a, shape=(a.size,))
     edges: Any = traced(_edges(row, bins, range, "np.histogram"), a)[0]
     count = edges.shape[0] - 1
-    place = ordering.searchsorted(edges, row, side="right") - 1
-    place = np.where(ops.equal(row, edges[-1]), count - 1, place)
-    inside = (row >= edges[0]) & (row <= edges[-1])
+    place, inside = _placed(row, edges)
     if weights is None:
         heights: Any = cast_to(inside, np.int64)
     else:
         heights = np.where(inside, np.reshape(traced(weights, a)[0], -1), 0)
         heights = cast_to(heights, np.float64) if heights.dtype.kind == "b" else heights
-    place = np.clip(place, 0, count - 1)
     total = indexing.scatter_add(heights, place, index=(("array", 1),), shape=(count,))
     if density:
         total = total / np.diff(edges) / np.sum(total)
     return total, edges
+
+
+def _columns(sample: Any) -> list[Any]:
+    """The variables of a sample: the columns of a table, or the members of a list."""
+    if isinstance(sample, (list, tuple)):
+        lifted = traced(*sample)
+        kind = np.result_type(*(one.dtype for one in lifted))
+        return [np.reshape(cast_to(one, kind), -1) for one in lifted]  # type: ignore[arg-type]
+    (table,) = traced(sample)
+    rows = table if table.ndim == 2 else np.reshape(table, (-1, 1))
+    return [rows[:, k] for k in range(rows.shape[1])]
+
+
+@implements(np.histogramdd)
+def histogramdd(
+    sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """How many points (or how much weight) fall into each cell of a grid, and its edges."""
+    columns = _columns(sample)
+    each: Any = list(bins) if isinstance(bins, SEQUENCES) else [bins] * len(columns)
+    spans = [None] * len(columns) if range is None else list(range)
+    if not len(each) == len(spans) == len(columns):
+        raise ShapeError(
+            f"np.histogramdd: {len(each)} bins and {len(spans)} ranges "
+            f"for {len(columns)} variables",
+            where=here(),
+            hint="give one for all, or one for each variable.",
+        )
+    edges: list[Any] = [traced(_edges(x, count, span, "np.histogramdd"), x)[0]
+                        for x, count, span in zip(columns, each, spans, strict=True)]  # fmt: skip
+    cell, inside = _placed(columns[0], edges[0])
+    for x, ends in zip(columns[1:], edges[1:], strict=True):
+        place, within = _placed(x, ends)
+        cell, inside = cell * (ends.shape[0] - 1) + place, inside & within
+    heights: Any = 1.0 if weights is None else np.reshape(traced(weights, columns[0])[0], -1)
+    heights = cast_to(piecewise.where(inside, heights, 0.0), np.float64)
+    shape = tuple(ends.shape[0] - 1 for ends in edges)
+    total: Any = indexing.scatter_add(heights, cell, index=(("array", 1),), shape=(prod(shape),))
+    total = np.reshape(total, shape)
+    if density:
+        widths = [np.diff(ends) for ends in edges]
+        for k, width in enumerate(widths):
+            total = total / np.reshape(width, (-1, *(1,) * (len(widths) - k - 1)))
+        total = total / np.sum(heights)
+    return total, edges
+
+
+@implements(np.histogram2d)
+def histogram2d(
+    x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """How many points of a plane (or how much weight) fall into each cell, and both edges."""
+    if isinstance(bins, SEQUENCES) and len(bins) > 2:  # type: ignore[arg-type]
+        bins = [bins, bins]
+    total, edges = histogramdd([x, y], bins, range, density, weights)
+    return total, edges[0], edges[1]

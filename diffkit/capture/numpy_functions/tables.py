@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from diffkit.capture.complaints import without_storing
-from diffkit.capture.tracing import Tracer, cast_to, here, lift, user_source
+from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all, user_source
 from diffkit.errors import DataDependentError, MutationError, ShapeError, UnsupportedError
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Operation
@@ -39,6 +39,7 @@ __all__ = [
     "plain_integers",
     "refused_option",
     "same",
+    "together",
     "traced",
 ]
 
@@ -98,6 +99,16 @@ def traced(*values: Any) -> list[Tracer]:
     first = values[0]
     arena = first.arena if isinstance(first, Tracer) else find_arena(*values)
     return [lift(arena, value) for value in values]
+
+
+def together(*values: Any) -> list[Tracer]:
+    """All values as tracers of one arena; plain Python numbers take the dtype of the others.
+
+    >>> import diffkit as dk
+    >>> dk.trace(lambda x: together(x, 1.5)[1], np.float32(1.0))(np.float32(2.0)).dtype
+    dtype('float32')
+    """
+    return lift_all(find_arena(*values), values)
 
 
 def same(tracer: Tracer) -> Tracer:

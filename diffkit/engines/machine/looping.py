@@ -329,6 +329,11 @@ class Flag:
         self.words.view(float)[1:] = _UNKNOWN, factor
         self.address = address_of(self.words)
 
+    def set_first(self, loss: float) -> None:
+        """Set the bound as a first step with this loss does; for a loop that goes on."""
+        bound = self.words.view(float)[1:]
+        bound[0] = bound[1] * max(1.0, abs(loss))
+
     @property
     def raised(self) -> bool:
         """Whether a step has failed."""

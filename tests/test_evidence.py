@@ -1,0 +1,270 @@
+"""Every concept and every paper has a test and a picture, and this table says which.
+
+A row names a gallery page, one or more of the claims under its picture (as they are written in
+the script, with what they fill in left in braces) and the tests that reproduce the numbers
+without drawing.  A page, a claim or a test that is renamed or dropped fails here.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+from gallery_pages import GALLERY, assert_claims_hold, scripts
+
+from diffkit.plots.pages import written_claims
+
+TESTS = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where a number is shown, and where it is tested."""
+
+    page: str
+    claims: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+ROWS = {
+    # Concepts
+    "tensors": Evidence(
+        "broadcasting",
+        ("difference from the sum, {len(SHAPES) ** 2} pairs of shapes",),
+        ("test_concept_numbers.py::test_the_adjoint_of_broadcasting_is_a_sum",),
+    ),
+    "loss": Evidence(
+        "losses",
+        ("cross-entropy of 3 equal scores", "cross-entropy of 10 equal scores"),
+        ("test_concept_numbers.py::test_the_first_cross_entropy_is_ln_c",),
+    ),
+    "gradient": Evidence(
+        "gradient",
+        ("best of {DIRECTIONS} directions, in degrees", "steepest rise: ‖g‖"),
+        ("test_concept_numbers.py::test_the_best_direction_is_the_gradient",),
+    ),
+    "derivative": Evidence(
+        "secants",
+        ("slope of log error against log h, {name}",),
+        ("test_concept_numbers.py::test_errors_of_differences_have_their_order",),
+    ),
+    "automatic differentiation": Evidence(
+        "price-and-digits",
+        (
+            "largest error of the four exact methods, in ulps",
+            "reverse over forward mode with ten inputs, dearest of three",
+        ),
+        ("test_gallery_concepts.py::test_reverse_mode_is_cheap_with_ten_inputs",),
+    ),
+    "forward propagation": Evidence(
+        "forward-trace",
+        ("the value of each line",),
+        ("test_explain.py::test_the_primal_trace_is_that_of_the_survey",),
+    ),
+    "backward propagation": Evidence(
+        "adjoint-sweep",
+        ("the adjoint of x1", "the adjoint of x2"),
+        ("test_explain.py::test_the_adjoint_trace_is_that_of_the_survey_line_by_line",),
+    ),
+    "softmax classifier": Evidence(
+        "softmax",
+        ("largest ‖J‖₂ of {SAMPLE} and one Jacobians", "largest sum of a row of J"),
+        (
+            "test_concept_numbers.py::"
+            "test_the_softmax_jacobian_is_at_most_a_half_with_rows_that_sum_to_zero",
+        ),
+    ),
+    "cross-entropy": Evidence(
+        "cross-entropy",
+        ("gradient minus (p − y), largest", "stable form at a gap of 800"),
+        (
+            "test_concept_numbers.py::test_the_gradient_of_cross_entropy_is_p_minus_y",
+            "test_concept_numbers.py::test_a_gap_of_800_costs_800",
+        ),
+    ),
+    "convolution": Evidence(
+        "convolution",
+        (
+            "filter's gradient minus the image correlated with ȳ",
+            "filter's gradient minus finite differences",
+            "output minus convolve2d of the flipped filter",
+        ),
+        ("test_concept_numbers.py::test_a_filters_gradient_is_a_correlation",),
+    ),
+    "a branch on a number": Evidence(
+        "branch",
+        ("slope at 3 by symbolic, forward, reverse, complex step",),
+        ("test_concept_numbers.py::test_a_branch_at_one_point_hides_its_slope",),
+    ),
+    # Papers
+    "Baydin et al. 2018, expression swell": Evidence(
+        "swell",
+        (
+            "operations of SymPy's derivative, n = 2…8",
+            "after eliminating common subexpressions",
+            "forward mode: 8(n − 1)",
+        ),
+        ("test_symbolic.py::test_expression_swell_of_the_logistic_map",),
+    ),
+    "Baydin et al. 2018, table 2": Evidence(
+        "forward-trace",
+        ("the value of each line", "the tangents with respect to x1"),
+        ("test_explain.py::test_the_tangent_trace_is_that_of_the_survey",),
+    ),
+    "Baydin et al. 2018, table 3": Evidence(
+        "adjoint-sweep",
+        ("sums of what arrives at x1 and x2",),
+        ("test_explain.py::test_the_adjoint_trace_is_that_of_the_survey_line_by_line",),
+    ),
+    "Baydin et al. 2018, step size": Evidence(
+        "steps",
+        (
+            "best error of the {name} difference",
+            "its step h ({name})",
+            "doubles between the complex step at h = 1e-100 and the derivative",
+        ),
+        ("test_gallery_numbers.py::test_orders_and_best_steps_are_those_of_the_survey",),
+    ),
+    "Baydin et al. 2018, Helmholtz energy": Evidence(
+        "helmholtz",
+        (
+            "sizes n = 1…50 at which reverse mode is outside 1.5 to 4 functions",
+            "finite differences over the function, divided by n = 50",
+            "forward mode over the function, divided by n = 50",
+        ),
+        (
+            "test_swell.py::test_helmholtz_energy_over_the_function",
+            "test_paper_numbers.py::test_helmholtz_energy",
+        ),
+    ),
+    "Laue 2019, equivalence": Evidence(
+        "equivalence",
+        (
+            "functions whose two sweeps count different operations",
+            "its derivative by 57 weights, as a tree",
+            "value and derivative, differentiated, then eliminated",
+            "the same over the function",
+        ),
+        (
+            "test_swell.py::test_random_functions_have_one_backward_sweep",
+            "test_swell.py::test_the_cases_of_papers_have_one_backward_sweep",
+            "test_swell.py::test_differentiate_then_eliminate_is_not_reverse_mode",
+        ),
+    ),
+    "Griewank & Walther 2008, cheap gradient": Evidence(
+        "cheap-gradient",
+        ("operations of (f, ∇f) over those of f, the largest",),
+        (
+            "test_paper_numbers.py::test_cheap_gradient",
+            "battery/test_battery_sweeps.py::test_cheap_gradient",
+        ),
+    ),
+    "Squire & Trapp 1998, complex step": Evidence(
+        "complex-step",
+        (
+            "derivative of x^4.5 at 1.5",
+            "derivative of eˣ/√(sin³x + cos³x) at 1.5",
+            "x^4.5: largest error for h from 1e-200 to 1e-8, in ulps",
+        ),
+        (
+            "test_paper_numbers.py::test_squire_and_trapp_1998",
+            "test_paper_numbers.py::test_complex_step_needs_no_tuning",
+        ),
+    ),
+    "Fornberg 1988, weights": Evidence(
+        "stencils",
+        (
+            "five-point weights against 1/12, −2/3, 0, 2/3, −1/12",
+            "error for polynomials of degree up to the order, in exact arithmetic",
+        ),
+        (
+            "test_finite.py::test_five_point_weights_are_exact",
+            "test_finite.py::test_stencils_are_exact_for_polynomials",
+        ),
+    ),
+    "Baydin et al. 2022, forward gradients": Evidence(
+        "estimators",
+        (
+            "Gaussian: ‖ĝ‖² over ‖∇f‖² for n = 50 (theory n + 2)",
+            "Gaussian: distance of the mean from ∇f, in standard errors",
+        ),
+        (
+            "test_stochastic.py::test_estimates_are_unbiased",
+            "test_stochastic.py::test_the_number_of_the_paper_for_fifty_inputs",
+        ),
+    ),
+    # More results
+    "simplified formulas": Evidence(
+        "forms",
+        (
+            "power of ten of the largest relative error, {name}",
+            "digits that simplifying loses",
+        ),
+        (
+            "test_compare_forms.py::test_rewriting_loses_digits_as_known",
+            "test_symbolic.py::test_forms_of_a_derivative_lose_digits",
+        ),
+    ),
+    "the kink identity": Evidence(
+        "kink-sum",
+        ("slope of the identity at 0, {METHODS_STYLE[method].label}",),
+        ("test_concept_numbers.py::test_the_kink_identity_gives_twice_the_convention",),
+    ),
+}
+
+QUICK = (  # pages whose numbers take less than half a second
+    "broadcasting", "losses", "gradient", "secants", "forward-trace", "adjoint-sweep",
+    "cross-entropy", "branch", "swell", "steps",
+)  # fmt: skip
+
+
+@cache
+def functions(file: str) -> frozenset[str]:
+    """The tests of a file."""
+    tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
+    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
+
+
+@cache
+def pages_under_test() -> frozenset[str]:
+    """The pages named by a test file that asks whether all their claims hold."""
+    texts = [path.read_text(encoding="utf-8") for path in TESTS.glob("test_gallery_*.py")]
+    asking = [text for text in texts if ".held" in text or "assert_claims_hold(" in text]
+    return frozenset(
+        name
+        for name, path in scripts().items()
+        if any(path.stem in text or f'"{name}"' in text for text in asking)
+    )
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_row_has_a_picture_with_its_numbers(row: str) -> None:
+    evidence = ROWS[row]
+    assert evidence.page in scripts()
+    missing = set(evidence.claims) - set(written_claims(scripts()[evidence.page]))
+    assert missing == set()
+    assert evidence.page in pages_under_test()
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_row_has_a_test(row: str) -> None:
+    for test in ROWS[row].tests:
+        file, _, name = test.partition("::")
+        assert name in functions(file), test
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_numbers_of_quick_pages_hold(name: str) -> None:
+    assert_claims_hold(name)
+
+
+def test_every_page_of_the_gallery_is_under_test() -> None:
+    assert set(scripts()) - pages_under_test() == set()
+
+
+def test_names_of_pages_are_given_once() -> None:
+    assert len(scripts()) == len(list(GALLERY.glob("plot_*.py")))
+    assert "" not in scripts()

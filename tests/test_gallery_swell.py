@@ -1,0 +1,76 @@
+"""The pictures about swell, equivalence and cost: their numbers hold, and they draw.
+
+The expected numbers stand here a second time, so that a script cannot change its own claim.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pytest
+from matplotlib.colors import to_hex
+
+from diffkit.plots.pages import LoadedPage, load_page
+
+GALLERY = Path(__file__).resolve().parents[1] / "gallery"
+SCRIPTS = {
+    "equivalence": "plot_27_equivalence",
+    "helmholtz": "plot_28_helmholtz",
+    "cheap-gradient": "plot_29_cheap_gradient",
+}
+
+
+@cache
+def page(name: str) -> LoadedPage:
+    """The page of this name; a script keeps what it computed, so it computes once."""
+    if name == "cheap-gradient":
+        pytest.importorskip("sklearn")
+    return load_page(GALLERY / f"{SCRIPTS[name]}.py")
+
+
+@cache
+def got(name: str) -> dict[str, Any]:
+    """What a page computed, by the words of its claims."""
+    return {claim.claim: claim.got for claim in page(name).numbers()}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_claim_of_the_page_holds(name: str) -> None:
+    claims = page(name).numbers()
+    assert len(claims) >= 4
+    assert [claim.sentence for claim in claims if not claim.held] == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_draws(name: str, dark: bool) -> None:
+    figure = page(name).draw(dark=dark)
+    figure.canvas.draw()
+    assert figure.axes[0].get_title(loc="left") == page(name).page.title
+    assert page(name).page.name == name
+    assert to_hex(figure.get_facecolor()) == ("#14181d" if dark else "#ffffff")
+    plt.close(figure)
+
+
+def test_differentiating_first_costs_eight_functions_and_the_graph_costs_two() -> None:
+    found = got("equivalence")
+    assert found["its derivative by 57 weights, as a tree"] == 60_463
+    assert found["value and derivative, differentiated, then eliminated"] == 810
+    assert round(found["the same over the function"], 1) == 7.9
+    assert found["functions whose two sweeps are the same equations"] == 29
+
+
+def test_reverse_mode_is_flat_in_the_number_of_substances() -> None:
+    found = got("helmholtz")
+    assert found["reverse mode over the function, n = 1"] == pytest.approx(45 / 16)
+    assert found["reverse mode over the function, n = 50"] == pytest.approx(10_924 / 5_357)
+    assert found["finite differences over the function, divided by n = 50"] < 1.05
+
+
+def test_no_gradient_of_the_built_in_cases_costs_five_functions() -> None:
+    found = got("cheap-gradient")
+    assert found["operations of (f, ∇f) over those of f, the largest"] <= 5
+    assert found["the dearest: Speelpenning's product of 10"] == pytest.approx(11 / 3)
