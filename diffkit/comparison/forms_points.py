@@ -18,7 +18,7 @@ import numpy as np
 
 from diffkit.comparison.accuracy import rounded
 from diffkit.comparison.arguments import _floats
-from diffkit.comparison.orders import true_orders
+from diffkit.comparison.orders_truth import true_orders
 from diffkit.comparison.report import check_scalar
 from diffkit.comparison.undefined import _nearest
 from diffkit.differentiate.function import Bound, function_of

@@ -21,6 +21,8 @@ __all__ = ["RowFile"]
 class RowFile:
     """The rows in a file; those that are done need not be run again.
 
+    ``of`` says in errors what the rows belong to.
+
     Raises
     ------
     InputError
@@ -34,8 +36,8 @@ class RowFile:
     ['a']
     """
 
-    def __init__(self, path: Any) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Any, of: str = "a comparison") -> None:
+        self.path, self.of = Path(path), of
         self.rows: dict[str, Row] = {}
         try:
             text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
@@ -51,7 +53,7 @@ class RowFile:
 
     def _foreign(self, number: int) -> InputError:
         return InputError(
-            f"{self.path.name}:{number} is no row of a comparison",
+            f"{self.path.name}:{number} is no row of {self.of}",
             hint="give resume a file of its own; it is made when it is not there.",
         )
 

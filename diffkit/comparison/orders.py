@@ -22,29 +22,30 @@ import numpy as np
 
 from diffkit.comparison.accuracy import summarize
 from diffkit.comparison.cost import measure
+from diffkit.comparison.orders_truth import over_mpmath, true_orders
 from diffkit.comparison.rendering import _count_text, _ulp_text, plain_text, seconds_text
 from diffkit.comparison.report import TIME_BUDGET
 from diffkit.comparison.serial import SCHEMA, plain
-from diffkit.differentiate.budget import Budget
+from diffkit.differentiate.budget import OPERATIONS, Budget
+from diffkit.differentiate.formula_sizes import graph_tree_operations
 from diffkit.differentiate.forward import pushforward_graph
 from diffkit.differentiate.higher import derivative
 from diffkit.differentiate.stencils import stencil
-from diffkit.differentiate.symbolic import derivative_expressions
+from diffkit.differentiate.symbolic import SHARE_OF_TREES, derivative_expressions
 from diffkit.differentiate.taylor import taylor_graph
 from diffkit.engines.calling import runner_of
-from diffkit.errors import DiffkitError, DiffkitWarning, InputError, ShapeError
+from diffkit.errors import BudgetError, DiffkitError, DiffkitWarning, InputError, ShapeError
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Graph
 from diffkit.lazy import mp
 
-__all__ = ["METHODS", "OrderComparison", "OrderReport", "compare_orders", "true_orders"]
+__all__ = ["METHODS", "OrderComparison", "OrderReport", "compare_orders"]
 
 METHODS = ("symbolic", "forward", "taylor", "finite")
-# Digits of the truth, and by how many of them two computations of it must agree.
-DIGITS, AGREEING = 60, 30
-SIDES_AGREE = 10  # digits by which differences to the left and to the right agree
 # A formula that takes longer than this is given up, and those of higher order with it.
 SYMBOLIC_SECONDS = 5.0
+# Equations of a nested pushforward; each order takes about twice those of the one before.
+MOST_EQUATIONS, GROWTH = 100_000, 2
 ACCURACY = 2  # of the stencils: the error of truncation is O(h²)
 
 
@@ -158,7 +159,7 @@ def compare_orders(
             )
     point = np.float64(x)
     graph = _captured(f, point)
-    truths = true_orders(_over_mpmath(graph), point, max(wanted))
+    truths = true_orders(over_mpmath(graph), point, max(wanted))
     name = title or graph.title or getattr(f, "__name__", "f")
     notes = [f"no truth for order {n}: it is no number, or too hard to find" for n in wanted
              if mp.isnan(truths[n])]  # fmt: skip
@@ -194,50 +195,6 @@ def _captured(f: Callable[..., Any] | Graph, x: Any) -> Graph:
     return graph
 
 
-# The truth ----------------------------------------------------------------------------------------
-
-
-def true_orders(at: Callable[[Any], Any], x: Any, highest: int) -> dict[int, Any]:
-    """f⁽ⁿ⁾(x) for n = 0 … highest by differences in mpmath; NaN where there is no such number.
-
-    ``at`` is f over mpmath numbers.  Two precisions have to agree, and the two sides: at a kink
-    central differences converge, too, to a mean of the slopes.
-
-    >>> [int(slope) for slope in true_orders(lambda t: t**3, 2.0, 3).values()]
-    [8, 12, 12, 6]
-    """
-    first, second = (_differences(at, x, highest, digits) for digits in (DIGITS, 2 * DIGITS))
-    left, right = (_differences(at, x, highest, DIGITS, side) for side in (-1, 1))
-    found = {}
-    with mp.workdps(DIGITS):
-        for n, (a, b, below, above) in enumerate(zip(first, second, left, right, strict=True)):
-            size = max(abs(b), 1)
-            settled = abs(a - b) <= mp.mpf(10) ** -AGREEING * size
-            smooth = abs(below - above) <= mp.mpf(10) ** -SIDES_AGREE * size
-            found[n] = b if settled and smooth else mp.nan
-    return found
-
-
-def _over_mpmath(graph: Graph) -> Callable[[Any], Any]:
-    from diffkit.engines.interpret import run
-
-    return lambda t: run(graph, [t], domain="mpmath")[0]
-
-
-def _differences(
-    at: Callable[[Any], Any], x: Any, highest: int, digits: int, side: int = 0
-) -> list[Any]:
-    def number_at(t: Any) -> Any:
-        return mp.mpf(np.asarray(at(t), dtype=object).item())
-
-    with mp.workdps(digits):
-        try:
-            found = mp.taylor(number_at, mp.mpf(float(x)), highest, direction=side)
-            return [mp.mpf(slope) * factorial(n) for n, slope in enumerate(found)]
-        except (ArithmeticError, ValueError, TypeError, DiffkitError):
-            return [mp.nan] * (highest + 1)
-
-
 # The ways -----------------------------------------------------------------------------------------
 
 # A call that gives f⁽ⁿ⁾(x), its operations, and how often it runs the function (or its stand-in).
@@ -248,7 +205,8 @@ def _symbolic(graph: Graph, x: Any, n: int, engine: str) -> Prepared:
     from diffkit.capture.from_sympy import from_sympy
 
     name = graph.input_names[0]
-    budget = Budget(seconds=SYMBOLIC_SECONDS)
+    explodes = graph_tree_operations(graph) > OPERATIONS
+    budget = Budget(seconds=SYMBOLIC_SECONDS * (SHARE_OF_TREES if explodes else 1))
     formula = derivative_expressions(graph, [name], n, budget=budget, stable=True)[name]
     slope = from_sympy(formula)
     run, leaves = runner_of(slope, engine), [x] * len(slope.input_nodes)
@@ -256,7 +214,13 @@ def _symbolic(graph: Graph, x: Any, n: int, engine: str) -> Prepared:
 
 
 def _forward(graph: Graph, x: Any, n: int, engine: str) -> Prepared:
-    for _ in range(n):
+    for order in range(1, n + 1):
+        equations = GROWTH * len(graph.columns.operations)
+        if equations > MOST_EQUATIONS:
+            raise BudgetError(
+                f"forward gave up at order {order}, for about {equations:,} equations",
+                hint="Taylor mode grows with the square of the order alone.",
+            )
         graph = _slope_graph(graph)
     run = runner_of(graph, engine)
     return lambda: run([x])[0], graph.flops(), 1

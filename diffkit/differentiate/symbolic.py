@@ -40,6 +40,7 @@ from diffkit.differentiate.formula_ranges import warn_of_range
 from diffkit.differentiate.formula_sizes import (
     expression_sizes,
     formula_cells,
+    graph_tree_operations,
     scalar_operations,
     tree_operations,
 )
@@ -53,8 +54,13 @@ from diffkit.graph.ir import Graph
 from diffkit.lazy import sp
 
 __all__ = [
-    "FORMS", "Symbolic", "chosen_symbols", "derivative_expressions", "derivatives", "graph_of",
+    "FORMS", "SHARE_OF_TREES", "Symbolic", "chosen_symbols", "derivative_expressions",
+    "derivatives", "graph_of",
 ]  # fmt: skip
+
+# Of the seconds, what a graph gets whose tree is beyond the budget: SymPy may still collapse it
+# (x + x is 2x), and shows within a tenth of the time whether it does.
+SHARE_OF_TREES = 0.1
 
 
 @dataclass
@@ -263,8 +269,16 @@ def _derive(graph: Graph, wrt: tuple[int, ...], budget: Budget, form: str) -> De
             name = graph.input_names[place]
             raise DtypeError(f"symbolic: {name} is {found}", hint="pass floats, e.g. 3.0 for 3.")
     budget.spend(scalar_operations(graph))
+    tree = graph_tree_operations(graph)
+    explodes = tree > budget.operations
+    allowed = Budget(seconds=budget.seconds * SHARE_OF_TREES) if explodes else budget
     started = time.perf_counter()
-    derivation = budget.run(lambda: _derivation(graph, wrt, budget, form))
+    try:
+        derivation = allowed.run(lambda: _derivation(graph, wrt, budget, form))
+    except BudgetError:
+        if explodes:
+            budget.spend(tree)
+        raise
     derivation.seconds = time.perf_counter() - started
     return derivation
 

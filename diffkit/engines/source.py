@@ -7,8 +7,8 @@
 
 With ``target="numpy"`` every primitive prints, one statement per equation, with the user's own
 variable names and lines; running the text gives the numbers of the graph.  With
-``target="numba"`` the text is what the compiled engine compiles (scalar and elementwise graphs;
-arrays come and go as flat vectors).  Printing a derivative's graph shows what a source
+``target="numba"`` the same statements are compiled functions, with loops where Numba has no
+function (``engines/source_numba.py``).  Printing a derivative's graph shows what a source
 transformation tool would have written (Griewank & Walther 2008, chapter 6).
 
 How one elementwise operation is written stands in ``engines/emitting.py``.
@@ -19,13 +19,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from diffkit.engines.emitting import NUMPY, Names, constant, dtype_text, expression, writable
-from diffkit.engines.kernels import Argument
 from diffkit.engines.source_helpers import HELPERS, Globals, loop_text
 from diffkit.engines.source_linalg import LINEAR_ALGEBRA
 from diffkit.errors import InputError
@@ -48,7 +46,7 @@ def to_source(graph: Graph, name: str = "f", target: str = "numpy") -> str:
     Parameters
     ----------
     graph
-        Any graph; for ``target="numba"`` one that the compiled engine takes.
+        Any graph; for ``target="numba"`` one without special functions and Fourier transforms.
     name
         The function's name.
     target
@@ -65,7 +63,7 @@ def to_source(graph: Graph, name: str = "f", target: str = "numpy") -> str:
     InputError
         For an unknown target, or a name that is no identifier.
     EngineError
-        For ``target="numba"`` and an operation that cannot be compiled.
+        For ``target="numba"`` and an operation that Numba does not have; it names the line.
 
     >>> import diffkit as dk
     >>> print(to_source(dk.parse("x*y + 1")))
@@ -81,52 +79,26 @@ def to_source(graph: Graph, name: str = "f", target: str = "numpy") -> str:
     if not name.isidentifier():
         raise InputError(f"{name!r} cannot name a function", hint="use a Python identifier.")
     if target == "numba":
-        return _numba_module(graph, name)
+        from diffkit.engines.source_numba import NumbaWriter
+
+        return NumbaWriter(graph, name).module()
     if target != "numpy":
         raise InputError(f"unknown target {target!r}", hint=f"use one of {', '.join(TARGETS)}.")
-    return _Writer(graph, name).module()
+    return Writer(graph, name).module()
 
 
-def _numba_module(graph: Graph, name: str) -> str:
-    """What the compiled engine compiles, with outputs that it need not compile added."""
-    from diffkit.engines.kernels import unsupported
-    from diffkit.engines.specialise import kernel_of, kernel_source
+class Writer:
+    """Writes one graph as NumPy code; ``engines/source_numba.py`` overrides what Numba needs."""
 
-    kernel = kernel_of(graph)
-    if kernel.tail:
-        raise unsupported(graph, kernel.tail[0], "is computed by NumPy after the compiled loop")
-    passed = {argument.place: argument for argument in kernel.arguments}
-    for place, var in enumerate(graph.inputs):
-        unused = Argument(f"unused_{place}", var.dtype, bool(var.shape), var.shape, place=place)
-        passed.setdefault(place, unused)
-    constants = [argument for argument in kernel.arguments if argument.place < 0]
-    outputs = []
-    for result in kernel.results:
-        if result.kind == "computed":
-            outputs.append(kernel.returned[result.place])
-        elif result.kind == "input":
-            outputs.append(passed[result.place].name)
-        else:
-            outputs.append(_constant_text(np.asarray(result.value)))
-    whole = [passed[place] for place in range(len(graph.input_nodes))]
-    printed = replace(kernel, arguments=[*whole, *constants], returned=outputs)
-    return kernel_source(printed, name, cached=False)
-
-
-def _constant_text(array: np.ndarray) -> str:
-    return array_text(array) if array.ndim else constant(array)
-
-
-class _Writer:
-    """Writes one graph as NumPy code."""
+    reserved: ClassVar[tuple[str, ...]] = ("special", "REGISTRY", *HELPERS)
+    decorator: ClassVar[str] = ""
 
     def __init__(self, graph: Graph, name: str, shared: Globals | None = None) -> None:
         self.graph = graph
         self.columns = graph.columns
         self.title = name
         self.shared = shared or Globals()
-        reserved = [name, "np", "special", "REGISTRY", *HELPERS, *self.shared.names]
-        self.names = Names(reserved)
+        self.names = Names([name, "np", *self.reserved, *self.shared.names])
         self.shared.writing.append(self.names)
         self.texts: dict[int, str] = dict(self.names.of(graph))
         for node, value in self.columns.values.items():
@@ -136,8 +108,8 @@ class _Writer:
         """The whole text: imports, helpers, large constants, steps of loops, and the function."""
         function = self.function()
         text = "\n".join([*self.shared.functions, function])
-        helpers = [helper for name, helper in HELPERS.items() if f"{name}(" in text]
-        parts = ["\n".join(_imports(text)), *helpers]
+        helpers = self._helpers(text)
+        parts = ["\n".join(self._imports("\n".join([*helpers, text]))), *helpers]
         if self.shared.constants:
             parts.append("\n".join(self.shared.constants))
         parts += [*self.shared.functions, function]
@@ -148,16 +120,25 @@ class _Writer:
         rows = [row for node in self.graph.equation_nodes() for row in self._rows(node)]
         rows += [self._guard_row(guard) for guard in self.graph.guards]
         arguments = ", ".join(self.texts[node] for node in self.graph.input_nodes)
-        outputs = ", ".join(self.texts[node] for node in self.graph.output_nodes)
-        body = [f"def {self.title}({arguments}):", *_with_comments(rows), f"    return {outputs}"]
-        return "\n".join(body)
+        outputs = ", ".join(self._output(node) for node in self.graph.output_nodes)
+        head = [*([self.decorator] if self.decorator else []), f"def {self.title}({arguments}):"]
+        return "\n".join([*head, *_with_comments(rows), f"    return {outputs}"])
+
+    def _helpers(self, text: str) -> list[str]:
+        return [helper for name, helper in HELPERS.items() if f"{name}(" in text]
+
+    def _imports(self, text: str) -> list[str]:
+        return _imports(text)
+
+    def _output(self, node: int) -> str:
+        return self.texts[node]
 
     def _step(self, body: Any) -> str:
         """The name of the function that is the step of a loop, written when it is new."""
         shared = self.shared
         if body not in shared.steps:
             shared.steps[body] = name = shared.unique(body.name)
-            shared.functions.append(_Writer(body.graph, name, shared).function())
+            shared.functions.append(type(self)(body.graph, name, shared).function())
             shared.writing.pop()
         return shared.steps[body]
 
@@ -166,11 +147,13 @@ class _Writer:
         array = np.asarray(value)
         if array.ndim == 0:
             return constant(array)
-        text = array_text(array)
-        if array.size <= _INLINE_ELEMENTS:
-            return text
+        return array_text(array) if array.size <= _INLINE_ELEMENTS else self._named(array)
+
+    def _named(self, array: np.ndarray) -> str:
+        """The name of a constant that is defined before the function."""
         name = self.shared.unique("constant")
-        wrapped = textwrap.wrap(f"{name} = {text}", _WIDTH, subsequent_indent="    ")
+        text = f"{name} = {array_text(array)}"
+        wrapped = textwrap.wrap(text, _WIDTH, subsequent_indent="    ")
         self.shared.constants.append("\n".join(wrapped))
         return name
 
@@ -183,23 +166,28 @@ class _Writer:
     def _rows(self, node: int) -> list[tuple[str, str]]:
         """The statements of one equation, each with the user's line."""
         columns = self.columns
-        operation, out = columns.operations[node], columns.avals[node]
         operands = columns.operands[node]
         texts, avals = [self.texts[i] for i in operands], [columns.avals[i] for i in operands]
         if operands and all(columns.operations[i] is LITERAL for i in operands):
-            # plain numbers would follow Python's rules: an error for 1/0, no dtype
-            texts = [
-                text if a.ndim or text.startswith("np.float") else f"{dtype_text(a.dtype)}({text})"
-                for text, a in zip(texts, avals, strict=True)
-            ]
-        line, target = line_of(columns.sources[node]), self.texts[node]
+            texts = [self._typed(*pair) for pair in zip(texts, avals, strict=True)]
+        line = line_of(columns.sources[node])
+        first, *rest = self._statements(node, texts, avals)
+        return [(first, line), *[(statement, "") for statement in rest]]
+
+    def _typed(self, text: str, of: Aval) -> str:
+        """Among plain numbers, which follow Python's rules: an error for 1/0, no dtype."""
+        typed = of.ndim or text.startswith("np.float")
+        return text if typed else f"{dtype_text(of.dtype)}({text})"
+
+    def _statements(self, node: int, texts: Sequence[str], avals: Sequence[Aval]) -> list[str]:
+        """The statements of one equation, whose operands have these texts."""
+        operation, out = self.columns.operations[node], self.columns.avals[node]
+        target = self.texts[node]
         if operation.name == "scatter_add":
-            statements = _scatter_add(target, operation, texts, out)
-        elif operation.name == "scan":
-            statements = [f"{target} = {loop_text(operation, texts, self._step)}"]
-        else:
-            statements = [f"{target} = {_right_side(operation, texts, avals, out)}"]
-        return [(statement, line) for statement in statements]
+            return _scatter_add(target, operation, texts, out)
+        if operation.name == "scan":
+            return [f"{target} = {loop_text(operation, texts, self._step)}"]
+        return [f"{target} = {_right_side(operation, texts, avals, out)}"]
 
 
 def _imports(text: str) -> list[str]:

@@ -38,6 +38,25 @@ def scan(step, operands, counts, length, every=1, reverse=False, dtype=np.float6
     return np.concatenate([part.reshape(-1) for part in parts if part.dtype == dtype])
 '''
 
+_RANDOM_WORD = '''\
+def random_word(key, more, count):
+    """53 bits of Threefry-2x64-20 (Salmon et al. 2011) as a whole number; NaN for no number."""
+    words = [np.asarray(x, dtype=float) for x in np.broadcast_arrays(key, more, count)]
+    inside = np.logical_and.reduce([(x >= 0) & (x < 2.0**53) for x in words])
+    a, b, x = [np.where(inside, x, 0).astype(np.uint64) for x in words]
+    parts, y = (a, b, a ^ b ^ np.uint64(0x1BD11BDAA9FC1A22)), b
+    with np.errstate(over="ignore"):
+        x = x + a
+        for group in range(5):
+            for turn in [(16, 42, 12, 31), (16, 32, 24, 21)][group % 2]:
+                x = x + y
+                y = (y << np.uint64(turn)) | (y >> np.uint64(64 - turn))
+                y = y ^ x
+            x = x + parts[(group + 1) % 3]
+            y = y + parts[(group + 2) % 3] + np.uint64(group + 1)
+    return np.where(inside, (x >> np.uint64(11)).astype(float), np.nan)
+'''
+
 
 # NumPy has no such functions; their text comes before the function that uses them.
 HELPERS = {
@@ -61,6 +80,7 @@ def softmax(x, axis):
     return (weights / np.where(total == 0, 1, total)).astype(x.dtype)
 """,
     "scan": _SCAN,
+    "random_word": _RANDOM_WORD,
 }
 
 

@@ -272,11 +272,6 @@ class Comparison(Elementwise):
         return (None,) * len(x)
 
 
-def _ordered(relation: Any, a: Any, b: Any) -> Any:
-    """SymPy's relation; false beside NaN, which SymPy refuses to compare."""
-    return sp.false if sp.nan in (sp.sympify(a), sp.sympify(b)) else relation(a, b)
-
-
 @primitive
 class less(Comparison):
     """Comparison x₁ < x₂."""
@@ -284,7 +279,7 @@ class less(Comparison):
     value, emit = np.less, "{0} < {1}"
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return _ordered(sp.Lt, a, b)
+        return sp.Lt(a, b)
 
 
 @primitive
@@ -294,7 +289,7 @@ class less_equal(Comparison):
     value, emit = np.less_equal, "{0} <= {1}"
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return _ordered(sp.Le, a, b)
+        return sp.Le(a, b)
 
 
 @primitive
@@ -304,7 +299,7 @@ class greater(Comparison):
     value, emit = np.greater, "{0} > {1}"
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return _ordered(sp.Gt, a, b)
+        return sp.Gt(a, b)
 
 
 @primitive
@@ -314,7 +309,7 @@ class greater_equal(Comparison):
     value, emit = np.greater_equal, "{0} >= {1}"
 
     def sympy(self, a: Any, b: Any) -> Any:
-        return _ordered(sp.Ge, a, b)
+        return sp.Ge(a, b)
 
 
 def _is_nan(x: Any) -> Any:

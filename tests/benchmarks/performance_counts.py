@@ -48,7 +48,7 @@ def _of_net(net: Any, loss: Any) -> tuple[Graph, Graph, list[Any]]:
 
 
 def _problems() -> dict[str, Callable[[], tuple[Graph, Graph, list[Any]]]]:
-    """Every built-in case, every activation and every loss: graph, gradient graph, flat inputs."""
+    """Every built-in case, every activation and the usual losses: graph, gradient graph, flat inputs."""
     nets, losses = dk.nets, dk.losses
     found: dict[str, Any] = {name: partial(_of_case, case) for name, case in CASES.items()}
     classify = partial(partial, _of_net, loss=losses.cross_entropy)
@@ -56,9 +56,8 @@ def _problems() -> dict[str, Callable[[], tuple[Graph, Graph, list[Any]]]]:
     for name in ACTIVATIONS:
         found[f"MLP 64-32-10, {name}"] = classify(nets.mlp([64, 32, 10], activation=name))
     found["CNN 8×8"] = classify(nets.cnn())
-    for loss in losses.ALL_LOSSES:
-        if loss is not losses.cross_entropy:
-            found[f"MLP 64-32-1, {loss.name}"] = partial(_of_net, nets.mlp([64, 32, 1]), loss)
+    for loss in (losses.mse, losses.mae, losses.huber(1.0), losses.bce_with_logits, losses.hinge):
+        found[f"MLP 64-32-1, {loss.name}"] = partial(_of_net, nets.mlp([64, 32, 1]), loss)
     return found
 
 

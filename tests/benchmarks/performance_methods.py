@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from performance_counts import cpu_seconds, repeats_of
+from performance_workloads import rosenbrock
 
 import diffkit as dk
 
@@ -30,11 +31,6 @@ INPUTS_AND_OUTPUTS = 128
 INPUTS = (4, 8, 16, 32, 48, 64, 80, 96, 112, 120, 124)
 ROUNDS = 5
 STEPS = 100_000
-
-
-def rosenbrock(x: Any) -> Any:
-    """Rosenbrock's function in plain NumPy."""
-    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
 def logistic(x: Any) -> Any:

@@ -8,16 +8,17 @@ from typing import Any
 from performance_rows import best_peer, median_of
 from performance_tables import table
 
-__all__ = ["crossover_part", "first_part", "methods_part", "peers_part"]
+__all__ = ["crossover_part", "first_part", "methods_part", "peers_part", "picture"]
 
 PEER_NAMES = {
     "diffkit": "diffkit", "diffkit_specialise": "diffkit, specialised", "limit": "hand-written",
     "autograd": "autograd", "casadi_mx": "CasADi", "jax": "JAX", "numdifftools": "numdifftools",
-    "pytensor_c": "PyTensor", "torch": "PyTorch",
+    "pytensor": "PyTensor", "pytensor_c": "PyTensor", "torch": "PyTorch",
 }  # fmt: skip
 
 
-def _picture(name: str, text: str) -> str:
+def picture(name: str, text: str) -> str:
+    """A picture of the page, on white in light and dark."""
     return f"```{{image}} images/{name}.svg\n:alt: {text}\n:class: on-paper\n```"
 
 
@@ -39,7 +40,7 @@ def peers_part(rounds: list[dict[str, Any]]) -> Iterator[str]:
         "CPU time of value and gradient of Rosenbrock's function over the hand-written kernel. "
         "Every tool runs it as NumPy code of its own dialect, compiled where it can be."
     )
-    yield _picture("performance-peers", "CPU time of one gradient against the size, by tool")
+    yield picture("performance-peers", "CPU time of one gradient against the size, by tool")
     lines = []
     for peer in known:
         ratios = [_ratio(median_of(rounds, name, peer), limits[name]) for name in names]
@@ -59,7 +60,7 @@ def methods_part(found: dict[str, dict[str, float]]) -> Iterator[str]:
         "Symbolic is the time to evaluate its formula, which was derived before; – stands where it "
         "takes too long."
     )
-    yield _picture("performance-methods", "CPU time of one gradient against the size, by method")
+    yield picture("performance-methods", "CPU time of one gradient against the size, by method")
     lines = [
         ["the function itself" if name == "value" else name,
          *(_cell(row.get(name), 1) for row in found.values())]
@@ -74,7 +75,7 @@ def crossover_part(found: dict[str, dict[str, float]]) -> Iterator[str]:
     yield "## Where forward and reverse cross"
     yield ("Microseconds of the Jacobian of x ↦ tanh(W sin x), with inputs and outputs "
            f"{total} together.")  # fmt: skip
-    yield _picture("performance-crossover", "Time of the Jacobian by mode against the inputs")
+    yield picture("performance-crossover", "Time of the Jacobian by mode against the inputs")
     lines = [
         [mode, *(_cell(row[mode], 0) for row in found.values())] for mode in ("forward", "reverse")
     ]

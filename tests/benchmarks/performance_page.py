@@ -7,7 +7,7 @@ from typing import Any
 
 from performance_gears import gear_rows
 from performance_goals import RATIOS, scalar_names
-from performance_methods_page import crossover_part, first_part, methods_part, peers_part
+from performance_methods_page import crossover_part, first_part, methods_part, peers_part, picture
 from performance_notes import GEAR_NOTES, NOTES
 from performance_rows import Row, median_of, named, over_limit, rows
 from performance_tables import table
@@ -154,6 +154,7 @@ def _graphs(rounds: list[dict[str, Any]]) -> Iterator[str]:
 
 def _starts(data: dict[str, Any]) -> Iterator[str]:
     yield "### First gradients in a fresh process"
+    yield picture("performance-start", "Seconds to the first gradient and memory, by tool")
     lines = [
         [named(key.split("/")[0]), key.split("/")[1], f"{run['import_s']:.2f}",
          f"{run['build_and_first_s']:.2f}", f"{run['total_s']:.2f}", f"{run['maxrss_mb']:,.0f}"]
@@ -183,6 +184,7 @@ def _memory(found: dict[str, dict[str, int]]) -> Iterator[str]:
     yield "### Memory of a gradient, in bytes"
     yield ("The workspace of `graph.plan()`, and that of the machine, whose kernels do several "
            "operations at once and keep fewer results.")  # fmt: skip
+    yield picture("performance-memory", "Workspace of a gradient: all values, plan, machine")
     keys = ("inputs", "without reuse", "plan", "machine", "results", "rows", "words")
     head = ("work", "inputs", "all values", "plan", "machine", "results", "rows", "program")
     yield table(head, [[named(n), *(f"{row[k]:,}" for k in keys)] for n, row in found.items()])

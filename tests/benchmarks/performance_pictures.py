@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from performance_pictures_start import draw_memory, draw_start
 from performance_rows import median_of, over_limit
 
 __all__ = ["draw"]
@@ -21,15 +22,19 @@ SERIES = {
 
 
 INK = "#1A1A1A"
-MODES = {"forward": "#0072B2", "reverse": ACCENT}
-METHODS = {
-    "reverse": ACCENT, "forward": "#0072B2", "complex": "#009E73", "finite": MUTED,
-    "symbolic": "#CC79A7",
-}  # fmt: skip
+METHODS = ("reverse", "forward", "complex", "finite", "symbolic")
+BELOW = 0.4  # where the name of a line that ends amid others stands, over its last value
 TOOLS = {
     "diffkit": ACCENT, "limit": INK, "autograd": MUTED, "casadi_mx": "#0072B2", "jax": "#009E73",
     "numdifftools": "#CC79A7", "pytensor_c": "#56B4E9", "torch": "#E69F00",
 }  # fmt: skip
+
+
+WHOLE = {
+    # section: the picture's name, and what lays it out
+    "startup": ("performance-start", draw_start),
+    "memory": ("performance-memory", draw_memory),
+}
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:
@@ -48,6 +53,23 @@ def draw(found: dict[str, Any], folder: Path) -> None:
         rounds = found["sections"].get(section, {}).get("rounds")
         if rounds:
             _picture(drawer, rounds, folder / f"{name}.svg")
+    for section, (name, drawer) in WHOLE.items():
+        rounds = found["sections"].get(section, {}).get("rounds")
+        if rounds:
+            _figure(drawer, rounds, folder / f"{name}.svg")
+
+
+def _figure(drawer: Any, rounds: list[dict[str, Any]], path: Path) -> None:
+    """A picture whose drawer lays out the whole figure."""
+    import matplotlib.pyplot as plt
+
+    from diffkit.plots.style import save, use_style
+
+    with use_style():
+        figure = plt.figure()
+        drawer(figure, rounds)
+        save(figure, path)
+        plt.close(figure)
 
 
 def _picture(drawer: Any, rounds: list[dict[str, Any]], path: Path) -> None:
@@ -117,11 +139,14 @@ def _peers(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
 def _methods(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
     found = rounds[0]
     series = []
-    for method, colour in METHODS.items():
+    for method in METHODS:
         points = [(float(n), row[method]) for n, row in found.items() if method in row]
-        series.append((points, method, colour, "-"))
-    ends = _lines(axes, series)
+        series.append((points, method, *_look(method)))
     last = list(found)[-1]
+    ends = [
+        (x, y if x == float(last) else BELOW * y, name, colour)
+        for x, y, name, colour in _lines(axes, series)
+    ]
     row = {name: us for name, us in found[last].items() if name != "value"}
     axes.set(xscale="log", yscale="log", xlabel="inputs of Rosenbrock's function")
     axes.set_ylabel("CPU time of a gradient, µs")
@@ -130,15 +155,24 @@ def _methods(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
     return ends
 
 
+def _look(method: str) -> tuple[str, str]:
+    """The colour and line that a method has everywhere."""
+    from diffkit.plots.style import line_of_method
+
+    look = line_of_method(method)
+    return look["color"], look["linestyle"]
+
+
 def _crossover(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
     found = rounds[0]
     series = [
-        ([(float(n), row[mode]) for n, row in found.items()], mode, colour, "-")
-        for mode, colour in MODES.items()
+        ([(float(n), row[mode]) for n, row in found.items()], mode, *_look(mode))
+        for mode in ("forward", "reverse")
     ]
     ends = _lines(axes, series)
     crossing = next(n for n, row in found.items() if row["forward"] > row["reverse"])
-    axes.set(yscale="log", xlabel="inputs, of 128 inputs and outputs together")
+    axes.set(xlabel="inputs, of 128 inputs and outputs together")
+    axes.set_ylim(bottom=0)
     axes.set_ylabel("CPU time of the Jacobian, µs")
     axes.set_title(f"Beyond {crossing} of 128, reverse mode is the shorter way")
     return ends

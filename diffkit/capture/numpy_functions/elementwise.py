@@ -39,9 +39,10 @@ _DEGREE = pi / 180.0
 # Roots ------------------------------------------------------------------------------------------
 
 
-def safe_sqrt(square: Any) -> Any:
+def safe_sqrt(square: Any, gaps: bool = False) -> Any:
     """The square root of a sum of squares, with derivative 0 where the sum is 0."""
-    zero = ops.less_equal(square, 0.0)  # the complex step makes −h² of 0
+    # the complex step makes −h² of 0; where a NaN was left out, SymPy can compare no order
+    zero = (ops.equal if gaps else ops.less_equal)(square, 0.0)
     return piecewise.where(zero, 0.0, tr.sqrt(piecewise.where(zero, 1.0, square)))
 
 

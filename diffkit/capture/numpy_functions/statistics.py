@@ -115,7 +115,7 @@ def nanstd(
     """Standard deviation over axes of the elements that are numbers."""
     ddof = correction if given(correction) else ddof
     spread, none = _spread_of_numbers(a, axis, dtype, ddof, keepdims, where, mean)
-    return delivered(piecewise.where(none, np.nan, safe_sqrt(spread)), out)
+    return delivered(piecewise.where(none, np.nan, safe_sqrt(spread, gaps=True)), out)
 
 
 # Covariance -------------------------------------------------------------------------------------
