@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.trees import flatten, unflatten
+from diffkit.comparison.arguments import warn_of_chance
 from diffkit.differentiate.api import grad, jacobian
 from diffkit.differentiate.calls import Argnums, Call, chosen_arguments
 from diffkit.differentiate.curvature import gradient_alone, hvp
 from diffkit.differentiate.function import function_of
 from diffkit.differentiate.higher import hessian
-from diffkit.errors import InputError, ShapeError
+from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.graph.ir import Graph
 
 __all__ = ["WANTS", "Problem", "numbers_in"]
@@ -81,6 +82,13 @@ class Problem:
                 f"advise: a {self.want} needs one number, and the function returns {shown}",
                 hint='ask for want="jacobian", or return np.sum(y).',
             )
+        if not any(aval.is_float or aval.dtype.kind == "i" for aval in avals):
+            shown = ", ".join(map(repr, avals))
+            raise DtypeError(
+                f"advise: the function returned {shown}, which has no derivative",
+                hint="return a floating-point number or array.",
+            )
+        warn_of_chance(self.call.bound, self.args, self.kwargs)
         return found
 
     @cached_property

@@ -7,6 +7,7 @@ that are not floating point (labels, counts, settings) get None.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,10 @@ import numpy as np
 
 from diffkit.capture.capturing import is_static
 from diffkit.capture.trees import flatten, unflatten
-from diffkit.errors import DtypeError, ShapeError
+from diffkit.errors import DiffkitWarning, DtypeError, ShapeError
 from diffkit.graph.ir import Graph
 
-__all__ = ["Arguments", "arguments_of"]
+__all__ = ["Arguments", "arguments_of", "warn_of_chance"]
 
 
 @dataclass
@@ -94,10 +95,12 @@ def _positional(
     starts = np.cumsum([0, *(count for _, _, count in found)])
     chosen = _chosen(argnums, len(args))
     places = [int(starts[i]) + k for i in chosen for k in range(found[i][2])]
-    wrt = _floats(leaves, places)
+    settings = sorted({type(leaf).__name__ for i in chosen for leaf in flatten(args[i])[0]})
+    wrt = _floats(leaves, places, settings)
     if argnums is None:
         chosen = [i for i in chosen if any(starts[i] <= place < starts[i + 1] for place in wrt)]
     input_names = bound.graph_for(leaves).input_names
+    warn_of_chance(bound, args, kwargs)
 
     def tree_of(blocks: Sequence[Any]) -> Any:
         by_place = dict(zip(wrt, blocks, strict=True))
@@ -107,6 +110,31 @@ def _positional(
 
     at = {**_named_args(bound, args), **kwargs}
     return Arguments(bound, leaves, wrt, [input_names[place] for place in wrt], tree_of, at)
+
+
+def warn_of_chance(bound: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    """Say when a function is another one at every capture, as with a random number inside.
+
+    Only what cannot be watched is asked: all else is captured once and known not to have changed.
+    """
+    from diffkit.engines.calling import user_level
+    from diffkit.engines.interpret import run
+
+    graph = bound.graph_for(bound.leaves)
+    if bound.function.graph is not None or bound.function.snapshot_of(graph) is not None:
+        return
+    again = bound.function.bind(args, kwargs)
+    with np.errstate(all="ignore"):
+        found = [run(one, bound.leaves) for one in (graph, again.graph_for(bound.leaves))]
+    first, second = (b"".join(np.asarray(y).tobytes() for y in row) for row in found)
+    if first != second:
+        name = getattr(bound.function.f, "__name__", "the function")
+        warnings.warn(
+            f"{name} is not deterministic: the same call gave other numbers; what is said here "
+            "holds for one call of it",
+            DiffkitWarning,
+            stacklevel=user_level(),
+        )
 
 
 def _named_args(bound: Any, args: Sequence[Any]) -> dict[str, Any]:
@@ -147,9 +175,17 @@ def _chosen(argnums: int | Sequence[int] | None, count: int) -> list[int]:
     return list(chosen_arguments(argnums, count))
 
 
-def _floats(leaves: list[Any], places: Sequence[int]) -> list[int]:
+def _floats(
+    leaves: list[Any], places: Sequence[int], settings: Sequence[str] = ()
+) -> list[int]:
     """The places that hold floats; where none does, integers become floats, as for ``grad``."""
     wrt = [place for place in places if np.asarray(leaves[place]).dtype.kind == "f"]
+    if not places and settings:
+        raise DtypeError(
+            f"no argument is a number ({', '.join(settings)}), so there is nothing to "
+            "differentiate by",
+            hint="pass floats, such as 1.0 for True.",
+        )
     if not places:
         raise DtypeError(
             "no argument was given, so there is nothing to differentiate by",

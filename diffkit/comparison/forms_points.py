@@ -86,11 +86,15 @@ def problem_of(
     bound = function_of(f).bind(tuple(args), kwargs)
     leaves = list(bound.leaves)
     wrt = _floats(leaves, range(len(leaves)))
+    if not any(np.size(leaves[place]) for place in wrt):
+        raise InputError("compare_forms: the arguments have no entries", hint="give a point.")
     many = _many(bound, leaves)
     points = many or [leaves]
     graph = bound.graph_for(points[0])
     name = title or graph.title or getattr(f, "__name__", "f")
     check_scalar(graph, name, "compare_forms")
+    if not many:
+        warn_of_chance(bound, args, kwargs)
     kept = [point for point in points if guards_hold(graph, point)]
     problem = Problem(graph, name, list(graph.input_names), kept, wrt)
     if len(kept) < len(points):

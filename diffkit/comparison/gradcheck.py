@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.capture.trees import flatten
 from diffkit.comparison.gradcheck_causes import (
     amplified,
     as_difference,
@@ -36,8 +35,9 @@ from diffkit.comparison.gradcheck_causes import (
     rough_spot,
     wrong_rules,
 )
+from diffkit.comparison.gradcheck_claim import claimed_row, is_chance
 from diffkit.comparison.gradcheck_point import Point, Reference, noise_level, reference_at
-from diffkit.errors import DiffkitWarning, InputError, ShapeError
+from diffkit.errors import DiffkitWarning, InputError
 
 __all__ = ["CAUSES", "GradCheck", "gradcheck"]
 
@@ -51,6 +51,7 @@ TRIES = 3  # calls that must give the same number
 FAR = 1e-3  # how far around x a kink is looked for when no step is known, over max(|x|, 1)
 FACTORS = {-1.0: "the sign is wrong", 2.0: "it is twice the derivative",
            0.5: "it is half the derivative"}  # fmt: skip
+BESIDE = 0.01  # how far away, over |x|, a claim must be a quotient too
 NOISY = 1e3  # rounding units of a function's value from which it is called noisy
 
 
@@ -116,7 +117,7 @@ def gradcheck(
     ShapeError
         When the gradient has other shapes than the arguments.
     DtypeError
-        When no argument is a floating-point number.
+        When no argument is a floating-point number, or the gradient holds no real numbers.
     InputError
         When the tolerance is not positive, or the function's value not finite.
 
@@ -136,6 +137,18 @@ def gradcheck(
         return _Check(Point(f, args, kwargs, argnums), grad, argnums, tolerance).verdict()
 
 
+def _largest(slopes: np.ndarray) -> float:
+    """The size of a derivative: its largest finite entry; 1 where it is zero."""
+    return float(np.max(np.abs(slopes[np.isfinite(slopes)]), initial=0.0)) or 1.0
+
+
+def _errors(claimed: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Errors entry by entry: none where both are the same infinity, infinite for a NaN."""
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(claimed - slopes)
+    return np.where(claimed == slopes, 0.0, np.where(np.isnan(errors), np.inf, errors))
+
+
 class _Check:
     """One check, from the cheap questions to the expensive ones."""
 
@@ -150,30 +163,7 @@ class _Check:
 
     def claim(self, leaves: Sequence[Any] | None = None) -> np.ndarray:
         """The entries of the gradient that is checked, in a row."""
-        point = self.point
-        leaves = point.leaves if leaves is None else leaves
-        found = self._call(leaves)
-        parts = [np.asarray(part, dtype=float) for part in flatten(found)[0]]
-        wanted = [np.shape(leaves[k]) for k in point.wrt]
-        if [part.shape for part in parts] != wanted:
-            raise ShapeError(
-                f"gradcheck: the gradient has shapes {[p.shape for p in parts]}, its arguments "
-                f"{wanted}",
-                hint="return an array of each argument's shape, in the tree of the arguments.",
-            )
-        return np.concatenate([part.reshape(-1) for part in parts])
-
-    def _call(self, leaves: Sequence[Any]) -> Any:
-        from diffkit.differentiate.methods import get_method
-
-        if callable(self.grad) and not hasattr(self.grad, "jacobian"):
-            args, kwargs = self.point.bound.call_arguments(leaves)
-            with np.errstate(all="ignore"):
-                return self.grad(*args, **kwargs)
-        chosen: Any = "reverse" if self.grad is None else self.grad
-        method = get_method(chosen)
-        blocks = method.jacobian(self.point.bound, leaves, self.point.wrt, "interpret").blocks
-        return list(blocks[0])
+        return claimed_row(self.point, self.grad, self.point.leaves if leaves is None else leaves)
 
     @property
     def is_ours(self) -> bool:
@@ -201,9 +191,11 @@ class _Check:
 
     def _judged(self, reference: Reference) -> GradCheck:
         claimed = self.claimed[reference.entries]
-        largest = float(np.max(np.abs(reference.slopes), initial=0.0)) or 1.0
-        errors = np.abs(claimed - reference.slopes)
-        errors[np.isnan(errors)] = np.inf
+        if not claimed.size:
+            self.error = 0.0
+            return self._said(True, "fine", "the arguments have no entries")
+        largest = _largest(reference.slopes)
+        errors = _errors(claimed, reference.slopes)
         for flat in reference.sides:
             errors[np.flatnonzero(reference.entries == flat)] = 0.0
         k = int(np.argmax(errors))
@@ -232,6 +224,11 @@ class _Check:
             low, high = min(left, right), max(left, right)
             room = self.tolerance * largest
             name, found = self.point.name(flat), self.claimed[flat]
+            if np.isinf(low) or np.isinf(high):
+                spot = rough_spot(self.point.along(flat), FAR)
+                if spot is not None and spot[0] == "jump":
+                    said = f"the function jumps at {name}, where no number is its derivative"
+                    return self._said(False, "discontinuity", said)
             told = (f"at {name} the slopes are {left:.6g} and {right:.6g}; "
                     f"the gradient says {found:.6g}")  # fmt: skip
             if not low - room <= found <= high + room:
@@ -266,7 +263,7 @@ class _Check:
         name = self.point.name(self.worst)
         told = (f"at {name} the gradient says {self.claimed[self.worst]:.9g}, "
                 f"the derivative is {self.true:.9g}")  # fmt: skip
-        for look in (self._as_difference, self._as_dtype, self._as_rule, self._as_noise):
+        for look in (self._as_chance, self._as_difference, self._as_dtype, self._as_rule, self._as_noise):
             found = look(told)
             if found is not None:
                 return found
@@ -275,13 +272,19 @@ class _Check:
             return self._cancelled(told, said)
         return self._said(False, "wrong rule", told, *self._pattern())
 
+    def _as_chance(self, told: str) -> GradCheck | None:
+        if not is_chance(self.grad):
+            return None
+        said = f"{self.grad!r} is right on average only; its error falls as 1/√samples"
+        return self._said(False, "noise", said, told)
+
     def _as_difference(self, told: str) -> GradCheck | None:
         if self.is_ours:
             return None
         f, x = self.point.along(self.worst), self.point.coordinate(self.worst)
         scale = max(abs(x), 1.0)
         found = as_difference(f, float(self.claimed[self.worst]), self.true, scale)
-        if found is None:
+        if found is None or not self._holds_beside():
             return None
         rough = self._rough(self.worst, found.step)
         if rough is not None:
@@ -293,6 +296,15 @@ class _Check:
         )
         return self._said(False, found.cause, said, told)
 
+    def _holds_beside(self) -> bool:
+        """Whether a claim is a quotient beside the point too: sin 1 = (sin 1 - sin 0)/1 is none."""
+        k, x = self.worst, self.point.coordinate(self.worst)
+        way = BESIDE * (abs(x) or 1.0)
+        f, claimed = self.point.along(k), float(self.claim(self.point.moved(k, way))[k])
+        scale = max(abs(x + way), 1.0)
+        found = as_difference(lambda t: f(way + t), claimed, self.true, scale)
+        return found is not None or not np.isfinite(claimed)
+
     def _as_dtype(self, told: str) -> GradCheck | None:
         if self.point.eps <= np.finfo(np.float64).eps:
             return None
@@ -302,8 +314,8 @@ class _Check:
         ]
         assert self.reference is not None
         claimed = self.claim(wide)[self.reference.entries]
-        largest = float(np.max(np.abs(self.reference.slopes), initial=0.0)) or 1.0
-        error = float(np.max(np.abs(claimed - self.reference.slopes))) / largest
+        error = float(np.max(_errors(claimed, self.reference.slopes)))
+        error /= _largest(self.reference.slopes)
         if not error < self.tolerance:
             return None
         dtype = np.asarray(self.point.leaves[self.point.wrt[0]]).dtype

@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.capturing import check_fit
 from diffkit.comparison.arguments import arguments_of
 from diffkit.differentiate.function import function_of
 from diffkit.engines.interpret import run
 from diffkit.engines.precise import true_derivatives
-from diffkit.errors import CaptureError, DiffkitError, ShapeError
+from diffkit.errors import CaptureError, DiffkitError, DtypeError, ShapeError
 from diffkit.graph.ir import Graph
 
 __all__ = ["Point", "Reference", "noise_level", "reference_at"]
@@ -49,7 +50,8 @@ class Point:
         argnums: int | Sequence[int] | None,
         verb: str = "gradcheck",
     ) -> None:
-        self.f, self.verb = f, verb
+        self.f, self.verb, self.args, self.kwargs = f, verb, args, kwargs
+        check_fit(f, args, kwargs)
         try:
             found = arguments_of(f, args, kwargs, argnums)
         except CaptureError:  # the arguments of a function that cannot be captured are sorted alike
@@ -89,7 +91,9 @@ class Point:
         Raises
         ------
         ShapeError
-            When it returned something else.
+            When it returned several.
+        DtypeError
+            When it returned something else than a real number.
         """
         leaves = self.leaves if leaves is None else leaves
         if self.bound.function.graph is not None:
@@ -104,7 +108,21 @@ class Point:
                 "number is checked",
                 hint="return a scalar, for example np.sum(y * weights).",
             )
-        return float(result)
+        return self._number(result)
+
+    def _number(self, result: Any) -> float:
+        kind = np.asarray(result).dtype.kind
+        if kind in "fiu":
+            return float(result)
+        try:
+            if kind == "O" and result is not None:  # a number of another library, such as Fraction
+                return float(result)
+        except (TypeError, ValueError):
+            pass
+        raise DtypeError(
+            f"{self.verb}: the function returned {_named(result)}, which has no derivative",
+            hint="return a floating-point number.",
+        )
 
     def moved(self, flat: int, t: float) -> list[Any]:
         """The leaves with one entry moved by t, in its own dtype."""
@@ -128,6 +146,12 @@ class Point:
         shape, name = np.shape(self.leaves[place]), self.names[self.wrt.index(place)]
         at = ", ".join(str(int(i)) for i in np.unravel_index(index, shape)) if shape else ""
         return f"{name}[{at}]" if shape else name
+
+
+def _named(result: Any) -> str:
+    if isinstance(result, (complex, np.complexfloating)):
+        return "a complex number"
+    return "None" if result is None else f"a {type(result).__name__}"
 
 
 def _nothing_like(f: Any) -> Callable[..., float]:

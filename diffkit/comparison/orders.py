@@ -34,7 +34,14 @@ from diffkit.differentiate.stencils import stencil
 from diffkit.differentiate.symbolic import SHARE_OF_TREES, derivative_expressions
 from diffkit.differentiate.taylor import taylor_graph
 from diffkit.engines.calling import runner_of
-from diffkit.errors import BudgetError, DiffkitError, DiffkitWarning, InputError, ShapeError
+from diffkit.errors import (
+    BudgetError,
+    DiffkitError,
+    DiffkitWarning,
+    DtypeError,
+    InputError,
+    ShapeError,
+)
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Graph
 from diffkit.lazy import mp
@@ -143,6 +150,8 @@ def compare_orders(
         For an unknown method or an order below 1.
     ShapeError
         When ``f`` does not map one number to one number.
+    DtypeError
+        When ``x`` is no real number.
 
     Source: Griewank & Walther 2008, chapter 13; Fornberg 1988 for the stencils.
 
@@ -157,7 +166,7 @@ def compare_orders(
             raise InputError(
                 f"unknown method {method!r} for higher orders", hint=f"use {', '.join(METHODS)}."
             )
-    point = np.float64(x)
+    point = _number(x)
     graph = _captured(f, point)
     truths = true_orders(over_mpmath(graph), point, max(wanted))
     name = title or graph.title or getattr(f, "__name__", "f")
@@ -167,7 +176,17 @@ def compare_orders(
         method: _by_order(WAYS[method], method, graph, point, wanted, truths, engine)
         for method in methods
     }
-    return OrderComparison(name, float(x), wanted, {n: truths[n] for n in wanted}, reports, notes)
+    return OrderComparison(name, float(point), wanted, {n: truths[n] for n in wanted}, reports, notes)
+
+
+def _number(x: Any) -> Any:
+    """A point as float64; the shapes of arrays are checked where the function is captured."""
+    if np.asarray(x).dtype.kind not in "fiub":
+        raise DtypeError(
+            f"compare_orders: the point {x!r} is no real number",
+            hint="give one number, such as 0.5.",
+        )
+    return np.float64(x)
 
 
 def _checked_orders(orders: Iterable[int]) -> tuple[int, ...]:

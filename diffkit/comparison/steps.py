@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from math import isfinite, log10, nan
+from math import inf, isfinite, log10, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +39,7 @@ from diffkit.differentiate.step_choice import (
     StepChoice,
     choose_step,
     difference,
+    jump_at,
     kink_at,
 )
 from diffkit.engines.precise import distance
@@ -62,7 +63,7 @@ class StepSize:
 
     ``choices`` has one :class:`StepChoice` for each stencil, ``best`` is the one with the least
     error; ``noise`` is that of the function; ``kink`` has the slopes to the left and the right
-    where they differ; ``exact`` is the derivative where it is known, else None.
+    where they differ, ``jump`` says that the function jumps at the point; ``exact`` is the derivative where it is known, else None.
     """
 
     title: str
@@ -76,6 +77,7 @@ class StepSize:
     exact: Any
     evaluations: int
     notes: tuple[str, ...] = ()
+    jump: bool = False
 
     @property
     def best(self) -> StepChoice:
@@ -95,8 +97,13 @@ class StepSize:
 
     @property
     def error(self) -> float:
-        """Its estimated error: no less than the disagreement with the other stencils."""
+        """Its estimated error: no less than the disagreement with the other stencils.
+
+        It is infinite at a jump, and where no difference settles as the step shrinks.
+        """
         best = self.best
+        if self.jump or not any(c.settled for c in self.choices):
+            return inf
         if self.kink:
             return abs(self.kink[1] - self.kink[0]) / 2
         others = [c for c in self.choices if c.refused is None]
@@ -255,12 +262,13 @@ def step_size(
     choices = [choose_step(line, row, noise) for row in rows]
     choices += _one_sided(line, order, noise, choices)
     kink = kink_at(line, noise) if order == 1 else None
+    jump = kink is None and jump_at(line, noise)
     runs = line.count
     known = true_along(point, tangents, order) if exact is None else exact
     at = point.coordinate(0) if sum(point.sizes) == 1 else 0.0
     heading = title or getattr(f, "__name__", "f")
     return StepSize(heading, at, name, order, line, noise, tuple(choices), kink, known, runs,
-                    tuple(_told(kink, choices)))  # fmt: skip
+                    tuple(_told(kink, jump, choices)), jump)  # fmt: skip
 
 
 def _stencil(spec: Any, order: int) -> Stencil:
@@ -296,12 +304,16 @@ def _one_sided(
     return [choice for choice in found if choice.refused is None]
 
 
-def _told(kink: tuple[float, float] | None, choices: Sequence[StepChoice]) -> list[str]:
+def _told(
+    kink: tuple[float, float] | None, jump: bool, choices: Sequence[StepChoice]
+) -> list[str]:
     """What should be known beside the numbers."""
     notes = []
     if kink is not None:
         left, right = kink
         notes.append(f"a kink: the slope is {left:.6g} to the left and {right:.6g} to the right")
-    if not any(choice.settled for choice in choices if choice.refused is None):
+    if jump:
+        notes.append("a jump: the function has no derivative here")
+    elif not any(choice.settled for choice in choices if choice.refused is None):
         notes.append("the differences do not settle as the step shrinks: there is no derivative")
     return notes

@@ -43,6 +43,8 @@ def direction_of(point: Point, direction: Any) -> tuple[list[Any], str]:
     """
     total = sum(point.sizes)
     names = [point.name(k) for k in range(min(total, 12))]
+    if not total:
+        raise InputError("step_size: the arguments have no entries", hint="give a number to move.")
     if direction is None and total == 1:
         direction, name = names[0], ""
     elif direction is None:

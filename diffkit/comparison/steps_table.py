@@ -90,7 +90,7 @@ def remarks(found: StepSize) -> list[str]:
     units = noise / float(np.spacing(value)) if value else float("nan")
     shown = f" ({units:.2g} ulps of f)" if isfinite(units) else ""
     lines = [f"noise of f {noise:.1e}{shown}; {found.evaluations} runs"]
-    if found.exact is None and not found.kink:
+    if found.exact is None and not found.kink and not found.jump:
         lines.append(NO_TRUTH)
     refused: dict[str, list[str]] = {}
     for choice in found.choices:
@@ -168,7 +168,7 @@ def step_dict(found: StepSize, *, curve: bool, peers: bool) -> dict[str, Any]:
         "derivative": found.derivative, "error": found.error, "step": found.step,
         "stencil": found.best.stencil.name, "evaluations": found.evaluations,
         "exact": None if found.exact is None else float(found.exact),
-        "kink": None if found.kink is None else list(found.kink), "notes": list(found.notes),
+        "kink": None if found.kink is None else list(found.kink), "jump": found.jump, "notes": list(found.notes),
         "stencils": {c.stencil.name: _entry(found, c, curve) for c in found.choices},
         "richardson": found.richardson.to_dict(),
     }  # fmt: skip

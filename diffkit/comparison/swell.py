@@ -207,6 +207,8 @@ def _family(
 
 
 def _checked_sizes(sizes: Iterable[int] | None, family: Family) -> tuple[int, ...]:
+    if sizes is not None and not isinstance(sizes, Iterable):
+        raise InputError(f"sizes={sizes!r} are not positive whole numbers", hint="range(2, 9)")
     wanted = family.sizes if sizes is None else tuple(sizes)
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in wanted)
     if not wanted or not whole or min(wanted) < 1:

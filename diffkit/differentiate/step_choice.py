@@ -25,7 +25,7 @@ import numpy as np
 from diffkit.differentiate.noise import Line, Noise, noise_around
 from diffkit.differentiate.stencils import Stencil, stencil, stencil_of
 
-__all__ = ["LIKELY", "WIDER_TABLEAU", "StepChoice", "choose_step", "difference", "kink_at"]
+__all__ = ["LIKELY", "WIDER_TABLEAU", "StepChoice", "choose_step", "difference", "jump_at", "kink_at"]
 
 CERTAIN = 4.0  # deviations of noise within which values must agree
 LIKELY = 3.0  # deviations of noise in the estimated error
@@ -35,6 +35,8 @@ MOST_ORDER = 24  # the highest derivative that is taken for the model
 FINER = 8  # powers of two below the largest step where that derivative's walk begins
 EPS = 2.0**-52
 WIDER_TABLEAU = 32.0  # times the best step of a stencil, where a tableau of it may begin
+# A jump stays as high when the way to it shrinks by so much; a root shrinks to a sixteenth.
+CLOSER, STAYS = 256.0, 0.5
 KINKED = 10.0  # times their errors by which slopes of two sides differ at a kink
 
 
@@ -106,6 +108,9 @@ def choose_step(line: Line, row: Stencil, noise: Noise) -> StepChoice:
     step = _model_step(row, rounding, truncation, largest)
     step = min(ldexp(1.0, round(log2(step))), largest)
     value = difference(row, line, step)
+    if not isfinite(value):
+        told = "the difference is too large a number"
+        return StepChoice(row, step, nan, nan, rounding, truncation, largest, False, told)
     choice = StepChoice(row, step, value, nan, rounding, truncation, largest, settled)
     return replace(choice, error=_error(line, choice, noise))
 
@@ -206,3 +211,18 @@ def kink_at(line: Line, noise: Noise) -> tuple[float, float] | None:
         return None
     gap = abs(right.value - left.value)
     return (left.value, right.value) if gap > KINKED * (left.error + right.error) else None
+
+
+def jump_at(line: Line, noise: Noise) -> bool:
+    """Whether the function jumps at t = 0, on one side of it or on both.
+
+    >>> from diffkit.differentiate.noise import noise_of
+    >>> [jump_at(line, noise_of(line)) for line in (Line(np.floor, 0.0), Line(abs, 0.0))]
+    [True, False]
+    """
+    base, near = line(0.0), CLOSER * line.grain
+    for side in (-1.0, 1.0):
+        low, high = (abs(line(side * h) - base) for h in (near, CLOSER * near))
+        if low > max(KINKED * noise.level, STAYS * high):
+            return True
+    return False

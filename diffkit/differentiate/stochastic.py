@@ -253,11 +253,13 @@ class SPSA(_Stochastic):
         for k in range(self.samples):
             v = self.draw(rng, moving)
             up, down = (self._moved(function, leaves, wrt, v, c, engine) for c in (step, -step))
-            slopes = [(np.asarray(a) - b) / (2 * step) for a, b in zip(up, down, strict=True)]
+            with np.errstate(all="ignore"):
+                slopes = [(np.asarray(a) - b) / (2 * step) for a, b in zip(up, down, strict=True)]
             found = [np.multiply.outer(slope, part) for slope in slopes for part in v]
             means = _updated(means, found, k)
         runs = 1 + 2 * self.samples
         graph = function.graph_for(leaves)
+        warn_of_nan(graph, leaves, means)
         return JacobianResult(values, _rows(means, len(wrt)), runs, runs * graph.flops(), graph)
 
     def _step(self, moving: Sequence[np.ndarray]) -> float:

@@ -34,6 +34,10 @@ __all__ = ["decoded"]
 _TAPE_HEAD, _INSTRUCTION = 7, 5
 # Widths that lanes can be converted from and to; a float to an integer is left to the kernel.
 _FLOATS = ("f8", "f4")
+# A loop with one of these calls the C library for far arguments, which keeps LLVM from making
+# lanes of any of it.  The machine's kernels look first whether a block has far ones at all; for
+# more lanes than these that is several times faster.
+_NEAR_IN_BLOCKS, FEW_LANES = ("sin", "cos"), 16
 
 
 class _StaysRow(Exception):
@@ -242,6 +246,8 @@ class _Tape:
             self.loop.add(Write(_place(self.words[target]), value, parts[1]))
         else:
             name, _, width = kernel.rpartition("_")
+            if name in _NEAR_IN_BLOCKS and self.loop.lanes > FEW_LANES:
+                raise _StaysRow
             # register 0 stands for an operand that there is not
             found = tuple(self._operand(x, width) for x in operands if x)
             word = self.words[target]
