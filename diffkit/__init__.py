@@ -48,8 +48,12 @@ if TYPE_CHECKING:
     from diffkit.nets import datasets, losses
     from diffkit.optim import schedules
     from diffkit.primitives.probing import probe
+    from diffkit.training import signals as signal
     from diffkit.training.loop import train
+    from diffkit.training.range_test import lr_range_test
     from diffkit.training.resume import resume
+    from diffkit.training.sweep import sweep
+    from diffkit.training.trainability import trainability
 
 __version__ = "0.1.0"
 
@@ -74,6 +78,7 @@ _PUBLIC: dict[str, str] = {
     "jacobian": "diffkit.differentiate.api",
     "jvp": "diffkit.differentiate.directional",
     "linearize": "diffkit.differentiate.directional",
+    "lr_range_test": "diffkit.training.range_test",
     "matrix_formula": "diffkit.comparison.matrix_formula",
     "parse": "diffkit.capture.parsing",
     "probe": "diffkit.primitives.probing",
@@ -81,10 +86,12 @@ _PUBLIC: dict[str, str] = {
     "scan": "diffkit.capture.scanning",
     "sparsity": "diffkit.differentiate.sparsity",
     "step_size": "diffkit.comparison.steps",
+    "sweep": "diffkit.training.sweep",
     "swell": "diffkit.comparison.swell",
     "taylor": "diffkit.differentiate.taylor",
     "trace": "diffkit.capture.capturing",
     "train": "diffkit.training.loop",
+    "trainability": "diffkit.training.trainability",
     "value_and_grad": "diffkit.differentiate.api",
     "vjp": "diffkit.differentiate.directional",
     "vmap": "diffkit.differentiate.batching",
@@ -100,6 +107,7 @@ _MODULES: dict[str, str] = {
     "random": "diffkit.capture.random_numbers",
     "schedules": "diffkit.optim.schedules",
     "scipy": "diffkit.capture.scipy_functions",
+    "signal": "diffkit.training.signals",
 }
 
 __all__ = [
@@ -126,6 +134,7 @@ __all__ = [
     "jvp",
     "linearize",
     "losses",
+    "lr_range_test",
     "matrix_formula",
     "methods",
     "nets",
@@ -137,12 +146,15 @@ __all__ = [
     "scan",
     "schedules",
     "scipy",
+    "signal",
     "sparsity",
     "step_size",
+    "sweep",
     "swell",
     "taylor",
     "trace",
     "train",
+    "trainability",
     "value_and_grad",
     "vjp",
     "vmap",

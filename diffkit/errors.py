@@ -39,6 +39,7 @@ __all__ = [
     "NotAnalyticError",
     "ParseError",
     "RuleError",
+    "ScheduleUnitsWarning",
     "ShapeError",
     "UnsupportedError",
 ]
@@ -191,6 +192,10 @@ class DomainWarning(DiffkitWarning):
 
 class DivergenceWarning(DiffkitWarning):
     """A training whose loss or gradients left all bounds; it stopped and kept what it had."""
+
+
+class ScheduleUnitsWarning(DiffkitWarning):
+    """A learning-rate schedule whose steps look like epochs, or that does not fit the training."""
 
 
 class InterruptedTrainingWarning(DiffkitWarning):

@@ -1,6 +1,6 @@
 """Modules imported on first use, so that ``import diffkit`` stays light.
 
-``sp`` is SymPy, ``special`` is SciPy's special functions, ``mp`` is mpmath, ``forms`` the SymPy
+``sp`` is SymPy, ``special`` and ``optimize`` are SciPy's, ``mp`` is mpmath, ``forms`` the SymPy
 functions of our own (``primitives/symbolic_functions.py``).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["LazyModule", "forms", "mp", "sp", "special"]
+__all__ = ["LazyModule", "forms", "mp", "optimize", "sp", "special"]
 
 
 class LazyModule:
@@ -30,5 +30,6 @@ class LazyModule:
 
 sp: Any = LazyModule("sympy")
 special: Any = LazyModule("scipy.special")
+optimize: Any = LazyModule("scipy.optimize")
 mp: Any = LazyModule("mpmath")
 forms: Any = LazyModule("diffkit.primitives.symbolic_functions")

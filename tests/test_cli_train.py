@@ -15,7 +15,8 @@ from diffkit.training.weights import load_weights
 
 QUICK = ("--epochs", "2")
 PNG = b"\x89PNG\r\n\x1a\n"
-FILES = ["config.json", "curves.png", "history.json", "signal.json", "signal.png", "weights.npz"]
+FILES = ["checkpoint.npz", "config.json", "curves.png", "history.json", "report.html",
+         "signal.json", "signal.png", "weights.npz"]  # fmt: skip
 
 
 def test_a_run_folder_of_the_digits(run: RunCommand, tmp_path: Path) -> None:

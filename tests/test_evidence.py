@@ -94,10 +94,75 @@ ROWS = {
         ),
         ("test_concept_numbers.py::test_a_filters_gradient_is_a_correlation",),
     ),
+    "learning rate": Evidence(
+        "learning-rate",
+        (
+            "2/λmax from the Hessian",
+            "factor per update at 0.0199",
+            "factor per update at 0.0201",
+        ),
+        (
+            "test_schedules.py::test_two_over_the_largest_curvature_is_the_edge",
+            "test_gallery_optim.py::test_one_per_cent_decides",
+        ),
+    ),
+    "learning-rate schedules": Evidence(
+        "schedules",
+        ("closed form minus recurrence, largest of {len(gaps)} schedules",),
+        (
+            "test_schedules.py::test_closed_form_is_the_recurrence",
+            "test_torch_optim.py::test_rates_are_those_of_pytorch",
+        ),
+    ),
+    "gradient descent": Evidence(
+        "contraction",
+        (
+            "factor per update at the best rate, κ = 100",
+            "largest distance from (κ − 1)/(κ + 1), thirteen κ",
+        ),
+        ("test_optim.py::test_best_rate_contracts_by_the_condition_number",),
+    ),
     "a branch on a number": Evidence(
         "branch",
         ("slope at 3 by symbolic, forward, reverse, complex step",),
         ("test_concept_numbers.py::test_a_branch_at_one_point_hides_its_slope",),
+    ),
+    "learning signal": Evidence(
+        "depth",
+        ("sigmoid: the same over the theory of wide layers", "sigmoid: factor per layer"),
+        ("test_first_weights.py::test_he_et_al_2015",),
+    ),
+    "mini-batch SGD": Evidence(
+        "mini-batch-variance",
+        (
+            "slope of log E‖g_b − G‖² against log b",
+            "mean of single-example gradients minus the full one",
+        ),
+        (
+            "test_theory.py::test_the_variance_of_a_batch_falls_with_its_size",
+            "test_signal.py::test_their_mean_is_the_full_gradient",
+        ),
+    ),
+    "intuition": Evidence(
+        "bias-variance",
+        (
+            "bias² + variance + noise over the measured error, minus one",
+            "steps against the U",
+            "numbers of points at which more raise the error",
+        ),
+        (
+            "test_gallery_maps.py::test_bias_variance_and_noise_make_the_error",
+            "test_gallery_maps.py::test_more_points_lower_the_variance_alone",
+        ),
+    ),
+    "stochastic gradient descent": Evidence(
+        "sgd-escape",
+        (
+            "share of 1,000 runs that leave with all examples",
+            "share that has left with single examples",
+            "mean of the single gradients minus the full one",
+        ),
+        ("test_gallery_maps.py::test_full_batches_stay_and_single_examples_leave",),
     ),
     # Papers
     "Baydin et al. 2018, expression swell": Evidence(
@@ -195,6 +260,85 @@ ROWS = {
             "test_stochastic.py::test_estimates_are_unbiased",
             "test_stochastic.py::test_the_number_of_the_paper_for_fifty_inputs",
         ),
+    ),
+    "Glorot & Bengio 2010": Evidence(
+        "first-weights",
+        ("linear layers, factor per layer: old rule, Xavier", "tanh layers: old rule, Xavier"),
+        (
+            "test_first_weights.py::test_glorot_and_bengio_2010_linear",
+            "test_first_weights.py::test_glorot_and_bengio_2010_tanh",
+        ),
+    ),
+    "He et al. 2015": Evidence(
+        "depth",
+        (
+            "rectifier, He: first over last layer",
+            "rectifier, 1/n: first over last layer, ×10⁵ (theory 4.3)",
+        ),
+        ("test_first_weights.py::test_he_et_al_2015",),
+    ),
+    "Hochreiter 1991": Evidence(
+        "depth",
+        ("sigmoid: factor per layer", "sigmoid: largest possible factor"),
+        ("test_theory.py::test_a_sigmoid_passes_on_less_than_a_quarter",),
+    ),
+    "Pascanu, Mikolov & Bengio 2013": Evidence(
+        "recurrent",
+        ("first over last at ρ = 0.9", "first over last at ρ = 1.1"),
+        ("test_theory.py::test_a_recurrent_net_multiplies_the_signal_at_every_step",),
+    ),
+    "Saxe et al. 2014": Evidence(
+        "deep-linear",
+        (
+            "largest deviation from the closed form, of a mode's strength",
+            "updates until half of each mode is learned",
+        ),
+        ("test_theory.py::test_modes_of_a_deep_linear_net_follow_the_closed_form",),
+    ),
+    "Schoenholz et al. 2017": Evidence(
+        "edge-of-chaos",
+        (
+            "critical σ_w² at σ_b² = 0.05",
+            "largest deviation of a net's factor from √χ",
+        ),
+        (
+            "test_theory.py::test_the_critical_line_of_tanh",
+            "test_theory.py::test_the_cotangent_of_a_wide_net_follows_chi",
+        ),
+    ),
+    "Li et al. 2018": Evidence(
+        "landscape",
+        (
+            "filter-normalised curves: largest relative difference",
+            "raw curves: largest factor between them",
+        ),
+        ("test_theory.py::test_scaling_layers_changes_raw_curves_only",),
+    ),
+    "McCandlish et al. 2018": Evidence(
+        "noise-scale",
+        (
+            "tr Σ / ‖G‖² over all examples (closed form 11.10)",
+            "the estimate from two batch sizes",
+        ),
+        ("test_theory.py::test_the_noise_scale_is_that_of_the_closed_form",),
+    ),
+    "Sohl-Dickstein 2024, boundary of trainability": Evidence(
+        "trainability",
+        (
+            "box-counting dimension of the border: {name}",
+            "the same for a bowl, whose border is straight",
+            "one pixel trained by dk.train, largest difference of losses",
+        ),
+        (
+            "test_trainability.py::test_a_run_among_many_is_the_training_written_out",
+            "test_trainability.py::test_the_measure_of_the_paper",
+            "test_gallery_maps.py::test_a_smaller_rate_may_fail_where_a_larger_one_works",
+        ),
+    ),
+    "Smith 2017, learning-rate range test": Evidence(
+        "range-test",
+        ("2/λmax by Lanczos' method", "break of the quadratic over 2/λmax, in steps of the grid"),
+        ("test_range_test.py::test_a_quadratic_breaks_at_two_over_the_largest_curvature",),
     ),
     # More results
     "simplified formulas": Evidence(

@@ -30,6 +30,11 @@ RNG = np.random.default_rng(7)
         ("lecun", lambda n, m: 1 / n),
         ("orthogonal", lambda n, m: 1 / max(n, m)),
         ("zeros", lambda n, m: 0.0),
+        ("xavier_normal", lambda n, m: 2 / (n + m)),
+        ("he_uniform", lambda n, m: 2 / n),
+        ("lecun_uniform", lambda n, m: 1 / n),
+        ("uniform", lambda n, m: 0.05**2 / 3),
+        ("normal", lambda n, m: 0.05**2),
     ],
 )
 @pytest.mark.parametrize("shape", [(300, 200), (100, 400), (3, 3, 20, 40)])
@@ -41,6 +46,41 @@ def test_variances(name: str, variance, shape) -> None:
     assert np.isclose(w.var(), variance(n, outputs), rtol=0.05)
     again = INITIALIZERS[name](np.random.default_rng(0), shape)
     assert np.array_equal(w, again)
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("xavier", math.sqrt(6 / 300)),
+        ("he_uniform", math.sqrt(6 / 100)),
+        ("lecun_uniform", math.sqrt(3 / 100)),
+        ("uniform", 0.05),
+    ],
+)
+def test_bounds_of_uniform_weights(name: str, bound: float) -> None:
+    w = np.abs(INITIALIZERS[name](np.random.default_rng(0), (100, 200)))
+    assert 0.999 * bound < w.max() <= bound
+
+
+def test_every_initializer_starts_every_kind_of_weight() -> None:
+    """In nets too, where filters in groups and recurrent weights have shapes of their own."""
+    from diffkit.nets import attention, conv2d, conv_transpose2d, embedding, lstm
+
+    parts = [
+        (lambda name: dense(4, initializer=name), (3,)),
+        (lambda name: conv2d(4, groups=2, initializer=name), (4, 4, 2)),
+        (lambda name: conv_transpose2d(4, initializer=name), (4, 4, 2)),
+        (lambda name: lstm(4, initializer=name), (5, 3)),
+        (lambda name: attention(4, initializer=name), (5, 3)),
+        (lambda name: embedding(5, 4, initializer=name), (3,)),
+    ]
+    for name in INITIALIZERS:
+        for make, shape in parts:
+            net = sequential([make(name)], shape)
+            (params,) = net.init(0).values()
+            assert all(np.all(np.isfinite(value)) for value in params.values())
+            weights = [value for key, value in params.items() if key.startswith("w")]
+            assert all(np.any(value != 0) == (name != "zeros") for value in weights)
 
 
 def test_orthogonal_keeps_lengths() -> None:

@@ -322,6 +322,33 @@ UNARY = (np.sin, np.tanh, np.cos, lambda v: 0.5 / (1.0 + v * v), np.negative)
 BINARY = (np.add, np.subtract, lambda a, b: np.sin(a) * b, np.maximum)
 
 
+def test_reading_what_a_step_has_just_written_hands_on_the_number() -> None:
+    """y[i] = g(y[i − 1], y[i − 2]) in place folds as a recurrence of numbers does."""
+
+    def filled(x: Any) -> Any:
+        y = np.zeros_like(x)
+        y[0], y[1] = x[0], x[1]
+        for i in range(2, x.size):
+            y[i] = 0.5 * y[i - 1] - 0.1 * y[i - 2] + np.sin(x[i])
+        return np.sum(y * y)
+
+    def path(x: Any) -> Any:
+        y = np.zeros((200, 2)) * x[0]
+        y[0] = x[:2]
+        for i in range(1, 200):
+            y[i, 0] = y[i - 1, 0] + 0.1 * y[i - 1, 1]
+            y[i, 1] = y[i - 1, 1] - 0.1 * np.sin(y[i - 1, 0])
+        return np.sum(y * y)
+
+    x = RNG.normal(size=200)
+    assert all(len(both(f, x)[1].equations) < 50 for f in (filled, path))
+    graph, loops = both(filled, x)
+    assert filled(x) == graph(x) == loops(x)
+    same_within_rounding(
+        gradient_graph(loops).run([x])[1:], [dk.grad(filled, method="finite")(x)], 1e-6
+    )
+
+
 @st.composite
 def random_loops(draw: st.DrawFn) -> Callable[[Any, Any], Any]:
     """A loop whose step is drawn: on carries, rows, constants, the step's number and old steps."""

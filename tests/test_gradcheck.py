@@ -12,7 +12,7 @@ from planted import plant as plant
 
 import diffkit as dk
 from diffkit.comparison.gradcheck import CAUSES
-from diffkit.errors import DtypeError, InputError, ShapeError
+from diffkit.errors import CaptureError, DtypeError, InputError, ShapeError
 
 X = np.array([0.5, 1.3, -0.8])
 
@@ -231,3 +231,64 @@ def test_bad_input() -> None:
         dk.gradcheck(lambda x: 1.0, "text")
     with pytest.raises(InputError, match="no derivative"):
         dk.gradcheck(lambda x: np.log(x), -1.0)
+    with pytest.raises(DtypeError, match="gradient holds str"):
+        dk.gradcheck(smooth, X, grad=lambda x: "up")
+    with pytest.raises(DtypeError, match="gradient holds complex128"):
+        dk.gradcheck(smooth, X, grad=lambda x: slope(x) * 1j)
+    with pytest.raises(CaptureError, match=r"missing .*'y'"):
+        dk.gradcheck(lambda x, y: x * y, 1.0)
+    with pytest.raises(DtypeError, match=r"no argument is a number \(bool\)"):
+        dk.gradcheck(lambda x: 1.0 * x, True)
+
+
+@pytest.mark.parametrize("value, named", [(None, "None"), ("up", "a str"), (1j, "a complex")])
+def test_a_result_that_is_no_number_is_refused(value: Any, named: str) -> None:
+    with pytest.raises(DtypeError, match=f"returned {named}"):
+        dk.gradcheck(lambda x: value, 1.0, grad=lambda x: 0.0)
+
+
+def test_a_jump_at_the_point_has_no_derivative() -> None:
+    verdict = dk.gradcheck(np.floor, 2.0)
+    assert (verdict.ok, verdict.cause) == (False, "discontinuity")
+    assert dk.gradcheck(lambda x: np.sqrt(np.abs(x)), 0.0).cause == "kink within the step"
+
+
+@pytest.mark.parametrize("f, x", [(np.sqrt, 0.0), (lambda x: 1 / x, 1e-300)])
+def test_the_same_infinity_is_fine(f: Any, x: float) -> None:
+    verdict = dk.gradcheck(f, x)
+    assert (verdict.ok, verdict.cause, verdict.error) == (True, "fine", 0.0)
+
+
+def test_arguments_without_entries_are_fine() -> None:
+    verdict = dk.gradcheck(np.sum, np.zeros(0))
+    assert verdict.ok and verdict.evidence == ("the arguments have no entries",)
+
+
+def test_a_graph_of_text_takes_a_gradient_by_name_or_in_order() -> None:
+    g = dk.parse("y + x**3*y**2")  # y comes first in the text
+
+    def by_name(x: Any, y: Any) -> Any:
+        return {"x": 3 * x**2 * y**2, "y": 1 + 2 * x**3 * y}
+
+    assert dk.gradcheck(g, x=1.5, y=2.0, grad=by_name).ok
+    order = g.input_names
+    in_order = dk.gradcheck(
+        g, x=1.5, y=2.0, grad=lambda **at: tuple(by_name(**at)[name] for name in order)
+    )
+    assert in_order.ok
+    wrong = dk.gradcheck(g, x=1.5, y=2.0, grad=lambda x, y: {"x": 1.0, "y": by_name(x, y)["y"]})
+    assert wrong.cause == "wrong rule" and "at x the gradient says 1" in wrong.evidence[0]
+
+
+def test_numbers_that_happen_to_be_a_quotient_are_no_step() -> None:
+    # sin 1 = (sin 1 − sin 0)/1, and 1 is a quotient of x·y with a step of half a rounding unit
+    assert dk.gradcheck(np.sin, 1.0, grad=np.sin).cause == "wrong rule"
+    g = dk.parse("x*y")
+    assert dk.gradcheck(g, x=1.0, y=2.0, grad=lambda x, y: (x, y)).cause == "wrong rule"
+
+
+def test_an_estimate_by_chance_is_noise() -> None:
+    for method in (dk.methods.ForwardGradient(seed=0), dk.methods.SPSA(seed=0)):
+        verdict = dk.gradcheck(smooth, X, grad=method)
+        assert (verdict.ok, verdict.cause) == (False, "noise")
+        assert "on average only" in verdict.evidence[0]

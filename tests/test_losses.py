@@ -7,6 +7,7 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
+from loss_cases import ALL_CASES, CASES, IDS, LABELS, SCORES, SOFT, VECTOR
 
 import diffkit as dk
 from diffkit.capture.capturing import capture
@@ -24,28 +25,8 @@ from diffkit.nets.losses import (
     mse,
 )
 
-RNG = np.random.default_rng(0)
-SCORES, LABELS = RNG.normal(size=(4, 3)), np.array([0, 2, 1, 2])
-VECTOR = np.array([0.3, -1.7, 2.4, 0.9])
-SOFT = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0], [0.0, 0.4, 0.6], [0.1, 0.1, 0.8]])
 EXACT = 1e-13  # a few roundings
 LARGE = 1e4  # logits at which losses must stay stable
-
-# What each loss is tried with, by name.
-CASES: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {
-    "mse": [(VECTOR, np.arange(4.0)), (SCORES, SCORES[::-1].copy())],
-    "mae": [(VECTOR, np.arange(4.0))],
-    "huber": [(VECTOR, np.array([0.0, 1.0, 2.0, 0.7]))],
-    "cross_entropy": [(SCORES, LABELS), (SCORES, np.eye(3)[LABELS]), (SCORES, SOFT)],
-    "bce_with_logits": [(VECTOR, np.array([0, 1, 1, 0])), (VECTOR, np.array([0.1, 1.0, 0.5, 0.9]))],
-    "hinge": [
-        (VECTOR, np.array([0, 1, 1, 0])),
-        (VECTOR, np.array([-1, 1, 1, -1])),
-        (SCORES, LABELS),
-    ],
-}
-ALL_CASES = [(loss, p, t) for loss in ALL_LOSSES for p, t in CASES[loss.name]]
-IDS = [f"{loss.name}-{i}" for i, (loss, _, _) in enumerate(ALL_CASES)]
 
 
 def test_every_loss_has_a_case() -> None:
@@ -257,7 +238,8 @@ def test_losses_are_values() -> None:
     assert huber(2.0) == huber(2.0) != huber(1.0)
     assert repr(huber(2.0)) == "huber(2)"
     assert {loss.name for loss in ALL_LOSSES if loss.classifies} == {
-        "cross_entropy", "bce_with_logits", "hinge",
+        "cross_entropy", "nll", "kl_divergence", "bce_with_logits", "focal",
+        "hinge", "squared_hinge", "multiclass_hinge", "dice",
     }  # fmt: skip
     assert cross_entropy.classes_of(np.eye(3)).tolist() == [0, 1, 2]
     assert hinge.classes_of(np.array([-1, 1])).tolist() == [0, 1]

@@ -471,3 +471,14 @@ def test_the_command_line(model: Path, capsys: Any) -> None:
 def test_the_command_line_refuses_an_unknown_argument(model: Path, capsys: Any) -> None:
     assert main(["formula", "model.py:loss", *POINT, "--wrt", "q"]) == WRONG_INPUT
     assert "q" in capsys.readouterr().err
+
+
+def test_a_row_in_a_product_is_a_transposed_vector_and_latex_has_its_own_signs() -> None:
+    def loss(w: Any, X: Any) -> Any:
+        z = X @ w
+        return np.sum(np.exp(np.stack([z, 0 * z])[0]))
+
+    found = dk.matrix_formula(loss, np.array([0.5, -1.0]), np.ones((3, 2)), argnums=1)
+    (line,) = found.gradients.values()
+    assert "wᵀ" in str(line) and found.check() < 1e-14
+    assert not set("×→") & set(found.latex)

@@ -60,3 +60,21 @@ def test_recursion_that_ends_on_a_value() -> None:
         return x if x < 1 else halved(x / 2)
 
     assert dk.grad(halved)(5.0) == 0.125
+
+
+@pytest.mark.parametrize("write", [
+    lambda y, v: y.__setitem__(1, v), lambda y, v: y.__setitem__(slice(None), v),
+    lambda y, v: y.__setitem__(slice(0, 2), v), lambda y, v: y.__setitem__([0, 3], v),
+    lambda y, v: y.__setitem__((slice(None), 0), v),
+])  # fmt: skip
+def test_reads_of_written_rows_are_numpys(write: Any) -> None:
+    def f(x: Any) -> Any:
+        y = x * 2.0
+        write(y, x[3, 0] + 1.0)
+        write(y[::-1], x[2, 1])
+        row = y[1]
+        row += 5.0
+        return y[0] * x[0] + y[1] + y[2] * y[-1] + y[1, 1] * y[3, 0]
+
+    x = np.random.default_rng(0).normal(size=(4, 2))
+    np.testing.assert_array_equal(dk.trace(f, x)(x), f(x))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
 import diffkit as dk
-from diffkit.engines.explaining import EngineChoice, EngineReport
+from diffkit.engines.explaining import _LONG, EngineChoice, EngineReport, _least
 
 
 def f(x: Any) -> Any:
@@ -62,3 +63,25 @@ def test_a_cold_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     report = dk.engines.explain(f, np.ones(4))
     assert report.engine == "interpret" and set(report.choices[0].seconds) == {"interpret"}
     assert any("diffkit warmup" in reason for reason in report.reasons)
+
+
+def test_a_python_loop_is_explained_as_it_is_run() -> None:
+    def logistic(x: Any) -> Any:
+        for _ in range(1000):
+            x = 3.0 * x * (1.0 - x)
+        return x
+
+    report = dk.engines.explain(logistic, 0.3, engine="interpret")
+    written, gradient = (choice.reasons[0] for choice in report.choices)
+    assert len(dk.trace(logistic, 0.3).equations) == 3000
+    assert written.startswith("5 operations") and int(gradient.split()[0]) < 50
+
+
+def test_a_long_run_is_not_repeated() -> None:
+    calls: list[float] = []
+
+    def slow(leaves: Any) -> None:
+        calls.append(leaves[0])
+        time.sleep(1.05 * _LONG)
+
+    assert _least(slow, [1.0]) > _LONG and len(calls) == 1

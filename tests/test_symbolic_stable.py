@@ -217,6 +217,22 @@ def test_nan_stays_nan_in_every_method(f: Any, x: np.ndarray, method: str) -> No
         assert np.isnan(dk.grad(f, method=method)(x)).all()
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: np.nan_to_num(np.log(x), neginf=3.0),
+    lambda x: np.where(np.isinf(np.log(x)), 7.0, np.log(x)),
+    lambda x: np.where(np.isfinite(1 / x), 1 / x, 7.0),
+    lambda x: np.where((np.log(x) > -np.inf) & (x < 5.0), np.log(x), 3.0),
+    lambda x: np.where(np.isposinf(x) | (x < 0.0), 0.0, x**2),
+], ids=["nan_to_num", "isinf", "isfinite", "greater", "isposinf"])  # fmt: skip
+@pytest.mark.parametrize("x", [-np.inf, -1.0, 0.0, 2.0, np.inf, np.nan])
+def test_comparisons_with_infinity_are_asked_and_not_settled(f: Any, x: float) -> None:
+    """To SymPy every real number is finite, and so x < ∞ certain."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of log at 0
+        found, expected = (dk.value_and_grad(f, method=m)(x) for m in ("symbolic", "reverse"))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_nan_of_one_row_stays_in_its_row() -> None:
     x = np.array([[1.0, 2.0], [np.nan, 3.0]])
     got = dk.grad(lambda x: np.sum(np.max(x, axis=1)))(x)

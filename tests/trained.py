@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import diffkit as dk
-from diffkit.errors import DivergenceWarning
+from diffkit.errors import DivergenceWarning, ScheduleUnitsWarning
 from diffkit.training.run import Run
 from diffkit.training.signal import parameter_names
 
@@ -32,7 +32,8 @@ def fit(w: Any, x: Any, y: Any) -> Any:
 
 def quiet_train(*args: Any, **options: Any) -> Run:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DivergenceWarning)
+        for kind in (DivergenceWarning, ScheduleUnitsWarning):
+            warnings.simplefilter("ignore", kind)
         return dk.train(*args, **options)
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "active_arena",
     "as_leaf",
     "capture",
+    "check_fit",
     "inline",
     "is_static",
     "outputs_of",
@@ -110,9 +111,29 @@ def _called(f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) 
         parameters = _misfit(f, args, kwargs)
         if parameters is None:
             raise
-        raise CaptureError(
-            f"the arguments do not fit: {error}", hint=f"the parameters are {parameters}."
-        ) from None
+        raise _does_not_fit(error, parameters) from None
+
+
+def check_fit(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    """Refuse arguments that do not fit the parameters of a function, without calling it.
+
+    Raises
+    ------
+    CaptureError
+        Naming the parameters.  A function that does not tell them passes.
+    """
+    parameters = _misfit(f, args, kwargs)
+    if parameters is not None:
+        try:
+            parameters.bind(*args, **kwargs)
+        except TypeError as error:
+            raise _does_not_fit(error, parameters) from None
+
+
+def _does_not_fit(error: TypeError, parameters: inspect.Signature) -> CaptureError:
+    return CaptureError(
+        f"the arguments do not fit: {error}", hint=f"the parameters are {parameters}."
+    )
 
 
 def _misfit(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> inspect.Signature | None:

@@ -27,7 +27,7 @@ from diffkit.errors import (
     UnsupportedError,
 )
 from diffkit.graph.avals import Aval, aval
-from diffkit.graph.ir import Operation
+from diffkit.graph.ir import LITERAL, Operation
 from diffkit.primitives.indexing import getitem
 from diffkit.primitives.shaping import reshape
 
@@ -38,6 +38,7 @@ __all__ = [
 
 _getframe = sys._getframe
 _FRAMES_ABOVE = 3  # from _read_row through read and __getitem__ to the user
+_WRITES_BACK = 8  # as many steps as a folded loop may look back
 _ROWS: dict[Aval, Aval] = {}
 
 
@@ -125,6 +126,9 @@ def read(tracer: Tracer, index: Any) -> Tracer:
     spec, arrays = concrete(tracer, index)
     if not spec:
         return Tracer(tracer.arena, tracer.node, tracer.aval)
+    node = _written(tracer, spec) if all(part.__class__ is int for part in spec) else None
+    if node is not None:
+        return Tracer(tracer.arena, node, tracer.arena.avals[node])
     return getitem(tracer, *arrays, index=spec)
 
 
@@ -136,6 +140,8 @@ def _read_row(tracer: Tracer, index: int) -> Tracer:
         raise _out_of_bounds(index, found)
     operation = Operation.of(getitem, (("index", (place,)),))
     node = arena.table.get((operation, tracer.node))
+    if node is None and arena.operations[tracer.node].name == "where":
+        node = _written(tracer, (place,))
     source = arena.source or caller_source(_getframe(_FRAMES_ABOVE))
     if node is not None:
         arena.note_repeat(node, source)
@@ -146,6 +152,27 @@ def _read_row(tracer: Tracer, index: int) -> Tracer:
         operation.memo[(found,)] = row  # spares the inference
         node = arena.emit(operation, (tracer.node,), source)
     return Tracer(arena, node, arena.avals[node])
+
+
+def _written(tracer: Tracer, place: tuple[int, ...]) -> int | None:
+    """The node that a write y[i] = v has put into place i, where one of the last writes did.
+
+    A recurrence y[i] = g(y[i − 1]) then hands numbers on, not the whole array, and can be folded.
+    """
+    arena, node, shape = tracer.arena, tracer.node, tracer.shape
+    for _ in range(_WRITES_BACK):
+        if arena.operations[node].name != "where" or arena.avals[node].shape != shape:
+            return None
+        condition, chosen, node = arena.operands[node]
+        if arena.operations[condition] is not LITERAL or arena.avals[condition].shape != shape:
+            return None
+        here_written = arena.values[condition][place]
+        if np.all(here_written):
+            part = aval(shape[len(place) :], tracer.dtype)
+            return chosen if arena.avals[chosen] == part else None
+        if np.any(here_written):
+            return None
+    return None
 
 
 def gather(tracer: Tracer, positions: np.ndarray) -> Tracer:

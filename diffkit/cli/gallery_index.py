@@ -17,7 +17,7 @@ from typing import Any
 
 from diffkit.cli.gallery_run import Result
 
-__all__ = ["write_index"]
+__all__ = ["png_size", "template", "write_index"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 PNG_SIZE = slice(16, 24)
@@ -29,10 +29,10 @@ def write_index(results: Sequence[Result], out: Path, dark: bool = False) -> Pat
 
     ``dark`` opens the page in its dark form, whatever the reader's setting.
     """
-    document = Template(_template("gallery.html")).substitute(
+    document = Template(template("gallery.html")).substitute(
         theme=' data-theme="dark"' if dark else "",
-        style=_template("gallery.css"),
-        script=_template("gallery.js"),
+        style=template("gallery.css"),
+        script=template("gallery.js"),
         summary=_summary(results),
         contents="\n".join(_entry(result) for result in results),
         pages="\n".join(_article(result, out) for result in results),
@@ -42,7 +42,8 @@ def write_index(results: Sequence[Result], out: Path, dark: bool = False) -> Pat
     return path
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """The text of a file of ``cli/templates``."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
@@ -118,10 +119,16 @@ def _failure(result: Result) -> str:
     return "".join([*parts, "</div>"])
 
 
+def png_size(content: bytes) -> tuple[int, int]:
+    """Width and height of a PNG picture."""
+    width, height = struct.unpack(">II", content[PNG_SIZE])
+    return width, height
+
+
 def _figure(result: Result, out: Path) -> str:
     name = html.escape(result.name, quote=True)
     alt = html.escape(_alt(result), quote=True)
-    width, height = struct.unpack(">II", (out / f"{result.name}.png").read_bytes()[PNG_SIZE])
+    width, height = png_size((out / f"{result.name}.png").read_bytes())
     size = f'width="{width}" height="{height}" loading="lazy"'
     return (
         f'<figure><a href="{name}.svg"><img class="light" src="{name}.svg" alt="{alt}" {size}>'

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -31,7 +33,10 @@ COMMANDS = {
     "explain": ("diffkit.cli.explain:explain", "Show values, tangents and adjoints line by line."),
     "formula": ("diffkit.cli.formula:formula", "Print a gradient as formulas of matrices."),
     "gallery": ("diffkit.cli.gallery:gallery", "Render the gallery of pictures and check it."),
+    "resume": ("diffkit.cli.resume:resume", "Go on with a training that was killed."),
+    "signal": ("diffkit.cli.signal:signal", "Show how the gradient travelled through a net."),
     "steps": ("diffkit.cli.steps:steps", "Choose the step of a difference, with its error."),
+    "sweep": ("diffkit.cli.sweep:sweep", "Train over a grid of settings and seeds."),
     "swell": ("diffkit.cli.swell:swell", "Count the operations of a derivative as it grows."),
     "train": ("diffkit.cli.train:train", "Train a small net and keep its learning signal."),
     "warmup": ("diffkit.cli.warmup:warmup", "Compile the machine's kernels, once per computer."),
@@ -100,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     _write_unicode()
+    usual, warnings.formatwarning = warnings.formatwarning, _warning_line
     try:
         code = diffkit.main(args=arguments, prog_name="diffkit", standalone_mode=False)
         sys.stdout.flush()
@@ -112,7 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:
         return _report(error)
+    finally:
+        warnings.formatwarning = usual
     return code if isinstance(code, int) else DONE
+
+
+def _warning_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: Any = None
+) -> str:
+    """A warning in one line, as errors are; where it arose is no line of the user's here."""
+    return f"warning: {' '.join(str(message).split())}\n"
 
 
 def _write_unicode() -> None:

@@ -175,9 +175,7 @@ def _chosen(argnums: int | Sequence[int] | None, count: int) -> list[int]:
     return list(chosen_arguments(argnums, count))
 
 
-def _floats(
-    leaves: list[Any], places: Sequence[int], settings: Sequence[str] = ()
-) -> list[int]:
+def _floats(leaves: list[Any], places: Sequence[int], settings: Sequence[str] = ()) -> list[int]:
     """The places that hold floats; where none does, integers become floats, as for ``grad``."""
     wrt = [place for place in places if np.asarray(leaves[place]).dtype.kind == "f"]
     if not places and settings:

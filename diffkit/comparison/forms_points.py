@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.comparison.accuracy import rounded
-from diffkit.comparison.arguments import _floats
+from diffkit.comparison.arguments import _floats, warn_of_chance
 from diffkit.comparison.orders_truth import true_orders
 from diffkit.comparison.report import check_scalar
 from diffkit.comparison.undefined import _nearest

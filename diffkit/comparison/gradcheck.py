@@ -263,7 +263,13 @@ class _Check:
         name = self.point.name(self.worst)
         told = (f"at {name} the gradient says {self.claimed[self.worst]:.9g}, "
                 f"the derivative is {self.true:.9g}")  # fmt: skip
-        for look in (self._as_chance, self._as_difference, self._as_dtype, self._as_rule, self._as_noise):
+        for look in (
+            self._as_chance,
+            self._as_difference,
+            self._as_dtype,
+            self._as_rule,
+            self._as_noise,
+        ):
             found = look(told)
             if found is not None:
                 return found

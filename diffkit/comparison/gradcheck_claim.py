@@ -66,7 +66,8 @@ def _called(point: Point, grad: Any, leaves: Sequence[Any]) -> Any:
         args, kwargs = _arguments(point, leaves)
         with np.errstate(all="ignore"):
             return grad(*args, **kwargs)
-    method = get_method("reverse" if grad is None else grad)
+    chosen: Any = "reverse" if grad is None else grad
+    method = get_method(chosen)
     blocks = method.jacobian(point.bound, leaves, point.wrt, "interpret").blocks
     return list(blocks[0])
 

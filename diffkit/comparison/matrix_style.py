@@ -37,7 +37,7 @@ class Style:
     """Unicode text."""
 
     minus, hadamard, times, at_least, at_most, unequal = "−", " ⊙ ", "·", "≥", "≤", "≠"
-    one = "1"
+    one, by, goes_to = "1", "×", "→"
 
     def name(self, text: str) -> str:
         """A variable: Greek letters and subscripts where the name says so."""
@@ -132,7 +132,7 @@ class Latex(Style):
 
     minus, hadamard, times = "-", r" \odot ", r" \cdot "
     at_least, at_most, unequal = r"\ge", r"\le", r"\ne"
-    one = r"\mathbf{1}"
+    one, by, goes_to = r"\mathbf{1}", r" \times ", r"\to"
 
     def name(self, text: str) -> str:
         if text.endswith("_bar"):

@@ -245,8 +245,16 @@ def _chain(writer: Writer, term: Term) -> list[str]:
     """The factors of a matrix product, without parentheses that associativity makes idle."""
     a, b = term.args
     row = a.ndim == 1
-    left = [writer.style.transposed(writer.within(a, ATOM))] if row else _factors(writer, a)
-    return [*left, *_factors(writer, b)]
+    left = [writer.style.transposed(writer.within(a, ATOM))] if row else _factor(writer, a)
+    return [*left, *_factor(writer, b)]
+
+
+def _factor(writer: Writer, term: Term) -> list[str]:
+    """The factors of one side; a vector that is a row or a column there is wᵀ or w."""
+    if term.op != "expand" or term in writer.names or term.args[0].ndim != 1:
+        return _factors(writer, term)
+    text = writer.within(term.args[0], ATOM)
+    return [writer.style.transposed(text) if term.params[0] == (0,) else text]
 
 
 def _chains(writer: Writer, term: Term) -> bool:
@@ -354,5 +362,5 @@ def _reshaped(writer: Writer, term: Term) -> Found:
     (inner,) = term.args
     if term.ndim == 1:
         return writer.call("vec", inner)
-    shape = "×".join(map(str, term.shape)) or "scalar"
+    shape = writer.style.by.join(map(str, term.shape)) or "scalar"
     return writer.style.call("reshape", writer.text(inner), shape), ATOM

@@ -123,7 +123,8 @@ def _scattered(writer: Writer, term: Term) -> Found:
     """Where the elements go, in an array of zeros."""
     assert term.operation is not None
     inside = index_text(term.operation.kwargs["index"], [writer.text(arg) for arg in term.args[1:]])
-    return writer.style.call("scatter", f"{writer.text(term.args[0])} → [{inside}]"), ATOM
+    text = f"{writer.text(term.args[0])} {writer.style.goes_to} [{inside}]"
+    return writer.style.call("scatter", text), ATOM
 
 
 @writes("op:concatenate")

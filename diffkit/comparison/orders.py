@@ -176,7 +176,9 @@ def compare_orders(
         method: _by_order(WAYS[method], method, graph, point, wanted, truths, engine)
         for method in methods
     }
-    return OrderComparison(name, float(point), wanted, {n: truths[n] for n in wanted}, reports, notes)
+    return OrderComparison(
+        name, float(point), wanted, {n: truths[n] for n in wanted}, reports, notes
+    )
 
 
 def _number(x: Any) -> Any:

@@ -63,7 +63,8 @@ class StepSize:
 
     ``choices`` has one :class:`StepChoice` for each stencil, ``best`` is the one with the least
     error; ``noise`` is that of the function; ``kink`` has the slopes to the left and the right
-    where they differ, ``jump`` says that the function jumps at the point; ``exact`` is the derivative where it is known, else None.
+    where they differ, ``jump`` says that the function jumps at the point; ``exact`` is the
+    derivative where it is known, else None.
     """
 
     title: str
@@ -304,9 +305,7 @@ def _one_sided(
     return [choice for choice in found if choice.refused is None]
 
 
-def _told(
-    kink: tuple[float, float] | None, jump: bool, choices: Sequence[StepChoice]
-) -> list[str]:
+def _told(kink: tuple[float, float] | None, jump: bool, choices: Sequence[StepChoice]) -> list[str]:
     """What should be known beside the numbers."""
     notes = []
     if kink is not None:

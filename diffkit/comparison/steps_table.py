@@ -168,13 +168,21 @@ def step_dict(found: StepSize, *, curve: bool, peers: bool) -> dict[str, Any]:
         "derivative": found.derivative, "error": found.error, "step": found.step,
         "stencil": found.best.stencil.name, "evaluations": found.evaluations,
         "exact": None if found.exact is None else float(found.exact),
-        "kink": None if found.kink is None else list(found.kink), "jump": found.jump, "notes": list(found.notes),
+        "kink": None if found.kink is None else list(found.kink),
+        "jump": found.jump, "notes": list(found.notes),
         "stencils": {c.stencil.name: _entry(found, c, curve) for c in found.choices},
         "richardson": found.richardson.to_dict(),
     }  # fmt: skip
     if peers:
         entry["peers"] = [row.to_dict() for row in found.peers()]
+    nulls = [*_nulls(entry), *(f"{n}.{k}" for n, c in entry["stencils"].items() for k in _nulls(c))]
+    entry["note"] = f"null stands for NaN or an infinity in {', '.join(nulls)}" if nulls else None
     return plain(entry)
+
+
+def _nulls(entry: dict[str, Any]) -> list[str]:
+    """The numbers that JSON cannot hold."""
+    return [k for k, v in entry.items() if isinstance(v, float) and not isfinite(v)]
 
 
 def _entry(found: StepSize, choice: StepChoice, curve: bool) -> dict[str, Any]:

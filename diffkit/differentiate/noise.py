@@ -119,13 +119,17 @@ def noise_of(line: Line) -> Noise:
     >>> 3e-7 < noise_of(wobble).level < 3e-6
     True
     """
-    best = Noise(0.0, line.grain, False)
+    best, base = Noise(0.0, line.grain, False), 0.0
     for spacing in _spacings(line):
         level = _level_at(line, spacing)
-        if level is not None and level > AGREEMENT * best.level:
+        if level is None:
+            continue
+        if level > AGREEMENT * base:
             if spacing > SPACING * line.grain and not _jumps(line, spacing, level):
                 break  # a fast oscillation
-            best = Noise(level, spacing, True)
+            best, base = Noise(level, spacing, True), level
+        elif level > best.level:  # the same noise; seven points may show less than there is
+            best = Noise(level, best.spacing, True)
     value = line(0.0)
     floor = ROUNDING * float(np.spacing(abs(value))) if isfinite(value) else 0.0
     if not best.found and _is_tied(line, SPACING * line.grain):

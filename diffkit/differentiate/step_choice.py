@@ -25,7 +25,15 @@ import numpy as np
 from diffkit.differentiate.noise import Line, Noise, noise_around
 from diffkit.differentiate.stencils import Stencil, stencil, stencil_of
 
-__all__ = ["LIKELY", "WIDER_TABLEAU", "StepChoice", "choose_step", "difference", "jump_at", "kink_at"]
+__all__ = [
+    "LIKELY",
+    "WIDER_TABLEAU",
+    "StepChoice",
+    "choose_step",
+    "difference",
+    "jump_at",
+    "kink_at",
+]
 
 CERTAIN = 4.0  # deviations of noise within which values must agree
 LIKELY = 3.0  # deviations of noise in the estimated error

@@ -29,7 +29,7 @@ from diffkit.differentiate.function import Function, function_of
 from diffkit.differentiate.sweeps import dependents
 from diffkit.differentiate.taylor_sweep import Coefficient, TaylorSweep
 from diffkit.engines.calling import runner_of, warn_of_nan
-from diffkit.errors import InputError, ShapeError
+from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Graph, Operation
 from diffkit.graph.primitive import Elementwise
@@ -107,6 +107,8 @@ def taylor(
         When the order is not 0, 1, 2, …, or the direction does not fit ``x``.
     ShapeError
         When an array ``x`` comes without a direction and ``f`` mixes its elements.
+    DtypeError
+        When ``x`` holds no numbers, or ``f`` returns none.
 
     Source: Griewank & Walther 2008, chapter 13.
 
@@ -162,6 +164,7 @@ class _Series:
         call = Call(self.function, self.args, self.kwargs, self.argnums)
         graph = fitted_graph(call.bound.graph_for(call.leaves), call.leaves)
         like = [call.leaves[j] for j in call.wrt]
+        _require_numbers(graph)
         if direction is None:
             operations = [graph.columns.operations[node] for node in graph.equation_nodes()]
             _require_one_slope(like, graph.cache.get("unfolded operations", operations))
@@ -187,6 +190,15 @@ class _Series:
         found = _series(arena, nodes, fresh, call.outputs, self.order)
         stacked = [_stacked([call.tracer(node) for node in series], scaled) for series in found]
         return _outputs(call.out_tree, stacked)
+
+
+def _require_numbers(graph: Graph) -> None:
+    avals = [graph.columns.avals[node] for node in graph.output_nodes]
+    if any(not aval.is_float and aval.dtype.kind != "i" for aval in avals):
+        raise DtypeError(
+            f"taylor: the function returned {', '.join(map(repr, avals))}, which has no derivative",
+            hint="return a floating-point number or array.",
+        )
 
 
 def _in_order(call: Call, direction: Any) -> Any:

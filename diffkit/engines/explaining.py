@@ -32,6 +32,7 @@ __all__ = ["EngineChoice", "EngineReport", "explain"]
 _reverse: Any = LazyModule("diffkit.differentiate.reverse")
 # Each engine runs as often as fits in so many seconds, within these bounds; the least time counts.
 _SECONDS, _FEWEST, _MOST = 0.02, 3, 200
+_LONG = 0.25  # seconds of a run that is not repeated
 _TIMED = ("interpret", "machine", "specialise")
 
 
@@ -129,7 +130,7 @@ def explain(f: Callable[..., Any] | Graph, *args: Any, engine: str = "auto") -> 
     >>> report.engine, [choice.what for choice in report.choices]
     ('interpret', ['value', 'gradient'])
     """
-    graph = f if isinstance(f, Graph) else trace(f, *args)
+    graph = (f if isinstance(f, Graph) else trace(f, *args)).folded()  # as gradients run it
     leaves = leaves_of(graph, args, {})
     choices = [_choice("value", graph, leaves, engine)]
     slope = _gradient(graph)
@@ -185,10 +186,15 @@ def _is_there(chosen: str) -> bool:
 
 
 def _least(runner: Callable[[Sequence[Any]], Any], leaves: Sequence[Any]) -> float:
-    """The least time of a run, the first one not counted."""
+    """The least time of a run; the first one counts only where it is long."""
     with np.errstate(all="ignore"):
+        begun = time.perf_counter()
         runner(leaves)
-        least, end, count = np.inf, time.perf_counter() + _SECONDS, 0
+        now = time.perf_counter()
+        least, end, count = now - begun, now + _SECONDS, 0
+        if least > _LONG:
+            return least
+        least = np.inf
         while count < _FEWEST or (count < _MOST and time.perf_counter() < end):
             begun = time.perf_counter()
             runner(leaves)

@@ -1,25 +1,28 @@
-"""What a data set is, and the scaling of its inputs.
+"""What a data set is: inputs, targets, the names of the classes, and where they come from.
 
-Gradient descent is slow when features have very different sizes (its rate is bounded by the
-largest curvature), so inputs are brought to mean 0 and standard deviation 1,
+    (xᵢ, yᵢ),  i = 1 … n      one row per example, everything finite, every label a class
 
-    x′ = (x − μ) / σ,
-
-with μ and σ of the training part only: the test part must stay unseen.  Reading on: LeCun,
-Bottou, Orr & Müller 1998, *Efficient backprop*, section 4.3.
+A data set checks itself when it is made, so that ragged, empty, NaN or mislabelled data are found
+before a training and not by it.  Reading on: Gebru et al. 2021, *Datasheets for datasets*, for what
+should be known about data.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diffkit.errors import DtypeError, InputError, ShapeError
-from diffkit.nets.objective import refuse_nonfinite
+from diffkit.nets.objective import as_numbers, refuse_nonfinite
 
-__all__ = ["Dataset", "Scaling", "standardise"]
+if TYPE_CHECKING:
+    from diffkit.nets.dataset_summary import DatasetSummary
+
+__all__ = ["Dataset"]
+
+NONE = np.zeros(0, dtype=int)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -40,7 +43,9 @@ class Dataset:
     Raises
     ------
     ShapeError
-        When x and y differ in length.
+        When x and y differ in length, or rows do.
+    DtypeError
+        For values that are no numbers, and labels that are no integers.
     InputError
         For no examples, NaN, infinities, or labels without a class.
 
@@ -55,8 +60,9 @@ class Dataset:
     source: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "x", np.asarray(self.x, dtype=np.float64))
-        object.__setattr__(self, "y", np.asarray(self.y))
+        x = as_numbers(f"{self.name}: x", self.x).astype(np.float64, copy=False)
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", as_numbers(f"{self.name}: y", self.y))
         if self.x.ndim < 2 or self.y.ndim < 1 or len(self.x) != len(self.y):
             raise ShapeError(
                 f"{self.name}: x has shape {self.x.shape} and y has shape {self.y.shape}",
@@ -78,15 +84,36 @@ class Dataset:
             )
         wrong = (self.y < 0) | (self.y >= len(self.classes))
         if np.any(wrong):
-            place = int(np.argmax(wrong))
+            place = tuple(int(i) for i in np.argwhere(wrong)[0])
             raise InputError(
-                f"{self.name}: label {self.y[place]} (example {place}) is out of range for "
+                f"{self.name}: label {self.y[place]} (example {place[0]}) is out of range for "
                 f"{len(self.classes)} classes",
                 hint=f"labels count from 0 to {len(self.classes) - 1}.",
             )
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many labels (or pixels of masks) each class has; empty for a regression."""
+        return np.bincount(self.y.ravel(), minlength=len(self.classes)) if self.classes else NONE
+
+    @property
+    def strata(self) -> np.ndarray | None:
+        """The labels whose shares a split keeps; None for a regression and for masks."""
+        return self.y if self.classes and self.y.ndim == 1 else None
+
+    def summary(self) -> DatasetSummary:
+        """A table of the features' ranges, and of the examples per class; prints itself.
+
+        >>> data = Dataset("ten", np.zeros((10, 1)), np.arange(10) % 2, ("a", "b"), "made up")
+        >>> data.summary().counts
+        {'a': 5, 'b': 5}
+        """
+        from diffkit.nets.dataset_summary import summarise
+
+        return summarise(self)
 
     def split(
         self, test_size: float = 0.2, random_state: int = 0
@@ -101,7 +128,7 @@ class Dataset:
         """
         from diffkit.nets.splitting import train_test_split
 
-        stratify = self.y if self.classes else None
+        stratify = self.strata
         return train_test_split(
             self.x, self.y, test_size=test_size, random_state=random_state, stratify=stratify
         )
@@ -110,51 +137,3 @@ class Dataset:
         sizes = " × ".join(map(str, self.x.shape))
         kind = f"{len(self.classes)} classes" if self.classes else "regression"
         return f"Dataset({self.name}: {sizes}, {kind})"
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """The map x ↦ (x − mean) / scale, learned from training data.
-
-    >>> scaling = Scaling(np.array([2.0]), np.array([4.0]))
-    >>> scaling(np.array([[6.0]])).tolist()
-    [[1.0]]
-    """
-
-    mean: np.ndarray
-    scale: np.ndarray
-
-    def __call__(self, x: Any) -> Any:
-        return (x - self.mean) / self.scale
-
-
-def standardise(x_train: Any, *others: Any) -> tuple[Any, ...]:
-    """Inputs with mean 0 and standard deviation 1 per feature, by the training part's numbers.
-
-    Returns the scaled training part, the scaled others, and the ``Scaling``.  A feature that never
-    changes is only centred.
-
-    Raises
-    ------
-    InputError
-        For no examples, NaN or infinities.
-
-    Source: LeCun, Bottou, Orr & Müller 1998, section 4.3.
-
-    >>> x, scaling = standardise(np.array([[1.0, 5.0], [3.0, 5.0]]))
-    >>> x.tolist()
-    [[-1.0, 0.0], [1.0, 0.0]]
-    """
-    x_train = np.asarray(x_train, dtype=np.float64)
-    if x_train.ndim < 1 or len(x_train) == 0:
-        raise InputError("there are no examples to standardise", hint="give one row or more.")
-    refuse_nonfinite("x_train", x_train)
-    with np.errstate(over="ignore", invalid="ignore"):
-        spread = x_train.std(axis=0)
-    if not np.all(np.isfinite(spread)):
-        raise InputError(
-            f"the features are too large to standardise: up to {abs(x_train).max():.3g}",
-            hint="their squares must not overflow; divide them by a constant first.",
-        )
-    scaling = Scaling(x_train.mean(axis=0), np.where(spread > 0, spread, 1.0))
-    return (*(scaling(x) for x in (x_train, *others)), scaling)

@@ -9,6 +9,9 @@ at 1 keeps the learning signal alive through many layers:
     He       v = 2/n              rectifiers lose half of the signal, so twice as much
     classic  v = 1/(3n)           the old rule U(−1/√n, 1/√n): shrinks by 1/√3 per layer
 
+Each variance comes as a uniform and as a normal distribution (Xavier's is uniform and He's and
+LeCun's are normal, as in their papers, unless the name says otherwise).
+
 An initializer is a pure function of a generator and a shape; dense weights are (inputs, outputs),
 filters (height, width, channels in, channels out).  Reading on: Glorot & Bengio 2010,
 *Understanding the difficulty of training deep feedforward neural networks*.
@@ -31,14 +34,27 @@ __all__ = [
     "fans",
     "get_initializer",
     "he",
+    "he_uniform",
     "lecun",
+    "lecun_uniform",
+    "normal",
     "orthogonal",
+    "uniform",
     "xavier",
+    "xavier_normal",
     "zeros",
 ]
 
 Shape = tuple[int, ...]
 Initializer = Callable[[np.random.Generator, Shape], np.ndarray]
+
+SMALL = 0.05  # the default of Keras for both plain distributions
+
+
+def spread_evenly(rng: np.random.Generator, shape: Shape, variance: float) -> np.ndarray:
+    """Uniform numbers of this variance: those on [−b, b] have b²/3."""
+    bound = sqrt(3.0 * variance)
+    return rng.uniform(-bound, bound, shape)
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -72,6 +88,24 @@ def zeros(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return np.zeros(shape)
 
 
+def uniform(rng: np.random.Generator, shape: Shape, bound: float = SMALL) -> np.ndarray:
+    """U(−bound, bound), whatever the sizes; ``functools.partial(uniform, bound=1.0)`` for others.
+
+    >>> bool(abs(uniform(np.random.default_rng(0), (9,))).max() <= 0.05)
+    True
+    """
+    return rng.uniform(-bound, bound, shape)
+
+
+def normal(rng: np.random.Generator, shape: Shape, deviation: float = SMALL) -> np.ndarray:
+    """N(0, deviation²), whatever the sizes; for others as with :func:`uniform`.
+
+    >>> round(float(normal(np.random.default_rng(0), (100, 100)).std()), 3)
+    0.05
+    """
+    return rng.normal(0.0, deviation, shape)
+
+
 def classic(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """The old rule, U(−1/√n, 1/√n) for n inputs: the signal shrinks by 1/√3 per layer.
 
@@ -98,6 +132,29 @@ def xavier(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return rng.uniform(-bound, bound, shape)
 
 
+def xavier_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """N(0, 2/(n + m)): Xavier's variance as a normal distribution.
+
+    Raises ShapeError for shapes of one axis.  Source: Glorot & Bengio 2010, equation 12.
+
+    >>> round(float(xavier_normal(np.random.default_rng(0), (300, 500)).var()) * 400, 1)
+    1.0
+    """
+    n, m = fans(shape)
+    return rng.normal(0.0, sqrt(2.0 / (n + m)), shape)
+
+
+def he_uniform(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """U(−√(6/n), √(6/n)): He's variance 2/n as a uniform distribution.
+
+    Raises ShapeError for shapes of one axis.  Source: He, Zhang, Ren & Sun 2015.
+
+    >>> round(float(he_uniform(np.random.default_rng(0), (500, 300)).var()) * 250, 1)
+    1.0
+    """
+    return spread_evenly(rng, shape, 2.0 / fans(shape)[0])
+
+
 def he(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """N(0, 2/n) for n inputs: for rectifiers, which let half of the signal through.
 
@@ -121,6 +178,17 @@ def lecun(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return rng.normal(0.0, sqrt(1.0 / fans(shape)[0]), shape)
 
 
+def lecun_uniform(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """U(−√(3/n), √(3/n)): LeCun's variance 1/n as a uniform distribution.
+
+    Raises ShapeError for shapes of one axis.  Source: LeCun, Bottou, Orr & Müller 1998.
+
+    >>> round(float(lecun_uniform(np.random.default_rng(0), (500, 300)).var()) * 500, 1)
+    1.0
+    """
+    return spread_evenly(rng, shape, 1.0 / fans(shape)[0])
+
+
 def orthogonal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """A random matrix with orthonormal columns (or rows, when wide): every length is kept.
 
@@ -141,10 +209,15 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 INITIALIZERS: dict[str, Initializer] = {
     "zeros": zeros,
+    "uniform": uniform,
+    "normal": normal,
     "classic": classic,
     "xavier": xavier,
+    "xavier_normal": xavier_normal,
     "he": he,
+    "he_uniform": he_uniform,
     "lecun": lecun,
+    "lecun_uniform": lecun_uniform,
     "orthogonal": orthogonal,
 }
 """Every initializer by name."""

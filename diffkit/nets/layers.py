@@ -13,12 +13,15 @@ Reading on: Goodfellow, Bengio & Courville 2016, *Deep Learning*, chapter 6.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
+from diffkit.capture.random_numbers import fold_in
 from diffkit.errors import InputError, ShapeError
 from diffkit.nets.activations import ACTIVATIONS, Function, activation_name, get_activation
 from diffkit.nets.initializers import Initializer, get_initializer, he, xavier
@@ -28,8 +31,9 @@ __all__ = ["Activation", "Affine", "Dense", "Flatten", "Layer", "activation", "d
 Shape = tuple[int, ...]
 Params = dict[str, Any]
 
-# He et al. 2015 for these, Glorot & Bengio 2010 for all other activations
-RECTIFIERS = ("relu", "leaky_relu")
+# He et al. 2015 for these, which let about half of the signal through (so did Clevert et al. 2016
+# for elu); Glorot & Bengio 2010 for all other activations
+RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu")
 
 
 def initializer_for(chosen: Any, function: str | Function) -> Initializer:
@@ -47,6 +51,10 @@ class Layer:
     """
 
     kind: ClassVar[str] = "layer"
+    # whether it computes something else while it is trained; it is then called with a key, rng=…
+    has_modes: ClassVar[bool] = False
+    # whether its parameters hold statistics of the data, which ``calibrated`` measures
+    keeps_statistics: ClassVar[bool] = False
     name: Any  # a name of its own, or None
 
     def expects(self, in_shape: Shape) -> str | None:
@@ -94,9 +102,65 @@ class Layer:
     def __call__(self, params: Params, x: Any) -> Any:
         raise NotImplementedError
 
+    def calibrated(self, params: Params, x: Any) -> Params:
+        """The parameters with the statistics of these inputs; for layers that keep some."""
+        return params
+
     def describe(self) -> str:
         """The layer in a few words beside its name; empty when the name says it all."""
         return ""
+
+    def check_values(self, name: str, x: np.ndarray) -> None:
+        """Refuse numbers that are no input of the layer, of the right shape as they may be."""
+
+
+def names_of(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """The layers' names: their own, or kind and number (``dense1``, ``conv2``).
+
+    Raises
+    ------
+    InputError
+        When a name is no text, or two layers have one name.
+
+    >>> names_of([Dense(3), Dense(2, name="out")])
+    ('dense1', 'out')
+    """
+    count: Counter[str] = Counter()
+    names = []
+    for layer in layers:
+        count[layer.kind] += 1
+        names.append(layer.name or f"{layer.kind}{count[layer.kind]}")
+    if unnamed := [name for name in names if not isinstance(name, str)]:
+        raise InputError(f"a layer's name is text, not {unnamed[0]!r}", hint='as name="h1".')
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise InputError(f"two layers are called {repeated[0]!r}", hint="names must differ.")
+    return tuple(names)
+
+
+def shapes_through(
+    layers: Sequence[Layer], names: Sequence[str], in_shape: Shape, before: str
+) -> tuple[Shape, ...]:
+    """The shape that comes in, then that of each layer's output.
+
+    Raises
+    ------
+    ShapeError
+        When two layers do not fit; ``before`` is what the input is called.
+    """
+    shapes = [in_shape]
+    for name, layer in zip(names, layers, strict=True):
+        layer.require(shapes[-1], name, before)
+        shapes.append(layer.out_shape(shapes[-1]))
+        before = name
+    return tuple(shapes)
+
+
+def applied(layer: Any, params: Params, x: Any, rng: Any, place: int) -> Any:
+    """What a layer gives, in training mode with a key of its place if there is a key."""
+    if layer.has_modes and rng is not None:
+        return layer(params, x, rng=fold_in(rng, place))
+    return layer(params, x)
 
 
 class Affine(Layer):

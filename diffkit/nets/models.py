@@ -1,279 +1,45 @@
-"""Nets: layers one after another, as one plain function of parameters and inputs.
+"""Ready-made nets: the architectures that this project trains, as lists of layers.
 
-    a₀ = x,    aᵢ = layerᵢ(paramsᵢ, aᵢ₋₁),    net(params, x) = aₙ
+    mlp, deep_linear    x → dense → φ → … → dense
+    cnn                 x → (convolution → φ → pool)… → flatten → dense
+    rnn                 x → recurrent layer… → dense
+    tiny_segmenter      x → convolutions ⤵ smaller ⤴ larger → scores for every pixel
+    tiny_detector       x → cnn → the four edges of a box, and scores of what is in it
 
-A net is a value: it holds no numbers that training changes.  ``net.init(seed)`` makes the first
-parameters, a dict of layers of arrays, and ``net(params, x)`` is plain NumPy, so that every method
-of differentiation applies.  Each layer's output passes a probe under the layer's name, through
-which the learning signal ∂L/∂aᵢ can be watched (``dk.value_and_grad(..., probes=True)``).
-
-Shapes are checked when a net is made, layer by layer, and again when it is called.
-Reading on: Goodfellow, Bengio & Courville 2016, *Deep Learning*, chapter 6.
+Each function checks its sizes and gives a :class:`~diffkit.nets.net.Net`.
+Reading on: Goodfellow, Bengio & Courville 2016, *Deep Learning*, chapters 6, 9 and 10.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from diffkit.capture.tracing import Tracer
-from diffkit.errors import DtypeError, InputError, ShapeError
+from diffkit.errors import InputError
 from diffkit.nets.activations import get_activation
-from diffkit.nets.image_layers import Conv2d, MaxPool
+from diffkit.nets.blocks import Residual
+from diffkit.nets.image_layers import Conv2d, ConvTranspose2d, MaxPool
 from diffkit.nets.initializers import Initializer
-from diffkit.nets.layers import Dense, Flatten, Layer, Params, Shape, check_count
-from diffkit.nets.lines import users_line
-from diffkit.nets.losses import Loss
-from diffkit.nets.objective import Objective
-from diffkit.nets.summary import Summary, summarise
-from diffkit.primitives.probing import probe
+from diffkit.nets.layers import Dense, Flatten, Layer, Shape, check_count
+from diffkit.nets.net import Net
+from diffkit.nets.recurrent import GRU, LSTM, RNN
 
-__all__ = ["Net", "cnn", "mlp", "sequential", "softmax_classifier"]
+__all__ = [
+    "cnn",
+    "deep_linear",
+    "mlp",
+    "rnn",
+    "sequential",
+    "softmax_classifier",
+    "tiny_detector",
+    "tiny_segmenter",
+]
 
+CELLS: dict[str, Any] = {"plain": RNN, "gru": GRU, "lstm": LSTM}
+"""Recurrent layers by the names that ``rnn`` takes."""
 
-@dataclass(frozen=True, repr=False)
-class Net:
-    """Layers in a row, with the shape of one input; made by ``sequential``, ``mlp`` or ``cnn``.
-
-    Raises
-    ------
-    ShapeError
-        When two layers do not fit; the message names both and their shapes.
-    InputError
-        When there is no layer, or two have one name.
-
-    >>> net = mlp([64, 32, 10])
-    >>> net
-    Net([64] → dense1: 32 tanh → dense2: 10)
-    >>> params = net.init(0)
-    >>> params["dense1"]["w"].shape, net(params, np.zeros((5, 64))).shape
-    ((64, 32), (5, 10))
-    """
-
-    layers: tuple[Layer, ...]
-    input_shape: Shape
-
-    def __post_init__(self) -> None:
-        odd = [layer for layer in self.layers if not isinstance(layer, Layer)]
-        if odd or not self.layers:
-            found = f", not {odd[0]!r:.60}" if odd else ""
-            raise InputError(
-                f"a net needs one layer or more{found}",
-                hint="for instance sequential([dense(10)], input_shape=(64,)).",
-            )
-        if not self.input_shape:
-            raise InputError("the input shape is empty", hint="write (64,) for 64 features.")
-        for size in self.input_shape:
-            check_count("a size of the input", size)
-        if unnamed := [name for name in self.names if not isinstance(name, str)]:
-            raise InputError(f"a layer's name is text, not {unnamed[0]!r}", hint='as name="h1".')
-        repeated = [name for name, count in Counter(self.names).items() if count > 1]
-        if repeated:
-            raise InputError(f"two layers are called {repeated[0]!r}", hint="names must differ.")
-        _ = self.shapes  # which checks that the layers fit
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The layers' names: their own, or kind and number (``dense1``, ``conv2``)."""
-        count: Counter[str] = Counter()
-        names = []
-        for layer in self.layers:
-            count[layer.kind] += 1
-            names.append(layer.name or f"{layer.kind}{count[layer.kind]}")
-        return tuple(names)
-
-    @cached_property
-    def shapes(self) -> tuple[Shape, ...]:
-        """The shape of one input, then of each layer's output."""
-        shapes, before = [self.input_shape], "the input"
-        for name, layer in zip(self.names, self.layers, strict=True):
-            layer.require(shapes[-1], name, before)
-            shapes.append(layer.out_shape(shapes[-1]))
-            before = name
-        return tuple(shapes)
-
-    @cached_property
-    def param_shapes(self) -> dict[str, dict[str, Shape]]:
-        """The shape of every parameter, by layer; layers without parameters are left out."""
-        parts = zip(self.names, self.layers, self.shapes[:-1], strict=True)
-        shapes = {name: layer.param_shapes(shape) for name, layer, shape in parts}
-        return {name: found for name, found in shapes.items() if found}
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers the net learns."""
-        return sum(prod(s) for shapes in self.param_shapes.values() for s in shapes.values())
-
-    def init(self, seed: int | np.random.Generator = 0) -> Params:
-        """First parameters, ``{layer: {"w": …, "b": …}}`` in float64; same seed, same bits.
-
-        Raises
-        ------
-        InputError
-            When the seed is no whole number ≥ 0 (or a generator).
-
-        >>> sorted(softmax_classifier(4, 3).init(0)["dense1"])
-        ['b', 'w']
-        """
-        rng = generator_of(seed)
-        parts = zip(self.names, self.layers, self.shapes[:-1], strict=True)
-        made = {name: layer.init(rng, shape)[0] for name, layer, shape in parts}
-        return {name: params for name, params in made.items() if params}
-
-    def __call__(self, params: Params, x: Any) -> Any:
-        with users_line():
-            x = self.batch(x)
-            self._check_params(params)
-            parts = zip(self.names, self.layers, self.shapes[1:], strict=True)
-            for name, layer, shape in parts:
-                x = probe(name, self._output(name, layer(params.get(name, {}), x), shape))
-            return x
-
-    def _output(self, name: str, h: Any, shape: Shape) -> Any:
-        """What a layer gives, which an activation of one's own must not have reshaped."""
-        if tuple(np.shape(h))[1:] != shape:
-            raise ShapeError(
-                f"{name} gives [{', '.join(map(str, np.shape(h)))}], where the next layer expects "
-                f"{_batch(shape)}",
-                hint="an activation maps every number to a number and keeps the shape.",
-            )
-        return h
-
-    def batch(self, x: Any) -> Any:
-        """A batch of inputs; rows of numbers are taken as images of as many pixels.
-
-        Raises ShapeError or DtypeError when the net cannot take them.
-        """
-        x = x if isinstance(x, Tracer) else np.asarray(x)
-        if x.dtype.kind not in "fiubc":
-            raise DtypeError(
-                f"{self.names[0]} expects numbers, but the input has dtype {x.dtype}",
-                hint="convert it with np.asarray(value, dtype=float).",
-            )
-        shape = tuple(x.shape)
-        if shape[1:] == self.input_shape and shape:
-            return x
-        if len(shape) == 2 and shape[1] == prod(self.input_shape):
-            return np.reshape(x, (shape[0], *self.input_shape))
-        raise ShapeError(
-            f"{self.names[0]} expects {_batch(self.input_shape)}, but the input is "
-            f"[{', '.join(map(str, shape))}]",
-            hint="one example x alone is the batch x[None]."
-            if shape == self.input_shape
-            else "build the net for these inputs, or reshape them.",
-        )
-
-    def _check_params(self, params: Params) -> None:
-        for name, shapes in self.param_shapes.items():
-            for key, shape in shapes.items():
-                try:
-                    found = np.shape(params[name][key])
-                except (KeyError, TypeError, IndexError):
-                    raise InputError(
-                        f"the parameters lack {key!r} of {name}",
-                        hint="make them with net.init(seed).",
-                    ) from None
-                if found != shape:
-                    raise ShapeError(
-                        f"{name}: the parameter {key!r} is {list(found)}, but {name} needs "
-                        f"{list(shape)}",
-                        hint="these parameters belong to another net; make them with init.",
-                    )
-
-    def predict(self, params: Params, x: Any) -> np.ndarray:
-        """The class of each input: the largest score, or a single score's sign (1 if positive).
-
-        Raises ShapeError when the input does not fit.
-
-        >>> net = softmax_classifier(2, 3)
-        >>> net.predict(net.init(0), np.zeros((4, 2))).tolist()
-        [0, 0, 0, 0]
-        """
-        scores = np.asarray(self(params, x))
-        if scores.shape[-1] == 1:
-            return (scores[..., 0] > 0).astype(np.intp)
-        return np.argmax(scores, axis=-1)
-
-    def accuracy(self, params: Params, x: Any, labels: Any) -> float:
-        """The share of inputs whose class is predicted rightly, from 0 to 1.
-
-        Raises ShapeError when labels and inputs differ in number.
-        """
-        found, labels = self.predict(params, x), np.asarray(labels)
-        if found.shape != labels.shape:
-            raise ShapeError(
-                f"accuracy: {len(found)} predictions, but labels of shape {labels.shape}",
-                hint="give one integer label per example.",
-            )
-        return float(np.mean(found == labels))
-
-    def with_loss(self, loss: Loss | Any, l2: float = 0.0) -> Objective:
-        """The function ``loss(params, x, y)`` to train: a mean loss plus (l2/2) Σ w².
-
-        ``loss`` is one of ``dk.losses`` or any function of (prediction, target); the penalty is on
-        weights, not on biases.
-
-        Raises
-        ------
-        InputError
-            When l2 is negative or no number, or the loss no function.
-
-        Source: weight decay, Krogh & Hertz 1992.
-
-        >>> from diffkit.nets.losses import cross_entropy
-        >>> net = softmax_classifier(4, 3)
-        >>> loss = net.with_loss(cross_entropy)
-        >>> round(float(loss(net.init(0), np.ones((2, 4)), np.array([0, 2]))), 4)  # ln 3
-        1.0986
-        """
-        return Objective(self, loss, l2)
-
-    def summary(self) -> Summary:
-        """A table of the layers: output shape, parameters and operations per example.
-
-        >>> mlp([64, 32, 10]).summary().parameters  # 64·32 + 32 + 32·10 + 10
-        2410
-        """
-        return summarise(self)
-
-    def __repr__(self) -> str:
-        parts = zip(self.names, self.layers, strict=True)
-        words = [": ".join(filter(None, (name, layer.describe()))) for name, layer in parts]
-        return f"Net({' → '.join([str(list(self.input_shape)), *words])})"
-
-
-def _batch(shape: Shape) -> str:
-    if len(shape) == 1:
-        return f"{shape[0]} features [batch, {shape[0]}]"
-    return f"inputs of shape [batch, {', '.join(map(str, shape))}]"
-
-
-def generator_of(seed: Any) -> np.random.Generator:
-    """A random generator from a whole number, or the generator itself.
-
-    Raises
-    ------
-    InputError
-        For anything else, None included: a result must be repeatable.
-
-    >>> generator_of(0).integers(10)
-    np.int64(8)
-    """
-    if isinstance(seed, np.random.Generator):
-        return seed
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(
-            f"the seed is {seed!r}, not a whole number ≥ 0", hint="write seed=0, for instance."
-        )
-    return np.random.default_rng(int(seed))
-
-
-# Ready-made nets --------------------------------------------------------------------------------
+BOX = 4  # left, top, right, bottom
 
 
 def sequential(layers: Any, input_shape: Any) -> Net:
@@ -345,6 +111,39 @@ def mlp(sizes: Any, activation: Any = "tanh", initializer: str | Initializer | N
     return sequential([*hidden, Dense(sizes[-1], initializer=initializer)], sizes[0])
 
 
+def deep_linear(sizes: Any, initializer: str | Initializer = "orthogonal") -> Net:
+    """Linear layers in a row without biases, x W₁ W₂ … W_L: linear in x, but not in the weights.
+
+    The simplest net whose learning is not: it has plateaus, and the largest singular values of
+    the data are learned first.
+
+    Parameters
+    ----------
+    sizes
+        Two or more whole numbers: inputs, hidden units, outputs.
+    initializer
+        Of all weights, by name or as a function.
+
+    Raises
+    ------
+    InputError
+        For sizes that are no positive whole numbers, or unknown initializers.
+
+    Source: Saxe, McClelland & Ganguli 2014, *Exact solutions to the nonlinear dynamics of learning
+    in deep linear neural networks*.
+
+    >>> deep_linear([5, 5, 3]).parameter_count
+    40
+    """
+    if not isinstance(sizes, (list, tuple, range, np.ndarray)) or len(sizes) < 2:
+        raise InputError(
+            "deep_linear needs two sizes or more: inputs, hidden units, outputs",
+            hint="for instance deep_linear([8, 8, 8, 4]).",
+        )
+    layers = [Dense(units, initializer=initializer, bias=False) for units in list(sizes)[1:]]
+    return sequential(layers, sizes[0])
+
+
 def cnn(
     input_shape: Any = (8, 8, 1),
     channels: Any = (8, 16),
@@ -391,3 +190,139 @@ def cnn(
     layers.append(Flatten())
     layers += [Dense(units, activation, initializer=initializer) for units in hidden]
     return sequential([*layers, Dense(classes, initializer=initializer)], input_shape)
+
+
+def rnn(
+    input_shape: Any = (8, 8),
+    units: int = 32,
+    classes: int = 10,
+    cell: str = "gru",
+    depth: int = 1,
+    initializer: str | Initializer | None = None,
+) -> Net:
+    """A recurrent net: sequences (time, features) → the last hidden state → one dense layer.
+
+    Parameters
+    ----------
+    input_shape, units, classes
+        Steps and features of a sequence (an image is one, row by row); the size of the memory;
+        outputs.
+    cell, depth
+        ``"plain"``, ``"gru"`` or ``"lstm"``; how many recurrent layers there are, each reading
+        every step of the one before.
+    initializer
+        Of all weights; if None, as each layer has it.
+
+    Raises
+    ------
+    InputError
+        For sizes that are no positive whole numbers, unknown cells or initializers.
+    ShapeError
+        When the inputs are no sequences.
+
+    Source: Elman 1990; Cho et al. 2014; Hochreiter & Schmidhuber 1997.
+
+    >>> rnn(units=16, cell="lstm")
+    Net([8, 8] → lstm1: 16 → dense1: 10)
+    """
+    if cell not in CELLS:
+        raise InputError(f"rnn: there is no cell {cell!r}", hint=f"use one of {', '.join(CELLS)}.")
+    check_count("rnn: depth", depth)
+    layers = [
+        CELLS[cell](units, sequences=number + 1 < depth, initializer=initializer)
+        for number in range(depth)
+    ]
+    return sequential([*layers, Dense(classes, initializer=initializer)], input_shape)
+
+
+def tiny_segmenter(
+    input_shape: Any = (16, 16, 1), classes: int = 4, channels: Any = (8, 16)
+) -> Net:
+    """Scores of every class for every pixel: images (h, w, c) → (h, w, classes).
+
+    A convolution looks at the pixels; a block pools them, looks from farther away, and draws the
+    result back onto the pixels, where it is added to what was seen there.  Height and width are
+    even.
+
+    Parameters
+    ----------
+    input_shape, classes
+        Height, width and channels of the images; what a pixel can be.
+    channels
+        Filters at the full size, and at half of it.
+
+    Raises
+    ------
+    ShapeError
+        When height or width are odd.
+    InputError
+        For sizes that are no positive whole numbers.
+
+    Source: after Long, Shelhamer & Darrell 2015, *Fully convolutional networks for semantic
+    segmentation* (sums of fine and coarse) and Ronneberger, Fischer & Brox 2015, *U-Net*.
+
+    >>> net = tiny_segmenter()
+    >>> net.shapes[-1], net.parameter_count
+    ((16, 16, 4), 4380)
+    """
+    fine, coarse = _two("tiny_segmenter", channels)
+    far = Residual(
+        [
+            MaxPool(2),
+            Conv2d(coarse, activation="relu"),
+            Conv2d(coarse, activation="relu"),
+            ConvTranspose2d(fine),
+        ]
+    )
+    return sequential([Conv2d(fine, activation="relu"), far, Conv2d(classes)], input_shape)
+
+
+def tiny_detector(
+    input_shape: Any = (16, 16, 1), classes: int = 3, channels: Any = (8, 16), hidden: int = 32
+) -> Net:
+    """One box and what is in it: images → (4 + classes,), four edges and then the scores.
+
+    The edges are left, top, right and bottom as shares of the image.
+
+    Parameters
+    ----------
+    input_shape, classes
+        Height, width and channels of the images; what can be in the box.
+    channels, hidden
+        Filters of the two convolutions, each with a pooling; units of the dense layer behind.
+
+    Raises
+    ------
+    ShapeError
+        When the images become too small to pool.
+    InputError
+        For sizes that are no positive whole numbers.
+
+    Source: after Szegedy, Toshev & Erhan 2013, *Deep neural networks for object detection*, and
+    Redmon, Divvala, Girshick & Farhadi 2016, *You only look once*: boxes by regression.
+
+    >>> tiny_detector().shapes[-1]
+    (7,)
+    """
+    first, second = _two("tiny_detector", channels)
+    check_count("tiny_detector: classes", classes)
+    layers = [
+        Conv2d(first, activation="relu"),
+        MaxPool(2),
+        Conv2d(second, activation="relu"),
+        MaxPool(2),
+        Flatten(),
+        Dense(hidden, "relu"),
+        Dense(BOX + classes),
+    ]
+    return sequential(layers, input_shape)
+
+
+def _two(name: str, channels: Any) -> tuple[int, int]:
+    """Two numbers of channels."""
+    pair = tuple(channels) if np.iterable(channels) else (channels,)
+    if len(pair) != 2:
+        raise InputError(
+            f"{name}: channels is {channels!r}, not two numbers", hint="write channels=(8, 16)."
+        )
+    return pair

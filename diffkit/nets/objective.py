@@ -1,10 +1,11 @@
 """The objective: a net and a loss as one function of parameters and data.
 
-    L(params, x, y) = (1/n) Σᵢ loss(net(params, xᵢ), yᵢ) + (l2/2) Σ w²
+    L(params, x, y) = (1/n) Σᵢ loss(net(params, xᵢ), yᵢ) + (l2/2) Σ w² + l1 Σ |w|
 
 It is what training minimises.  Data are checked once, with :meth:`Objective.check`, before the
 first step: a NaN among the inputs would otherwise only be seen as a loss that is no number.
-Reading on: Krogh & Hertz 1992, *A simple weight decay can improve generalization*.
+Reading on: Krogh & Hertz 1992, *A simple weight decay can improve generalization*; Tibshirani 1996,
+*Regression shrinkage and selection via the lasso*, for l1.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import numpy as np
 
 from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.nets.lines import users_line
-from diffkit.nets.losses import Loss
+from diffkit.nets.losses import Loss, huber
 
 if TYPE_CHECKING:
-    from diffkit.nets.models import Net
+    from diffkit.nets.net import Net
 
 __all__ = ["Objective"]
 
@@ -34,7 +35,7 @@ class Objective:
     Raises
     ------
     InputError
-        When l2 is negative or no number, or the loss no function.
+        When l2 or l1 is negative or no number, or the loss no function.
 
     >>> from diffkit.nets.losses import mse
     >>> from diffkit.nets.models import mlp
@@ -45,6 +46,7 @@ class Objective:
     net: Net
     loss: Any
     l2: float = 0.0
+    l1: float = 0.0
 
     __name__ = "loss"
 
@@ -54,27 +56,50 @@ class Objective:
                 f"the loss is {self.loss!r}, not a function of (prediction, target)",
                 hint="use one of dk.losses, such as dk.losses.cross_entropy.",
             )
-        if not _takes_two(self.loss):
+        if self.loss is huber or not _takes_two(self.loss):
             raise InputError(
                 f"the loss {getattr(self.loss, '__name__', self.loss)} cannot be called as "
                 "loss(prediction, target)",
-                hint="dk.losses.huber needs its brackets: dk.losses.huber(1.0).",
+                hint="call it first: dk.losses.huber(1.0) is the loss, dk.losses.huber makes it."
+                if self.loss is huber
+                else "a loss takes the net's output and the targets.",
             )
-        number = isinstance(self.l2, (int, float, np.number)) and np.isfinite(self.l2)
-        if not number or self.l2 < 0:
-            raise InputError(f"l2 is {self.l2!r}, not a number ≥ 0", hint="1e-4 is usual.")
+        for name, factor in (("l2", self.l2), ("l1", self.l1)):
+            number = isinstance(factor, (int, float, np.number)) and np.isfinite(factor)
+            if not number or factor < 0:
+                raise InputError(f"{name} is {factor!r}, not a number ≥ 0", hint="1e-4 is usual.")
 
-    def __call__(self, params: Any, x: Any, y: Any) -> Any:
+    def calibrated(self, params: Any, x: Any, y: Any = None) -> Any:
+        """The parameters with the statistics of these inputs where layers keep some.
+
+        Training measures them once after each epoch; ``y`` is not used.  A net without such layers
+        gives the parameters back.
+        """
+        return self.net.calibrated(params, x)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the net computes something else while it is trained, and then wants a key."""
+        return self.net.has_modes
+
+    def __call__(self, params: Any, x: Any, y: Any, *, rng: Any = None) -> Any:
         with users_line():
-            value = self.loss(self.net(params, x), y)
-            if self.l2 == 0:
-                return value
-            return value + 0.5 * self.l2 * self.weights(params)
+            value = self.loss(self.net(params, x, rng=rng), y)
+            if self.l2:
+                value = value + 0.5 * self.l2 * self.weights(params)
+            if self.l1:
+                value = value + self.l1 * self._over_weights(params, np.abs)
+            return value
 
     def weights(self, params: Any) -> Any:
         """Σ w² over all weights, biases left out."""
-        squares = (np.sum(params[name]["w"] ** 2) for name in self.net.param_shapes)
-        return reduce(add, squares)
+        return self._over_weights(params, np.square)
+
+    def _over_weights(self, params: Any, function: Any) -> Any:
+        """The sum of a function over all weights, in the order of the layers."""
+        shapes = self.net.param_shapes
+        found = [params[layer][key] for layer in shapes for key in shapes[layer] if _is_weight(key)]
+        return reduce(add, (np.sum(function(w)) for w in found), 0.0)
 
     @property
     def classifies(self) -> bool:
@@ -88,7 +113,12 @@ class Objective:
         """
         if not self.classifies:
             return None
-        return self.net.accuracy(params, x, self.loss.classes_of(np.reshape(y, _rows(y))))
+        y = np.reshape(y, _rows(y))
+        shape = (len(y), *self.net.shapes[-1])
+        classes = self.loss.classes_of(y, shape)
+        if y.shape == shape and shape[-1] > 1 and not self.loss.soft:  # several answers each
+            return float(np.mean((np.asarray(self.net(params, x)) > 0) == classes))
+        return self.net.accuracy(params, x, classes)
 
     def check(self, x: Any, y: Any) -> None:
         """Refuse a data set this objective cannot be trained on, in one sentence.
@@ -102,7 +132,7 @@ class Objective:
         DtypeError
             Values that are not numbers, labels that are not integers.
         """
-        x, y = _numbers("x", x), _numbers("y", y)
+        x, y = as_numbers("x", x), as_numbers("y", y)
         if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
             raise ShapeError(
                 f"x has shape {x.shape} and y has shape {y.shape}: their lengths differ",
@@ -117,6 +147,7 @@ class Objective:
             shape = (len(x), *self.net.shapes[-1])
             prediction, target = self.loss.fitted(np.broadcast_to(0.0, shape), y)
             self.loss.check_values(prediction.shape, np.asarray(target))
+            self.loss.check_all(np.asarray(target))
             self._check_classes(y)
 
     def _check_classes(self, y: np.ndarray) -> None:
@@ -130,9 +161,15 @@ class Objective:
 
     def __repr__(self) -> str:
         penalty = f" + {self.l2:g}/2 Σ w²" if self.l2 else ""
+        penalty += f" + {self.l1:g} Σ |w|" if self.l1 else ""
         name = getattr(self.loss, "__name__", "loss")
         words = repr(self.loss) if isinstance(self.loss, Loss) else name
         return f"Objective({words}{penalty} of {self.net!r})"
+
+
+def _is_weight(name: str) -> bool:
+    """Whether a parameter is a weight: w, w_hidden, or conv1.w inside a block."""
+    return name.rpartition(".")[2].startswith("w")
 
 
 def _takes_two(loss: Any) -> bool:
@@ -152,7 +189,19 @@ def _rows(y: Any) -> tuple[int, ...]:
     return shape[:1] if len(shape) == 2 and shape[1] == 1 else shape
 
 
-def _numbers(name: str, value: Any) -> np.ndarray:
+def as_numbers(name: str, value: Any) -> np.ndarray:
+    """An array of numbers, from whatever was given for ``name``.
+
+    Raises
+    ------
+    ShapeError
+        For rows of different lengths.
+    DtypeError
+        For text and objects.
+
+    >>> as_numbers("x", [1, 2])
+    array([1, 2])
+    """
     try:
         array = np.asarray(value)
     except ValueError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from diffkit.nets.models import Net
+    from diffkit.nets.net import Net
 
 __all__ = ["Row", "Summary", "summarise"]
 

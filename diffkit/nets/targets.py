@@ -21,16 +21,27 @@ from diffkit.graph.avals import aval_of
 
 __all__ = [
     "as_array",
+    "as_numbers_like",
     "check_class_shapes",
     "check_labels",
+    "check_labels_fit",
+    "check_probabilities",
+    "check_weights",
     "chosen",
     "known_values",
+    "like",
     "nan_unless_valid",
     "refuse_nan",
+    "refuse_nothing",
     "same_shapes",
     "score_of",
+    "scores_fitted",
+    "weight_of",
     "weighted",
+    "weights_option",
 ]
+
+ROW_SUM_TOLERANCE = 1e-6  # how far the probabilities of one example may miss a sum of 1
 
 
 def as_array(x: Any) -> Any:
@@ -74,11 +85,11 @@ def same_shapes(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
             f"{name}: the prediction is {_shown(prediction)} but the target is {_shown(target)}",
             hint="both need one shape; class labels belong to cross_entropy or hinge.",
         )
-    _refuse_nothing(name, prediction)
+    refuse_nothing(name, prediction)
     return prediction, target
 
 
-def _refuse_nothing(name: str, prediction: Any) -> None:
+def refuse_nothing(name: str, prediction: Any) -> None:
     if 0 in prediction.shape:
         raise ShapeError(
             f"{name}: the prediction {_shown(prediction)} is empty, and nothing has no mean",
@@ -99,10 +110,10 @@ def check_labels(name: str, classes: int, labels: np.ndarray) -> None:
     """Integer labels must be from 0 to classes − 1."""
     wrong = (labels < 0) | (labels >= classes)
     if np.any(wrong):
-        place = int(np.argmax(wrong))
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        where = f"example {place[0]}" if len(place) == 1 else f"place {place}"
         raise InputError(
-            f"{name}: label {labels.reshape(-1)[place]} (example {place}) is out of range for "
-            f"{classes} classes",
+            f"{name}: label {labels[place]} ({where}) is out of range for {classes} classes",
             hint=f"labels count from 0 to {classes - 1}.",
         )
 
@@ -115,8 +126,65 @@ def _check_label_dtype(name: str, target: Any) -> None:
         )
 
 
-def check_class_shapes(name: str, prediction: Any, target: Any) -> None:
-    """Scores (…, classes) against labels (…) or probabilities (…, classes)."""
+def scores_fitted(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
+    """One score per class and integer labels, or one score for each target."""
+    shape = prediction.shape
+    if len(shape) > 1 and shape[-1] > 1 and target.shape == shape[:-1]:
+        check_class_shapes(name, prediction, target)
+        return prediction, target
+    return same_shapes(name, prediction, target)
+
+
+def check_labels_fit(name: str, prediction: Any, target: Any) -> None:
+    """One integer label for each row of the prediction."""
+    if target.shape != prediction.shape[:1]:
+        raise ShapeError(
+            f"{name}: the prediction is {_shown(prediction)} but the target is {_shown(target)}",
+            hint=f"give integer labels of shape {tuple(prediction.shape[:1])}.",
+        )
+    _check_label_dtype(name, target)
+    refuse_nothing(name, prediction)
+
+
+def check_probabilities(name: str, target: np.ndarray) -> None:
+    """Rows must be non-negative and sum to 1."""
+    if np.any(target < 0) or np.any(abs(target.sum(axis=-1) - 1) > ROW_SUM_TOLERANCE):
+        raise InputError(
+            f"{name}: the target's rows are not probabilities",
+            hint="each row must be non-negative and sum to 1; one-hot rows do.",
+        )
+
+
+def weights_option(name: str, weights: Any) -> tuple[float, ...] | None:
+    """Class weights as they are kept: a tuple of numbers ≥ 0, not all of them 0.
+
+    Raises InputError for anything else.
+    """
+    if weights is None:
+        return None
+    try:
+        row = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        row = np.zeros(0)
+    if row.ndim != 1 or not np.all(np.isfinite(row)) or np.any(row < 0) or not np.any(row):
+        raise InputError(
+            f"{name}: class_weights are {weights!r:.60}, not one number ≥ 0 per class",
+            hint="dk.datasets.class_weights(y) makes them from labels.",
+        )
+    return tuple(row.tolist())
+
+
+def check_weights(name: str, weights: tuple[float, ...] | None, classes: int) -> None:
+    """There must be one weight per class."""
+    if weights is not None and len(weights) != classes:
+        raise ShapeError(
+            f"{name}: there are {len(weights)} class_weights, but {classes} classes",
+            hint="give one weight per class.",
+        )
+
+
+def check_class_shapes(name: str, prediction: Any, target: Any, soft: bool = True) -> None:
+    """Scores (…, classes) against labels (…) or, where ``soft``, probabilities (…, classes)."""
     if len(prediction.shape) < 1 or prediction.shape[-1] < 2:
         raise ShapeError(
             f"{name}: the prediction {_shown(prediction)} has no axis of two or more classes",
@@ -124,13 +192,13 @@ def check_class_shapes(name: str, prediction: Any, target: Any) -> None:
         )
     if target.shape == prediction.shape[:-1]:
         _check_label_dtype(name, target)
-    elif target.shape != prediction.shape:
+    elif target.shape != prediction.shape or not soft:
+        more = f", or probabilities of shape {prediction.shape}" if soft else ""
         raise ShapeError(
             f"{name}: the prediction is {_shown(prediction)} but the target is {_shown(target)}",
-            hint=f"give integer labels of shape {prediction.shape[:-1]}, or probabilities of "
-            f"shape {prediction.shape}.",
+            hint=f"give integer labels of shape {prediction.shape[:-1]}{more}.",
         )
-    _refuse_nothing(name, prediction)
+    refuse_nothing(name, prediction)
 
 
 def chosen(labels: Any, classes: int) -> Any:
@@ -141,6 +209,25 @@ def chosen(labels: Any, classes: int) -> Any:
 def score_of(labels: Any, scores: Any) -> Any:
     """The score of the true class, selected (never multiplied: 0·∞ would be a NaN)."""
     return np.sum(np.where(chosen(labels, scores.shape[-1]), scores, 0.0), axis=-1)
+
+
+def like(values: Any, prediction: Any) -> Any:
+    """Constants in the precision of a prediction, so that float32 stays float32."""
+    dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype(np.float64)
+    return np.array(values, dtype=dtype)
+
+
+def as_numbers_like(target: Any, prediction: Any) -> Any:
+    """Integer targets as numbers in the precision of a prediction; others as they are."""
+    if target.dtype.kind not in "iub" or prediction.dtype.kind != "f":
+        return target
+    return target.astype(prediction.dtype)
+
+
+def weight_of(labels: Any, weights: tuple[float, ...], prediction: Any) -> Any:
+    """The weight of each label's class."""
+    row = like(weights, prediction)
+    return np.sum(np.where(chosen(labels, len(weights)), row, 0.0), axis=-1)
 
 
 def weighted(weights: Any, values: Any) -> Any:

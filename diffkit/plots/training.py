@@ -194,23 +194,27 @@ def binned(table: np.ndarray, steps: Sequence[int]) -> tuple[np.ndarray, np.ndar
 # Files ------------------------------------------------------------------------------------------
 
 
-def save_pictures(run: Run, folder: Path, net: Any, data: Sequence[np.ndarray]) -> list[Path]:
+def save_pictures(
+    run: Run, folder: Path, net: Any, data: Sequence[np.ndarray], *, dark: bool = False
+) -> list[Path]:
     """Write ``curves.png``, ``signal.png`` and, for two classes in the plane, ``boundary.png``."""
     import matplotlib.pyplot as plt
 
     def boundary(axes: Axes) -> None:
         x, y = data
-        plot_boundary(lambda points: softmax(net(run.params, points))[:, 1], x, y, axes)
+        plot_boundary(
+            lambda points: softmax(net(run.params, points))[:, 1], x, y, axes, dark=dark
+        )
         axes.set_title(finding(run))
 
-    drawings: dict[str, Any] = {"curves": lambda axes: plot_curves(run, axes)}
+    drawings: dict[str, Any] = {"curves": lambda axes: plot_curves(run, axes, dark=dark)}
     if run.signal.steps:
-        drawings["signal"] = lambda axes: plot_signal(run.signal, axes)
+        drawings["signal"] = lambda axes: plot_signal(run.signal, axes, dark=dark)
     if data[0].shape[1:] == (2,) and net.shapes[-1] == (2,):
         drawings["boundary"] = boundary
     paths = []
     for name, drawing in drawings.items():
-        with use_style():
+        with use_style(dark):
             figure, axes = plt.subplots()
             drawing(axes)
         paths.append(save(figure, folder / f"{name}.png"))

@@ -264,6 +264,15 @@ class Comparison(Elementwise):
         """Complex operands are compared by their real parts."""
         return self.value(*map(np.real, x))
 
+    def stable(self: Any, *x: Any) -> Any:
+        """SymPy's relation; x < ∞ is asked of the step between both, as SymPy calls it certain."""
+        sides = [sp.sympify(part) for part in x]
+        if not {sp.oo, -sp.oo} & set(sides) or all(side.is_number for side in sides):
+            return self.sympy(*x)
+        # |u| as a length: SymPy loses the selection by sign that |u| becomes
+        sides = [side.replace(sp.Abs, lambda u: forms.hypot(u, sp.S.Zero)) for side in sides]
+        return self.sympy(forms.wins(*sides), sp.S.Half)
+
     def mpmath(self, *x: Any) -> bool:
         """The comparison itself, as a Python bool."""
         return bool(self.value(*x))
@@ -329,7 +338,7 @@ class equal(Comparison):
 
     def stable(self, a: Any, b: Any) -> Any:
         """x = x asks whether x is a number."""
-        return sp.Not(_is_nan(a)) if a == b else sp.Eq(a, b)
+        return sp.Not(_is_nan(a)) if a == b else super().stable(a, b)
 
 
 @primitive
@@ -343,7 +352,7 @@ class not_equal(Comparison):
 
     def stable(self, a: Any, b: Any) -> Any:
         """x ≠ x asks whether x is NaN."""
-        return _is_nan(a) if a == b else sp.Ne(a, b)
+        return _is_nan(a) if a == b else super().stable(a, b)
 
 
 @primitive

@@ -87,9 +87,10 @@ def check_call(loss: Any, params: Any, rows: Sequence[np.ndarray], name: str) ->
     try:
         form.bind(params, *rows)
     except TypeError:
+        taken = [name for name in form.parameters if name != "rng"]
         count = "1 array" if len(rows) == 1 else f"{len(rows)} arrays"
         raise InputError(
-            f"{name} holds {count}, but the loss takes ({', '.join(form.parameters)})",
+            f"{name} holds {count}, but the loss takes ({', '.join(taken)})",
             hint="the loss is called with the parameters, then with every array of the data.",
         ) from None
 
@@ -117,7 +118,7 @@ def check_deterministic(loss: Any, params: Any, batch: Sequence[np.ndarray]) -> 
         raise InputError(
             "the loss is not deterministic: two evaluations on the same batch differ "
             f"({float(first):.6g} vs {float(second):.6g})",
-            hint="draw random numbers outside and pass them as data.",
+            hint="give the loss a keyword rng=None and draw from it with dk.random.",
         )
 
 

@@ -11,13 +11,19 @@ large-scale machine learning*).  The same seed gives the same bits.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from diffkit.errors import DivergenceWarning, InputError, InterruptedTrainingWarning
-from diffkit.optim.optimizers import Optimizer, sgd
+from diffkit.errors import (
+    DivergenceWarning,
+    InputError,
+    InterruptedTrainingWarning,
+    ScheduleUnitsWarning,
+)
+from diffkit.optim.optimizers import FullBatch, Optimizer, sgd
+from diffkit.optim.schedules import as_schedule
 from diffkit.training.batches import Batches, take
 from diffkit.training.checking import (
     check_call,
@@ -25,15 +31,22 @@ from diffkit.training.checking import (
     checked_data,
     checked_params,
 )
+from diffkit.training.checkpoint import checkpoint_file
+from diffkit.training.full_batch import FullBatchTraining
 from diffkit.training.looped import looped_training
+from diffkit.training.measuring import BETWEEN_EPOCHS, Measures
 from diffkit.training.progress import Progress
 from diffkit.training.run import Run
+from diffkit.training.saving import Saver, saver_of
 from diffkit.training.stepping import Stepper
 from diffkit.training.stepwise import Training
+from diffkit.training.stopping import Stopping
+from diffkit.training.swapped import cost_of_training
 
-__all__ = ["train"]
+__all__ = ["carried_through", "train", "training_of"]
 
-RECORDABLE = ("loss", "signal")
+BY_UPDATE = ("signal", "ratios")
+RECORDABLE = ("loss", *BY_UPDATE, *BETWEEN_EPOCHS)
 DEFAULT_RATE = 0.1
 
 
@@ -53,6 +66,12 @@ def train(
     progress: bool = False,
     engine: str = "auto",
     signal_every: int = 1,
+    patience: int | None = None,
+    monitor: str | None = None,
+    on_epoch: Callable[[Run], str | None] | None = None,
+    checkpoint: Any = None,
+    checkpoint_every: int = 1,
+    config: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train ``loss(params, *batch)`` on rows of ``data`` and return the run.
 
@@ -60,15 +79,31 @@ def train(
     ``batch_size=None`` takes all rows at once, 1 a single example, anything else a mini-batch;
     ``order`` gives the batches of an epoch as lists of rows (or, beside a ``batch_size``, all rows
     of every epoch in the order in which they are shown), otherwise they are drawn from ``seed``.
-    ``signal`` is the method that gives the gradient.  ``record=("loss", "signal")`` also keeps the
-    norms of activations, cotangents, gradients and updates of every ``signal_every``-th step.
+    ``signal`` is the method that gives the gradient: ``"reverse"``, ``"forward"``, ``"finite"``,
+    ``"complex"``, ``"symbolic"``, or a guess by chance, ``"forward-gradient"`` or ``"spsa"``.
+    ``record=("loss", "signal")`` also keeps the norms of activations, cotangents, gradients and
+    updates of every ``signal_every``-th step; ``"ratios"`` are the same.  ``"histograms"``,
+    ``"dead"``, ``"noise"``, ``"cosine"``, ``"sharpness"`` and ``"rank"`` are measured between
+    epochs (docs/signal.md), and ``run.cost`` counts the operations of all.
     ``validation`` is data like ``data``, measured after every epoch.
+
+    A loss with a keyword ``rng=None`` is given a key of ``dk.random`` at every update (for dropout,
+    say), and None when it is only measured.
 
     A loss may have a method ``check(*data)``, called once before the first step, and
     ``accuracy(params, *data)``, called after every epoch; those of nets have both.
 
-    A training that diverges stops, keeps what it has, and says in ``run.diverged`` (and in a
-    warning) at which epoch and layer.  Ctrl-C stops a training too: the run so far comes back,
+    ``run.best`` holds the best epoch and its weights by what is monitored: ``monitor`` is
+    ``"validation_loss"`` (where there are such data), ``"validation_accuracy"``, ``"loss"`` or
+    ``"accuracy"``.  With ``patience=p`` a training stops after p epochs without a better one.
+    ``on_epoch(run)`` is called after every epoch, and stops the training with ``"stop"``.
+
+    ``checkpoint`` is a folder, or an ``.npz`` file, from which ``dk.resume`` goes on when the
+    training was killed; it is written before the first epoch and after every
+    ``checkpoint_every``-th.  ``config`` are facts of your own that are saved with the run.
+
+    A training that diverges stops with the last good weights, and says in ``run.diverged`` (and in
+    a warning) at which epoch and layer.  Ctrl-C stops a training too: the run so far comes back,
     with ``run.interrupted`` set and a warning.
 
     ``engine="machine"`` runs whole epochs in one call, gather, gradient and update, and
@@ -91,7 +126,8 @@ def train(
     """
     rows = checked_data(data, "data")
     held_out = None if validation is None else checked_data(validation, "validation")
-    watch = _checked_record(record, signal_every)
+    names = _checked_record(record, signal_every)
+    watch = any(name in BY_UPDATE for name in names)
     batches = Batches(len(rows[0]), batch_size, epochs, seed, order)
     tree = checked_params(params)
     check_call(loss, tree, rows, "data")
@@ -102,37 +138,67 @@ def train(
         with np.errstate(all="ignore"):
             loss(tree, *held_out)  # labels or shapes that do not fit: now, not after an epoch
     check_deterministic(loss, tree, take(rows, next(batches.epoch(0))))
-    run = Run(tree, _fitted(optimizer, batches.total), batches, loss)
-    training = _training(run, rows, signal, signal_every if watch else None, engine)
+    run = Run(tree, _fitted(optimizer, batches), batches, loss)
+    run.config = dict(config or {})
+    stopping = Stopping.of(run, held_out is not None, monitor, patience, on_epoch)
+    training = training_of(run, rows, signal, signal_every if watch else None, engine)
+    training.measures = Measures(names, signal_every)
+    saver = None
+    if checkpoint is not None:
+        file = checkpoint_file(checkpoint)
+        asked = {"signal": signal, "progress": progress}
+        saver = saver_of(file, checkpoint_every, training, held_out, stopping, **asked)
+        saver.save(training)
+    return carried_through(training, held_out, stopping, saver, progress)
+
+
+def carried_through(
+    training: Training,
+    held_out: list[np.ndarray] | None,
+    stopping: Stopping,
+    saver: Saver | None,
+    progress: bool,
+) -> Run:
+    """Train to the end; how it ended is said in the run, and where it is no good end, in a warning.
+
+    The warning names the line that called the caller of this function.
+    """
+    run = training.run
+    bar = Progress(run.batches.total, progress, run.batches.epochs, training.step)
     try:
-        with Progress(batches.total, progress) as bar:
-            training.all_epochs(bar, held_out)
+        with bar:
+            training.all_epochs(bar, held_out, stopping, saver)
     except KeyboardInterrupt:
         training.settle()
         run.interrupt()
         words = f"the training was interrupted; {run!r} is what it came to"
-        warnings.warn(words, InterruptedTrainingWarning, stacklevel=2)
+        warnings.warn(words, InterruptedTrainingWarning, stacklevel=3)
+    run.cost = cost_of_training(training)
     if run.diverged is not None:
-        warnings.warn(str(run.diverged), DivergenceWarning, stacklevel=2)
+        warnings.warn(str(run.diverged), DivergenceWarning, stacklevel=3)
     return run
 
 
-def _training(
+def training_of(
     run: Run, rows: list[np.ndarray], signal: str, every: int | None, engine: str
 ) -> Training:
     """The loop that trains: whole epochs on the machine where it can, else update by update.
 
     The choice is made once; a training never changes its engine on the way.
     """
-    watch = every is not None
+    watch, seed = every is not None, run.batches.seed
+    if isinstance(run.optimizer, FullBatch):
+        run.engine = ("machine" if _is_warm() else "interpret") if engine == "auto" else engine
+        stepper = Stepper(run.loss, signal, watch, run.engine, seed)
+        return FullBatchTraining(run, stepper, rows, every)
     if engine == "machine" or (engine == "auto" and _is_warm()):
-        stepper = Stepper(run.loss, signal, watch, "interpret")
+        stepper = Stepper(run.loss, signal, watch, "interpret", seed)
         looped = looped_training(run, stepper, rows, every)
         if looped is not None:
             run.engine = "machine"
             return looped
     run.engine = "interpret" if engine == "auto" else engine
-    return Training(run, Stepper(run.loss, signal, watch, run.engine), rows, every)
+    return Training(run, Stepper(run.loss, signal, watch, run.engine, seed), rows, every)
 
 
 def _is_warm() -> bool:
@@ -141,8 +207,8 @@ def _is_warm() -> bool:
     return is_ready()
 
 
-def _checked_record(record: Sequence[str] | str, signal_every: Any) -> bool:
-    """Whether the signal is recorded."""
+def _checked_record(record: Sequence[str] | str, signal_every: Any) -> list[str]:
+    """The names of what is recorded."""
     names = [record] if isinstance(record, str) or not np.iterable(record) else list(record)
     unknown = [name for name in names if name not in RECORDABLE]
     if unknown:
@@ -154,13 +220,19 @@ def _checked_record(record: Sequence[str] | str, signal_every: Any) -> bool:
             f"signal_every must be a whole number of at least 1, not {signal_every!r}",
             hint="1 records every step.",
         )
-    return "signal" in names
+    return names
 
 
-def _fitted(optimizer: Optimizer | None, updates: int) -> Optimizer:
+def _fitted(optimizer: Optimizer | None, batches: Batches) -> Optimizer:
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise InputError(
             f"optimizer is {optimizer!r:.40}, not an optimizer",
             hint="for example optimizer=dk.optim.sgd(0.1).",
         )
-    return (optimizer or sgd(DEFAULT_RATE)).for_steps(updates)
+    fitted = (optimizer or sgd(DEFAULT_RATE)).for_steps(batches.total, batches.per_epoch)
+    trouble = as_schedule(fitted.rate).trouble(batches.total, batches.per_epoch)
+    if trouble:
+        words = f"{trouble}; an epoch has {batches.per_epoch} updates, and schedules count updates"
+        hint = "write .per_epoch() behind a schedule that counts epochs"
+        warnings.warn(f"{words} ({hint})", ScheduleUnitsWarning, stacklevel=3)
+    return fitted

@@ -11,7 +11,7 @@ throughout; all others are trained one update at a time (``training/stepwise.py`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ import numpy as np
 from diffkit.capture.capturing import as_leaf, capture, inline, is_static
 from diffkit.capture.trees import flatten, structure_of, unflatten
 from diffkit.graph.ir import Graph
-from diffkit.optim.optimizers import SGD, Adam, Optimizer
-from diffkit.optim.schedules import OfStep, as_schedule
+from diffkit.optim.optimizers import Optimizer, own_settings
+from diffkit.optim.schedules import as_schedule
 from diffkit.training.batches import take
 from diffkit.training.checking import DIVERGED, has_diverged
+from diffkit.training.drawing import key_of_update
 from diffkit.training.progress import Progress
 from diffkit.training.run import Divergence, Run
 from diffkit.training.signal import first_bad, parameter_names
@@ -38,9 +39,10 @@ CALL_FLOPS = 100_000_000
 MOST_SIZES = 8
 # Updates whose scalars are computed together.
 MOST_AHEAD = 10_000
-# Optimizers whose scalars are formulas of arrays of steps, whose steps are known to depend on
-# nothing but their settings, and which carry a gradient that is not finite on to the parameters.
-OWN = (SGD, Adam)
+# Updates that float32 counts exactly, for a loss that draws random numbers.
+MOST_COUNTED = 1 << 24
+# The name under which the number of the update stands among its scalars.
+COUNT = "update"
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,9 @@ def _steps(
     for size in sorted(run.batches.sizes):
         for watch in sorted(watches):
             batch = take(rows, np.arange(size))
-            gradient, count, names = stepper.gradient(run.params, batch, watch)
-            parts = _Parts(run, gradient, count, len(names), watch, state)
+            fed = [key_of_update(run.batches.seed, 0), *batch] if stepper.draws else batch
+            gradient, count, names = stepper.gradient(run.params, fed, watch)
+            parts = _Parts(run, gradient, count, len(names), watch, state, stepper.draws)
             found = _step_of(parts, batch)
             if found is None:
                 return None
@@ -107,16 +110,23 @@ class _Parts:
     layers: int
     watch: bool
     state: Any
+    draws: bool
+
+    def scalars(self, t: Any) -> dict[str, Any]:
+        """The numbers of update t, or of an array of updates, by name."""
+        found = self.run.optimizer.scalars(t)
+        return found | {COUNT: t} if self.draws else found
 
 
 def _step_of(parts: _Parts, batch: Sequence[Any]) -> Any:
     """The program of one step, kept beside its gradient where the optimizer allows it."""
     optimizer, cache = parts.run.optimizer, parts.gradient.cache
-    if type(optimizer) not in OWN:
+    settings = own_settings(optimizer)
+    if settings is None:
         return _captured(parts, batch)
-    settings = [getattr(optimizer, f.name) for f in fields(optimizer) if f.name != "rate"]
-    key = ("training step", parts.watch, parts.run.batches.all_in_order, type(optimizer),
-           *settings)  # fmt: skip
+    seed = parts.run.batches.seed if parts.draws else None
+    key = ("training step", seed, parts.watch, parts.run.batches.all_in_order, *settings,
+           *parts.scalars(0))  # fmt: skip
     if key not in cache:
         cache[key] = _captured(parts, batch)
     return cache[key]
@@ -131,24 +141,28 @@ def _captured(parts: _Parts, batch: Sequence[Any]) -> Any:
     dtype = leaves[0].dtype
     if any(leaf.dtype != dtype for leaf in leaves) or any(map(is_static, state)):
         return None
+    if parts.draws and dtype.itemsize < 8 and parts.run.batches.total > MOST_COUNTED:
+        return None
     try:
-        scalars = {name: dtype.type(number) for name, number in optimizer.scalars(0).items()}
+        scalars = {name: dtype.type(number) for name, number in parts.scalars(0).items()}
         carried = [as_leaf(leaf) for leaf in (*leaves, *state)]
         graph = capture(_one_step(parts), (carried, scalars, *batch))
     except Exception:  # a user's step may fail in any way; the other loop will say how
         return None
     form = StepForm(len(carried), count, len(scalars), count, parts.run.batches.all_in_order,
-                    type(optimizer) not in OWN)  # fmt: skip
+                    own_settings(optimizer) is None or not optimizer.carries_on)  # fmt: skip
     return step_program(graph, form) if _keeps_kinds(graph, form, dtype) else None
 
 
 def _one_step(parts: _Parts) -> Callable[..., list[Any]]:
     """One update as a function of what is carried, the scalars of the update, and the batch."""
     count, structure = parts.count, structure_of(parts.run.params)
+    seed = parts.run.batches.seed
     state_structure = structure_of(parts.state)
 
     def one_step(carried: list[Any], scalars: dict[str, Any], *batch: Any) -> list[Any]:
-        value, *rest = inline(parts.gradient, [*carried[:count], *batch])
+        key = [key_of_update(seed, scalars[COUNT])] if parts.draws else []
+        value, *rest = inline(parts.gradient, [*carried[:count], *key, *batch])
         params, bars = unflatten(structure, carried[:count]), unflatten(structure, rest[:count])
         state = unflatten(state_structure, carried[count:])
         after, moments = parts.run.optimizer.step(bars, state, params, scalars)
@@ -205,7 +219,7 @@ class LoopedTraining(Training):
                       for key, program in steps.programs.items()}  # fmt: skip
         # formulas of own are asked for many steps at once, the user's functions step by step
         schedule = as_schedule(run.optimizer.rate)
-        self.plain = type(run.optimizer) in OWN and not isinstance(schedule, OfStep)
+        self.plain = own_settings(run.optimizer) is not None and schedule.is_formula
         self.ahead = (0, np.empty((0, 0)), np.empty(0))
         self.under_way: tuple[Any, int, int, bool] | None = None
 
@@ -252,24 +266,38 @@ class LoopedTraining(Training):
         return losses[first:]
 
     def _scalars(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The scalars of the next updates, a row for each with names in order, and their rates."""
+        """The scalars of the next updates, a row for each with names in order, and their rates.
+
+        Formulas are computed in whole blocks that begin at multiples of ``MOST_AHEAD``, wherever
+        the training started from: NumPy may round a number otherwise at another place of an array.
+        """
         first, scalars, rates = self.ahead
+        if self.step + count > first + len(rates):
+            if self.plain:
+                first = self.step - self.step % MOST_AHEAD
+                starts = range(first, self.step + count, MOST_AHEAD)
+                blocks = [self._numbers(self._block(start)) for start in starts]
+                scalars, rates = map(np.concatenate, zip(*blocks, strict=True))
+            else:
+                first = self.step
+                scalars, rates = self._numbers(np.arange(first, first + count))
+            self.ahead = first, scalars, rates
         start = self.step - first
-        if start + count > len(rates):
-            size = max(count, min(self.run.batches.total - self.step, MOST_AHEAD))
-            size = size if self.plain else count
-            self.ahead = (self.step, *self._numbers(np.arange(self.step, self.step + size)))
-            start, (_, scalars, rates) = 0, self.ahead
         return scalars[start : start + count], rates[start : start + count]
 
+    def _block(self, start: int) -> np.ndarray:
+        return np.arange(start, min(start + MOST_AHEAD, self.run.batches.total))
+
     def _numbers(self, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        optimizer = self.run.optimizer
+        optimizer = self.optimizer
         if self.plain:
             found, rates = optimizer.scalars(steps), optimizer.rate_at(steps)
         else:
             rows = [optimizer.scalars(t) for t in steps.tolist()]
             found = {name: [row[name] for row in rows] for name in rows[0]}
             rates = np.array([optimizer.rate_at(t) for t in steps.tolist()], float)
+        if self.stepper.draws:
+            found = found | {COUNT: steps}
         matrix = np.empty((len(steps), len(found)), self.carry.avals[0][1])
         for place, name in enumerate(sorted(found)):
             matrix[:, place] = found[name]
@@ -307,6 +335,27 @@ class LoopedTraining(Training):
     def _params(self, leaves: Sequence[np.ndarray]) -> Any:
         """A tree of parameters of its own from the carried arrays."""
         return unflatten(self.structure, [leaf.copy()[()] for leaf in leaves[: self.count]])
+
+    def memory(self) -> Any:
+        return self.carry.blocks[self.carry.side].memory.copy()
+
+    def back_to(self, memory: Any) -> None:
+        self.carry.blocks[self.carry.side].memory[...] = memory
+        self.run.params = self._params(self.carry.present())
+
+    def present(self) -> tuple[Any, Any]:
+        leaves = [leaf.copy()[()] for leaf in self.carry.present()]
+        state = unflatten(structure_of(self.state), leaves[self.count :])
+        return unflatten(self.structure, leaves[: self.count]), state
+
+    def restore(self, params: Any, state: Any) -> None:
+        super().restore(params, state)
+        leaves = [*flatten(params)[0], *flatten(state)[0]]
+        for place, leaf in zip(self.carry.present(), leaves, strict=True):
+            place[...] = leaf
+        losses = self.run.history["loss"]
+        if losses:
+            self.flag.set_first(losses[0])
 
     def settle(self) -> None:
         """Bring history and parameters of the run up to date."""

@@ -1,7 +1,7 @@
 """A progress bar for trainings, and nothing at all when it is not wanted.
 
-It shows updates done and to come, the loss of the last one and the time left, on a terminal or
-in a notebook; into a file or a pipe nothing is written.
+It shows the epoch, updates done and to come, the loss of the last one and the time left, on a
+terminal or in a notebook; into a file or a pipe nothing is written.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ __all__ = ["Progress"]
 class Progress:
     """A bar with the current loss, on a terminal; silent when ``shown`` is False."""
 
-    def __init__(self, total: int, shown: bool) -> None:
-        self.total = total
-        self.shown = shown
+    def __init__(self, total: int, shown: bool, epochs: int = 1, done: int = 0) -> None:
+        self.total, self.shown = total, shown
+        self.epochs, self.done = epochs, done
         self._bar: Any = None
         self._task: Any = None
 
@@ -35,7 +35,7 @@ class Progress:
 
             console = Console(stderr=True)
             self._bar = Bar(
-                TextColumn("training"),
+                TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[loss]}"),
@@ -44,9 +44,16 @@ class Progress:
                 transient=True,
                 disable=not (console.is_terminal or console.is_jupyter),
             )
-            self._task = self._bar.add_task("training", total=self.total, loss="")
+            self._task = self._bar.add_task(
+                "training", total=self.total, completed=self.done, loss=""
+            )
             self._bar.start()
         return self
+
+    def begin_epoch(self, number: int) -> None:
+        """An epoch begins; they count from 0."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"epoch {number + 1}/{self.epochs}")
 
     def advance(self, loss: float, updates: int = 1) -> None:
         """Some updates are done; ``loss`` is that of the last one."""

@@ -18,6 +18,7 @@ from diffkit.errors import InputError
 from diffkit.optim.optimizers import Optimizer
 from diffkit.training.batches import Batches
 from diffkit.training.signal import Signal
+from diffkit.training.stopping import Best
 from diffkit.training.weights import save_weights
 
 __all__ = ["Divergence", "Run"]
@@ -57,8 +58,11 @@ class Run:
 
     ``history`` has ``loss`` and ``rate`` per update, and per epoch ``epoch_loss`` (the mean over
     the epoch's batches) and, where the loss can tell, ``accuracy``, ``validation_loss`` and
-    ``validation_accuracy``.  ``diverged`` and ``interrupted`` say why a run ended early;
-    ``engine`` is the one that made all updates.
+    ``validation_accuracy``.  ``diverged``, ``interrupted`` and ``stopped`` say why a run ended
+    early; ``engine`` is the one that made all updates.  ``best`` is the best epoch with its
+    weights (:class:`~diffkit.training.stopping.Best`), where a loss or accuracy was monitored.
+    ``cost`` counts operations: of one gradient per update (``gradient``), of what was measured
+    between epochs (``signal``), and of both.
     """
 
     params: Any
@@ -71,6 +75,9 @@ class Run:
     interrupted: bool = False
     engine: str = "interpret"
     config: dict[str, Any] = field(default_factory=dict)
+    best: Best | None = None
+    stopped: str | None = None
+    cost: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         losses, epochs = self.history["loss"], len(self.history["epoch_loss"])
@@ -81,6 +88,7 @@ class Run:
             if self.history.get(name):
                 words.append(f"{name.replace('_', ' ')} {self.history[name][-1]:.1%}")
         words += ["diverged"] * bool(self.diverged) + ["interrupted"] * self.interrupted
+        words += [f"stopped: {self.stopped}"] if self.stopped else []
         return f"Run({', '.join(words)})"
 
     def interrupt(self) -> None:
@@ -129,6 +137,9 @@ class Run:
             "engine": self.engine,
             "diverged": str(self.diverged) if self.diverged else None,
             "interrupted": self.interrupted,
+            "stopped": self.stopped,
+            "best_epoch": self.best.epoch if self.best else None,
+            "cost": self.cost,
             **self.config,
         }
 

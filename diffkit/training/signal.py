@@ -40,7 +40,8 @@ class Signal:
 
     ``layers`` are the probes in the order of the forward pass, ``parameters`` the arrays of the
     parameter tree.  :meth:`table` gives one quantity as an array ``(steps, layers)`` or
-    ``(steps, parameters)``.
+    ``(steps, parameters)``.  ``between`` are rows of what was measured between epochs, which
+    :meth:`measured` gives by name.
     """
 
     LAYER_QUANTITIES = ("activation", "cotangent")
@@ -53,6 +54,7 @@ class Signal:
         self.rows: dict[str, list[list[float]]] = {
             name: [] for name in (*self.LAYER_QUANTITIES, *self.PARAMETER_QUANTITIES)
         }
+        self.between: list[dict[str, Any]] = []
 
     def record(
         self,
@@ -80,19 +82,41 @@ class Signal:
             del column[whole:]
 
     def table(self, quantity: str = "cotangent") -> np.ndarray:
-        """One quantity over the recorded steps.
+        """One quantity over the recorded steps; ``"ratio"`` is ‖ΔW‖/‖W‖ (0/0 is NaN).
 
         Raises
         ------
         InputError
             For a quantity that is not recorded.
         """
+        if quantity == "ratio":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return self.table("update") / self.table("weight")
         if quantity not in self.rows:
             raise InputError(
-                f"the signal has no {quantity!r}", hint=f"choose among {', '.join(self.rows)}."
+                f"the signal has no {quantity!r}",
+                hint=f"choose among {', '.join(self.rows)}, ratio.",
             )
         columns = self.layers if quantity in self.LAYER_QUANTITIES else self.parameters
         return np.array(self.rows[quantity], dtype=float).reshape(len(self.steps), len(columns))
+
+    def measured(self, name: str) -> list[Any]:
+        """What was measured between epochs under this name, one entry per measurement.
+
+        ``"epoch"``, ``"step"`` and ``"operations"`` say when, and what it cost; the names of the
+        others are those of ``record``, and what each consists of.
+
+        Raises
+        ------
+        InputError
+            For what was not measured.
+        """
+        names = list(self.between[0]) if self.between else []
+        if name not in names:
+            known = f"choose among {', '.join(names)}." if names else (
+                'it is asked for with record=("loss", "noise"), say.')  # fmt: skip
+            raise InputError(f"{name!r} was not measured between epochs", hint=known)
+        return [row[name] for row in self.between]
 
     def slope(self, quantity: str = "cotangent", step: int = 0) -> float:
         """The factor per layer from the output towards the input, at one recorded step.
@@ -120,6 +144,7 @@ class Signal:
             "steps": self.steps,
             "layers": self.layers,
             "parameters": self.parameters,
+            "between": self.between,
             **self.rows,
         }
 
@@ -129,6 +154,7 @@ class Signal:
         signal = cls()
         signal.steps = list(saved["steps"])
         signal.layers, signal.parameters = list(saved["layers"]), list(saved["parameters"])
+        signal.between = [dict(row) for row in saved.get("between", [])]
         signal.rows = {name: [list(row) for row in saved[name]] for name in signal.rows}
         return signal
 

@@ -19,11 +19,13 @@ from diffkit.capture.trees import flatten, structure_of, unflatten
 from diffkit.differentiate.api import Probe
 from diffkit.differentiate.calls import Call
 from diffkit.differentiate.function import Function
-from diffkit.differentiate.methods import get_method
+from diffkit.differentiate.method import Method
 from diffkit.differentiate.reverse import gradient_graph, probe_nodes, scalar_output
 from diffkit.engines.calling import runner_of
 from diffkit.errors import InputError, ShapeError
 from diffkit.graph.ir import Graph
+from diffkit.training.drawing import draws, keyed
+from diffkit.training.swapped import method_at, method_of_training
 
 __all__ = ["Probes", "Stepper"]
 
@@ -56,7 +58,9 @@ def _kept_graph(graph: Graph) -> Graph:
 class Stepper:
     """Value, gradient and probes of a batch, with the graph of each batch shape prepared once.
 
-    ``watch`` says that probes will be asked for.
+    ``watch`` says that probes will be asked for.  A loss that draws random numbers (``self.draws``)
+    is fed a key before the arrays of each batch.  A method that works by chance draws from ``seed``
+    and the number of the update.  ``operations`` are those of one gradient, by size of the batch.
 
     Raises
     ------
@@ -65,10 +69,17 @@ class Stepper:
     """
 
     def __init__(
-        self, loss: Callable[..., Any], method: str, watch: bool, engine: str = "auto"
+        self,
+        loss: Callable[..., Any],
+        method: str | Method,
+        watch: bool,
+        engine: str = "auto",
+        seed: int = 0,
     ) -> None:
-        self.function = Function(loss)
-        self.method = get_method(method)
+        self.draws = draws(loss)
+        self.function = Function(keyed(loss) if self.draws else loss)
+        self.method = method_of_training(method, seed)
+        self.operations: dict[int, int] = {}
         self.engine = engine
         self._prepared: dict[Any, Callable[[list[Any]], tuple[Any, list[Any], Probes]]] = {}
         if watch and not self.sweeps:
@@ -83,11 +94,14 @@ class Stepper:
         return self.method.name == "reverse"
 
     def __call__(
-        self, params: Any, batch: Sequence[np.ndarray], watch: bool = False
+        self, params: Any, batch: Sequence[np.ndarray], watch: bool = False, t: int = 0
     ) -> tuple[Any, Any, Probes]:
-        """The loss, its gradient in the tree of the parameters, and the probes if watched."""
+        """The loss, its gradient in the tree of the parameters, and the probes if watched.
+
+        ``t`` is the number of the update.
+        """
         if not self.sweeps:
-            return (*self._by_method(params, batch), {})
+            return (*self._by_method(params, batch, t), {})
         leaves, structure = flatten(params)
         key = (watch, *[array.shape for array in batch])
         if key not in self._prepared:
@@ -115,7 +129,9 @@ class Stepper:
             )
         graph = _kept_graph(graph)
         names = list(probe_nodes(graph)) if watch else []
-        return gradient_graph(graph, tuple(call.wrt), probes=watch), len(call.wrt), names
+        swept = gradient_graph(graph, tuple(call.wrt), probes=watch)
+        self.operations[len(batch[-1])] = swept.flops()
+        return swept, len(call.wrt), names
 
     def _prepare(self, params: Any, batch: Sequence[np.ndarray], watch: bool) -> Any:
         graph, count, names = self.gradient(params, batch, watch)
@@ -136,8 +152,10 @@ class Stepper:
             return machine_runner(graph)
         return runner_of(graph, self.engine)
 
-    def _by_method(self, params: Any, batch: Sequence[np.ndarray]) -> tuple[Any, Any]:
+    def _by_method(self, params: Any, batch: Sequence[np.ndarray], t: int) -> tuple[Any, Any]:
         call = Call(self.function, (params, *batch), {}, 0)
         scalar_output(call.bound.graph_for(call.leaves))
-        result = self.method.jacobian(call.bound, call.leaves, call.wrt, self.engine)
+        method = method_at(self.method, t)
+        result = method.jacobian(call.bound, call.leaves, call.wrt, self.engine)
+        self.operations[len(batch[-1])] = result.flops
         return result.values[0], unflatten(structure_of(params), result.blocks[0])

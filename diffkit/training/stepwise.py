@@ -9,17 +9,23 @@ runs whole epochs in one call (``training/looped.py``).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from diffkit.capture.trees import flatten
 from diffkit.training.batches import take
 from diffkit.training.checking import has_diverged, has_run_away, layer_of_divergence
+from diffkit.training.drawing import key_of_update
+from diffkit.training.measuring import Measures
 from diffkit.training.progress import Progress
 from diffkit.training.run import Divergence, Run
 from diffkit.training.signal import first_bad, parameter_names
 from diffkit.training.stepping import Stepper
+from diffkit.training.stopping import Stopping
+
+if TYPE_CHECKING:
+    from diffkit.training.saving import Saver
 
 __all__ = ["Training"]
 
@@ -32,25 +38,88 @@ class Training:
     ) -> None:
         self.run, self.stepper, self.rows, self.every = run, stepper, rows, every
         self.state = run.optimizer.init(run.params)
+        self.optimizer = run.optimizer  # of this epoch: its schedule may look at the history
+        self.measures = Measures((), 1)
         self.step = 0
         self.weighted = 0.0
 
-    def all_epochs(self, bar: Progress, held_out: list[np.ndarray] | None) -> None:
-        """Train to the end, or until the training has diverged."""
-        measured = held_out is not None or hasattr(self.run.loss, "accuracy")
-        for number in range(self.run.batches.epochs):
-            if not self.epoch(number, bar):
-                return
-            if measured:
-                self.settle()
-            self.run.end_of_epoch(self.weighted, self.rows, held_out)
-            mean, first = (self.run.history[name] for name in ("epoch_loss", "loss"))
-            if has_run_away(mean[-1], first[0]):
-                self.settle()
-                *_, batch = self.run.batches.epoch(number)
-                self.run.diverged = self._runaway(number, mean[-1], take(self.rows, batch))
-                return
-        self.settle()
+    def all_epochs(
+        self,
+        bar: Progress,
+        held_out: list[np.ndarray] | None,
+        stopping: Stopping,
+        saver: Saver | None = None,
+    ) -> None:
+        """Train to the end, to where it is stopped, or until the training has diverged."""
+        run = self.run
+        self.measures.begin(self)
+        while run.diverged is None and run.stopped is None and self.epochs < run.batches.epochs:
+            bar.begin_epoch(self.epochs)
+            self.optimizer = run.optimizer.after(run.history)
+            good, before = self.memory(), self.measures.before(self)
+            if self.epoch(self.epochs, bar):
+                self._end_of_epoch(held_out, stopping, good)
+                self.measures.look(self, before)
+            if saver is not None:
+                saver.save(self)
+        if run.diverged is None:
+            self.settle()
+            self.calibrate()
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that are done."""
+        return len(self.run.history["epoch_loss"])
+
+    def _end_of_epoch(
+        self, held_out: list[np.ndarray] | None, stopping: Stopping, good: Any
+    ) -> None:
+        """Measure, look for a loss that ran away, and ask whether to stop."""
+        run, number = self.run, self.epochs
+        if stopping.looks or held_out is not None or hasattr(run.loss, "accuracy"):
+            self.settle()
+            self.calibrate()
+        run.end_of_epoch(self.weighted, self.rows, held_out)
+        mean, first = (run.history[name] for name in ("epoch_loss", "loss"))
+        if has_run_away(mean[-1], first[0]):
+            self.settle()
+            *_, batch = run.batches.epoch(number)
+            run.diverged = self._runaway(number, mean[-1], take(self.rows, batch))
+            self.back_to(good)
+        else:
+            stopping.after_epoch(run)
+
+    # What a training is made of between two updates: parameters, the optimizer's state, and the
+    # number of the update.  All else follows from the history.
+
+    def memory(self) -> Any:
+        """The parameters as they are, for ``back_to``."""
+        return self.run.params
+
+    def back_to(self, memory: Any) -> None:
+        """Give the run the parameters it had when ``memory`` was asked."""
+        self.run.params = memory
+
+    def present(self) -> tuple[Any, Any]:
+        """Parameters and state from which the next update starts."""
+        return self.run.params, self.state
+
+    def restore(self, params: Any, state: Any) -> None:
+        """Start from what ``present`` gave, behind the updates that the history holds."""
+        self.run.params, self.state = params, state
+        self.step = len(self.run.history["loss"])
+
+    def calibrate(self) -> None:
+        """Let the loss measure what its net keeps of the data (``Objective.calibrated``)."""
+        calibrated = getattr(self.run.loss, "calibrated", None)
+        if calibrated is not None:
+            self.run.params = calibrated(self.run.params, *self.rows)
+
+    def fed(self, batch: list[np.ndarray], t: int) -> list[np.ndarray]:
+        """What the stepper is given at update t: the batch, behind a key if the loss draws."""
+        if not self.stepper.draws:
+            return batch
+        return [key_of_update(self.run.batches.seed, t), *batch]
 
     def settle(self) -> None:
         """Bring the run up to date with the updates that are done; here it always is."""
@@ -70,19 +139,19 @@ class Training:
         """One update of the parameters; its loss, or None when it diverged."""
         run, t = self.run, self.step
         watch = self.every is not None and t % self.every == 0
-        value, gradients, probes = self.stepper(run.params, batch, watch)
+        value, gradients, probes = self.stepper(run.params, self.fed(batch, t), watch, t)
         losses = run.history["loss"]
         if has_diverged(value, losses[0] if losses else float(value), gradients):
             run.diverged = self._divergence(epoch, value, gradients, batch)
             return None
         before = run.params
         with np.errstate(all="ignore"):  # what overflows here is found and reported below
-            after, self.state = run.optimizer.update(gradients, self.state, before, t)
+            after, self.state = self.next(value, gradients, batch)
         bad = first_bad(parameter_names(after), flatten(after)[0])
         if bad is not None:
             run.diverged = Divergence(epoch, t, bad, float(value))
             return None
-        rate = run.optimizer.rate_at(t)
+        rate = self.optimizer.rate_at(t)
         run.params = after
         losses.append(float(value))
         run.history["rate"].append(rate)
@@ -91,19 +160,25 @@ class Training:
         self.step += 1
         return float(value)
 
+    def next(self, value: Any, gradients: Any, batch: list[np.ndarray]) -> tuple[Any, Any]:
+        """Parameters and state after this update."""
+        return self.optimizer.update(gradients, self.state, self.run.params, self.step)
+
     def _divergence(
         self, epoch: int, value: Any, gradients: Any, batch: list[np.ndarray]
     ) -> Divergence:
         """Where it went wrong; the step is run once more to look at the probes."""
         params = self.run.params
-        probes = self.stepper(params, batch, watch=True)[2] if self.stepper.sweeps else {}
+        fed = self.fed(batch, self.step)
+        probes = self.stepper(params, fed, watch=True)[2] if self.stepper.sweeps else {}
         layer = layer_of_divergence(value, params, gradients, probes)
         return Divergence(epoch, self.step, layer, float(value))
 
     def _runaway(self, epoch: int, mean: float, batch: list[np.ndarray]) -> Divergence:
         """Where an epoch ran away, seen from its last batch; ``mean`` is the epoch's loss."""
         params = self.run.params
-        value, gradients, _ = self.stepper(params, batch)
+        last = self.step - 1
+        value, gradients, _ = self.stepper(params, self.fed(batch, last), t=last)
         return Divergence(
             epoch, self.step - 1, layer_of_divergence(value, params, gradients, {}), mean
         )

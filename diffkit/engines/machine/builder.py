@@ -53,6 +53,7 @@ class Row:
     items: tuple[Any, ...]
     node: int
     buffers: tuple[Buffer, ...] = ()  # scratch memory, besides the buffers of the operands
+    certain: bool = False  # known never to refuse, though its kernel may (program.REFUSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +226,11 @@ class Builder:
         """Make an equation's result a view of memory that is there."""
         self.state[node] = value
 
-    def row(self, kernel: str, *items: Any, scratch: tuple[Buffer, ...] = ()) -> None:
+    def row(
+        self, kernel: str, *items: Any, scratch: tuple[Buffer, ...] = (), certain: bool = False
+    ) -> None:
         """Emit a row; operands are values, names of kernels strings, all else integers."""
-        self.rows.append(Row((kernel, *items), self.node, scratch))
+        self.rows.append(Row((kernel, *items), self.node, scratch, certain))
 
     def copy(self, source: Value, target: Value) -> None:
         """Emit rows that copy an array to another of the same shape and dtype."""

@@ -88,17 +88,18 @@ class Carry:
         self.avals = [(np.shape(leaf), np.asarray(leaf).dtype) for leaf in leaves]
         self.starts, nbytes = _places(self.avals)
         self.blocks = (_Block(nbytes), _Block(nbytes))
+        self.views = [_views(block, self.avals, self.starts) for block in self.blocks]
         self.side = 0  # the block that holds the present values
         for leaf, place in zip(leaves, self.present(), strict=True):
             place[...] = leaf
 
     def present(self) -> list[np.ndarray]:
         """The arrays after the last step that was done, as views that the next step changes."""
-        return _views(self.blocks[self.side], self.avals, self.starts)
+        return self.views[self.side]
 
     def other(self) -> list[np.ndarray]:
         """The arrays in the other block: what a step that failed has made."""
-        return _views(self.blocks[1 - self.side], self.avals, self.starts)
+        return self.views[1 - self.side]
 
 
 def _places(avals: Sequence[tuple[tuple[int, ...], Any]]) -> tuple[list[int], int]:

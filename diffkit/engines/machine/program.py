@@ -77,7 +77,8 @@ class Program:
 
 def _may_refuse(rows: Sequence[Row | Callback]) -> bool:
     return any(
-        row.items[0] in REFUSING or any(_may_refuse(n.rows) for n in nested_in(row))
+        (row.items[0] in REFUSING and not row.certain)
+        or any(_may_refuse(n.rows) for n in nested_in(row))
         for row in rows
         if isinstance(row, Row)
     )

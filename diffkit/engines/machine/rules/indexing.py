@@ -156,14 +156,25 @@ def _computed_offsets(
 ) -> Value | None:
     """A row that checks computed index arrays and turns them into a table."""
     words: list[Any] = []
+    certain = all(
+        _is_within(builder, nodes[operand - 1], size) for operand, size, _ in found.arrays
+    )
     for operand, size, stride in found.arrays:
         if builder.aval(nodes[operand - 1]).dtype != np.int64 or size == 0:
             return None
         numbers = builder.memory(nodes[operand - 1]).broadcast(shape)
         words += [builder.made_dense(numbers), size, stride]
     table = builder.temporary(shape, np.int64)
-    builder.row("index_offsets", table, table.size, len(found.arrays), *words)
+    builder.row("index_offsets", table, table.size, len(found.arrays), *words, certain=certain)
     return table
+
+
+def _is_within(builder: Builder, node: int, size: int) -> bool:
+    """Whether an index array lies in range whatever it holds: np.clip with constants for bounds."""
+    if builder.columns.operations[node].name != "clip":
+        return False
+    low, high = (_constant(builder, bound) for bound in builder.operands(node)[1:])
+    return low is not None and high is not None and bool(low.min() >= 0 and high.max() < size)
 
 
 # Rules -------------------------------------------------------------------------------------------

@@ -1,0 +1,223 @@
+"""``diffkit sweep``: train over a grid of settings and several seeds, and say which is best.
+
+Every option that ``diffkit train`` has takes several values here, with commas between.  The best
+setting is chosen by a validation part that is held out of the training data, so that the test
+accuracy beside it is one of examples that decided nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from diffkit.cli.main import FAILED, INTERRUPTED
+from diffkit.cli.runs import quietly
+from diffkit.cli.shared import on_terminal, suggest, write_json, write_rows
+from diffkit.cli.train import RECIPES, BatchSize, Sizes
+from diffkit.cli.train_choices import LOSSES, OPTIMIZERS, SCHEDULES
+from diffkit.errors import InputError
+
+if TYPE_CHECKING:
+    from diffkit.training.sweep import Setting, Sweep
+
+__all__ = ["sweep"]
+
+EXAMPLES = """\b
+Examples:
+  diffkit sweep digits --model mlp --rate 0.01,0.1 --optimizer sgd,adam --seeds 3 --out runs/sweep
+  diffkit sweep iris --model softmax,mlp --l2 0,0.001 --epochs 50
+  diffkit sweep two-moons --hidden 8 --hidden 16,16 --activation relu,tanh --jobs -1
+  diffkit sweep table.csv --target label --rate 0.003,0.01,0.03 --json
+
+The same command again goes on where it was stopped, if it has --out; a grid that has grown is
+completed.  Exit codes: 0 done, 1 no setting could be trained, 2 wrong input, 130 interrupted."""
+
+TRIALS, TABLE, REPORT, PICTURE = "trials.jsonl", "trials.csv", "sweep.json", "sweep.png"
+# What settings are compared by: accuracy too where there are classes.
+MEASURED = ("validation_accuracy", "validation_loss")
+
+
+class Several(click.ParamType):
+    """Values of another type with commas between, as 0.01,0.1; none twice."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = click.types.convert_type(kind)
+        self.name = f"{self.kind.name},…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",") if word.strip()]
+        found = tuple(self.kind.convert(word, param, ctx) for word in words)
+        if not found or len(set(found)) < len(found):
+            self.fail(f"{value!r} are not different values with commas between", param, ctx)
+        return found
+
+
+def _several(name: str, kind: Any, text: str) -> Any:
+    return click.option(name, type=Several(kind), metavar="A,B,…", help=text)
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("data")
+@click.option("--target", metavar="COLUMN", help="Of a CSV file: heading or number [the last].")
+@click.option("--regression", is_flag=True, help="A file's targets are numbers, not classes.")
+@_several("--model", click.Choice(list(RECIPES)), f"Of {', '.join(RECIPES)} [mlp].")
+@click.option("--hidden", type=Sizes(), multiple=True,
+              help="Sizes of hidden layers, as 64,32; once for each choice.")  # fmt: skip
+@_several("--activation", str, "Of the hidden layers [relu].")
+@_several("--loss", click.Choice(list(LOSSES)), "[cross-entropy for classes, mse for numbers]")
+@_several("--optimizer", click.Choice(list(OPTIMIZERS)), "As of `diffkit train` [adam].")
+@_several("--rate", float, "Learning rates [one that suits the model].")
+@_several("--schedule", click.Choice(list(SCHEDULES)), "As of `diffkit train` [one-cycle].")
+@_several("--l2", float, "Weight decay [suits the model].")
+@_several("--batch-size", BatchSize(), "Numbers, or full [32].")
+@_several("--epochs", click.IntRange(1), "[enough for the model]")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
+              help="Trainings of each setting, with seeds from 0.")  # fmt: skip
+@click.option("--jobs", type=int, default=1, show_default=True,
+              help="Processes; -1 is one for each core.")  # fmt: skip
+@click.option("--by", metavar="MEASURE", help="What is best by [validation accuracy, or loss].")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The sweep's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
+def sweep(
+    data: str, target: str | None, seeds: int, jobs: int, by: str | None, out: Path | None,
+    as_json: bool, **given: Any,
+) -> None:  # fmt: skip
+    """Train on DATA with every combination of settings, and print which is best.
+
+    DATA is what `diffkit train` takes.  A fifth of the training data is held out, by which settings
+    are compared; the test data are only measured.  With --out, every finished training is kept at
+    once, and never done again.
+    """
+    from diffkit.training.sweep import sweep as swept
+
+    grid = _grid(data, target, given)
+    file = None if out is None else _file(out)
+    found = swept(trained, grid, seeds=seeds, jobs=jobs, resume=file, progress=not as_json)
+    done = [trial for trial in found if not trial.failed]
+    best = found.best(by) if done else None
+    if out is not None and done:
+        _keep(found, out, by)
+    _write(found, best, out, as_json)
+    if found.interrupted:
+        kept = "nothing was kept" if out is None else f"what was done is in {out}"
+        click.echo(f"diffkit sweep: interrupted, {found.waiting} to do; {kept}", err=True)
+        raise click.exceptions.Exit(INTERRUPTED)
+    if best is None:
+        raise click.exceptions.Exit(FAILED)
+
+
+def trained(data: str, seed: int, **settings: Any) -> dict[str, float]:
+    """One training, measured on the validation part and on the test part."""
+    import numpy as np
+
+    from diffkit.training.loop import train
+
+    job = _job(data, seed, settings)
+    run = quietly(
+        train, job.loss, job.net.init(seed), job.parts.training, optimizer=job.optimizer,
+        batch_size=job.batch_size, epochs=job.epochs, seed=seed, validation=job.parts.validation,
+    )  # fmt: skip
+    if run.interrupted:
+        raise KeyboardInterrupt
+    last = {name: values[-1] for name, values in run.history.items() if values}
+    found = {name: last[name] for name in MEASURED if name in last}
+    with np.errstate(all="ignore"):
+        right = job.loss.accuracy(run.params, *job.parts.test)
+        kind, value = ("loss", job.loss(run.params, *job.parts.test))
+        kind, value = (kind, value) if right is None else ("accuracy", right)
+    return {name: float("nan") if run.diverged else float(number)
+            for name, number in {**found, f"test_{kind}": value}.items()}  # fmt: skip
+
+
+def _job(data: str, seed: int, settings: dict[str, Any]) -> Any:
+    """The training that ``diffkit train`` makes of these settings, with a part to choose by."""
+    from diffkit.cli.train import _Job, train
+
+    words = [str(data), "--monitor", MEASURED[-1], "--seed", str(seed)]
+    for name, value in settings.items():
+        words += [_option(name)] if value is True else [_option(name), str(value)]
+    with train.make_context("train", words) as context:
+        options = context.params
+    for name in ("data", "out", "as_json"):
+        del options[name]
+    return _Job(data, **options)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _grid(data: str, target: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given; every combination is made once, so that errors come first."""
+    from diffkit.training.sweep_grid import points_of
+
+    sizes = [",".join(map(str, each)) for each in given.pop("hidden")]
+    grid: dict[str, Any] = {"data": data, "target": target, "hidden": sizes, **given}
+    grid = {name: values for name, values in grid.items() if values}
+    for _, settings in points_of(grid):
+        _job(seed=0, **{"data": settings.pop("data"), "settings": settings})
+    return grid
+
+
+def _file(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {out}: {error.strerror}", hint="--out DIR") from error
+    return out / TRIALS
+
+
+# Output -----------------------------------------------------------------------------------------
+
+
+def _keep(found: Sweep, out: Path, by: str | None) -> None:
+    """The table, the report and the picture, beside the trials."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from diffkit.plots.style import save
+
+    (out / TABLE).write_text(found.to_csv(), encoding="utf-8")
+    (out / REPORT).write_text(found.to_json() + "\n", encoding="utf-8")
+    axes = found.plot(by)
+    save(axes.figure, out / PICTURE)
+
+
+def _write(found: Sweep, best: Setting | None, out: Path | None, as_json: bool) -> None:
+    if as_json:
+        chosen = {} if best is None else {"settings": best.settings} | _means(best, found)
+        write_json(found.to_dict() | {"best": chosen or None, "out": out and str(out)})
+    elif on_terminal():
+        _write_words(found, best, out)
+    else:
+        header = [*found.names, "seed", *found.measures, "seconds", "failed"]
+        write_rows(header, [
+            [*(t.settings.get(name) for name in found.names), t.seed,
+             *(t.measures.get(name) for name in found.measures), t.seconds, t.failed]
+            for t in found
+        ])  # fmt: skip
+
+
+def _means(setting: Setting, found: Sweep) -> dict[str, Any]:
+    return {name: setting.mean(name) for name in found.measures}
+
+
+def _write_words(found: Sweep, best: Setting | None, out: Path | None) -> None:
+    from rich import print as show
+
+    show(found.table())
+    if best is None:
+        return
+    means = ", ".join(
+        f"{name.replace('_', ' ')} {value:.4g}" for name, value in _means(best, found).items()
+    )
+    click.echo(f"\nbest: {means}")
+    if out is not None:
+        click.echo(f"everything is in {out}")
+    options = [_option(name) if value is True else f"{_option(name)} {value}"
+               for name, value in best.settings.items() if name != "data"]  # fmt: skip
+    suggest(" ".join(["diffkit train", str(best.settings["data"]), *options, "--out run"]))

@@ -1,0 +1,124 @@
+"""From the name of a data set to the arrays of a training, the same every time.
+
+    load → classes or numbers → parts for training, validation and test → standardise
+
+A training that is begun by name (``diffkit train digits``) keeps the name and the choices made
+here, its recipe, and not the data: when it is resumed, the same recipe gives the same arrays, and
+their checksum is compared.  What is learned from data, here the mean and the standard deviation, is
+learned from the training part alone (LeCun, Bottou, Orr & Müller 1998, *Efficient backprop*, 4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diffkit.errors import InputError
+from diffkit.nets.dataset import Dataset
+
+__all__ = ["Prepared", "prepared"]
+
+Rows = tuple[np.ndarray, np.ndarray]
+
+FEWEST = 10  # examples; with fewer none are held out
+# Pixels from 0 to 1 stay as they are.
+AS_THEY_ARE = ("digits",)
+VALIDATION = 0.2  # of the training part, where something is chosen by it
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The parts of a data set, rows of numbers; ``shape`` is that of one example as it came.
+
+    ``validation`` is the test part, to be watched, unless something is chosen by it.  The targets
+    of a regression are (y − mean) / scale, with ``mean`` and ``scale`` of the training part.
+    """
+
+    dataset: Dataset
+    training: Rows
+    validation: Rows
+    test: Rows
+    held_out: int
+    shape: tuple[int, ...]
+    mean: float = 0.0
+    scale: float = 1.0
+
+
+def prepared(recipe: Mapping[str, Any]) -> Prepared:
+    """The arrays of a recipe.
+
+    ``data`` is a name or a file, ``target`` a column of a CSV file, and ``regression`` says that
+    the targets of a file are numbers.  With ``choose`` a part of its own is held out, by which the
+    best epoch can be chosen, so that the test part stays unseen.
+
+    Raises
+    ------
+    InputError
+        When the data set is not known, or cannot be used.
+
+    >>> found = prepared({"data": "xor"})
+    >>> found.training[0].shape, found.held_out
+    ((4, 2), 0)
+    """
+    from diffkit.nets.splitting import train_test_split
+
+    dataset = _loaded(recipe["data"], recipe.get("target"), bool(recipe.get("regression")))
+    shape = tuple(dataset.x.shape[1:])
+    if len(dataset) < FEWEST:
+        rows, numbers = _scaled(dataset, (dataset.x, dataset.y))
+        return Prepared(dataset, rows, rows, rows, 0, shape, *numbers)
+    x, x_test, y, y_test = dataset.split()
+    parts = [(x, y), (x_test, y_test)]
+    if recipe.get("choose"):
+        x, x_chosen, y, y_chosen = train_test_split(
+            x, y, test_size=VALIDATION, random_state=0, stratify=y if dataset.classes else None
+        )
+        parts = [(x, y), (x_chosen, y_chosen), (x_test, y_test)]
+    *found, numbers = _scaled(dataset, *parts)
+    return Prepared(dataset, found[0], found[1], found[-1], len(x_test), shape, *numbers)
+
+
+def _loaded(name: str, target: Any, regression: bool) -> Dataset:
+    from diffkit.nets.data_files import from_csv, from_npz
+    from diffkit.nets.datasets import load
+
+    ending = Path(name).suffix.lower()
+    if target is not None and ending != ".csv":
+        raise InputError(
+            f"only the target of a CSV file can be chosen, not that of {name!r:.60}",
+            hint="leave --target out.",
+        )
+    if ending == ".csv":
+        word = "-1" if target is None else str(target)
+        column = int(word) if word.lstrip("-").isdecimal() else word
+        return from_csv(name, target=column, regression=regression)
+    if ending == ".npz":
+        return from_npz(name, regression=regression)
+    dataset: Any = load(name)
+    if regression and dataset.classes:
+        raise InputError(f"{dataset.name} has classes", hint="leave --regression out.")
+    kinds = getattr(dataset, "classification", None)
+    return dataset if kinds is None else kinds()
+
+
+def _scaled(dataset: Dataset, *parts: Rows) -> tuple[Any, ...]:
+    """The parts as rows of numbers, and the numbers by which targets were scaled."""
+    from diffkit.nets.datasets import standardise
+
+    xs = [np.asarray(x) for x, _ in parts]
+    if dataset.name not in AS_THEY_ARE:
+        *xs, _ = standardise(*xs)
+    xs = [x.reshape(len(x), prod(x.shape[1:])) for x in xs]
+    if dataset.classes:
+        return (*((x, y) for x, (_, y) in zip(xs, parts, strict=True)), (0.0, 1.0))
+    y = np.asarray(parts[0][1], float)
+    mean, spread = float(y.mean()), float(y.std())
+    scale = spread if spread > 0 else 1.0
+    pairs = ((x, ((y - mean) / scale).reshape(len(x), -1))
+             for x, (_, y) in zip(xs, parts, strict=True))  # fmt: skip
+    return (*pairs, (mean, scale))
