@@ -28,9 +28,9 @@ ENGINES = ("interpret", "machine", "specialise")
 @pytest.mark.parametrize(("key", "counter", "words"), PUBLISHED)
 def test_the_words_are_the_published_ones(key: Any, counter: Any, words: Any) -> None:
     assert threefry(key, counter) == words
-    arrays = [tuple(np.array([word, word], np.uint64) for word in pair) for pair in (key, counter)]
+    pairs = [[np.array([word, word], np.uint64) for word in pair] for pair in (key, counter)]
     with np.errstate(over="ignore"):
-        found = threefry(*arrays)
+        found = threefry((pairs[0][0], pairs[0][1]), (pairs[1][0], pairs[1][1]))
     assert [word.tolist() for word in found] == [[word] * 2 for word in words]
 
 
@@ -169,7 +169,7 @@ def test_each_update_has_its_key_and_each_engine_the_same(dtype: Any) -> None:
 
 def test_other_seeds_draw_other_numbers_from_the_same_programs() -> None:
     params, data = problem(np.float64)
-    rows = np.arange(90)
+    rows = list(range(90))
     losses = [dk.train(dropped_out, params, data, order=[rows], seed=seed, engine="machine",
                        optimizer=dk.optim.sgd(0.1), epochs=3).history["loss"]
               for seed in (1, 2, 1)]  # fmt: skip

@@ -244,7 +244,7 @@ def test_warmup_plus_cosine() -> None:
     assert three(29) == 0.1 and three(30) == 0.05 and three(31) == 0.025
     assert three(np.arange(29, 32)).tolist() == [0.1, 0.05, 0.025]
     with pytest.raises(InputError, match="has no end"):
-        schedules.exponential(0.1, 0.9) + schedules.cosine(0.1)
+        _ = schedules.exponential(0.1, 0.9) + schedules.cosine(0.1)
 
 
 def test_products_and_chains() -> None:
@@ -255,7 +255,7 @@ def test_products_and_chains() -> None:
     with pytest.raises(InputError, match="rising milestones"):
         schedules.sequential([schedules.constant(0.1)] * 3, milestones=[5, 5])
     with pytest.raises(InputError, match="cannot be a part"):
-        2 * schedules.reduce_on_plateau(0.1)
+        _ = 2 * schedules.reduce_on_plateau(0.1)
 
 
 @pytest.mark.parametrize("engine", ("machine", "interpret"))

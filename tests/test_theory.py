@@ -156,7 +156,9 @@ def test_the_variance_of_a_batch_falls_with_its_size() -> None:
         np.mean([np.sum((gradients[rng.integers(0, len(gradients), b)].mean(0) - mean) ** 2)
                  for _ in range(1500)]) for b in sizes
     ]  # fmt: skip
-    assert np.polyfit(np.log(sizes), np.log(spread), 1)[0] == pytest.approx(-1.0, abs=0.02)
+    assert np.polyfit(np.log(sizes), np.log(np.array(spread)), 1)[0] == pytest.approx(
+        -1.0, abs=0.02
+    )
 
 
 # Li et al. 2018: filter normalisation -------------------------------------------------------------

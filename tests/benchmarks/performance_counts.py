@@ -48,7 +48,7 @@ def _of_net(net: Any, loss: Any) -> tuple[Graph, Graph, list[Any]]:
 
 
 def _problems() -> dict[str, Callable[[], tuple[Graph, Graph, list[Any]]]]:
-    """Every built-in case, every activation and the usual losses: graph, gradient graph, flat inputs."""
+    """Every built-in case, activation and usual loss: graph, gradient graph, flat inputs."""
     nets, losses = dk.nets, dk.losses
     found: dict[str, Any] = {name: partial(_of_case, case) for name, case in CASES.items()}
     classify = partial(partial, _of_net, loss=losses.cross_entropy)

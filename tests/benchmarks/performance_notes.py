@@ -31,8 +31,8 @@ _PASSES = (
     "one pass."
 )
 _ONE_PASS = (
-    "The compiled program is one pass, too, but over more memory: it gives the gradient as a new "
-    "array, whose pages the system must hand out, and looks for NaN in it."
+    "The compiled program is one pass, too. A call does what the hand-written kernel does not: it "
+    "looks at its arguments and for NaN in the results, and gives them as new arrays."
 )
 _BOUND = (
     "A bound call looks at its arguments and gives new arrays, in compiled code; the hand-written "
@@ -76,8 +76,8 @@ GEAR_NOTES: dict[str, str] = {
         "carry and comes back through them, twice 0.8 MB of memory."
     ),
     GEAR_ADDED.work: _BOUND,
-    "MLP 784-128-10, batch 1, 32, 256": _PRODUCTS,
-    "Rosenbrock of 1,000 and 100,000 inputs; Helmholtz of 50": _ONE_PASS,
+    RATIOS[2].work: _PRODUCTS,
+    RATIOS[4].work: _ONE_PASS,
     "Hessian, MLP 64-32-10, batch 32": _HESSIAN,
     **{
         f"training run on digits, {name}, {wide}": _TRAINING
