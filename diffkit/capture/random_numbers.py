@@ -148,7 +148,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = ()) -> Any:
         When the shape is none.
 
     >>> bernoulli(key(3), 0.5, 4).tolist()
-    [True, False, True, True]
+    [True, False, True, False]
     """
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         raise InputError(f"a probability is {p!r}, not from 0 to 1", where=here(), hint="try 0.5.")

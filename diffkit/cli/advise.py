@@ -28,7 +28,9 @@ Examples:
   diffkit advise model.py:residuals --at "[1,2,3]" --want jacobian --repeats 100
   diffkit advise "x*exp(-x**2)" --at 0.5 --json
 
-Exit codes: 0 done, 2 the input was wrong."""
+Exit codes: 0 done, 2 the input was wrong, 130 stopped by Ctrl-C (what was measured is printed)."""
+
+INTERRUPTED = 130  # as after SIGINT in a shell (cli/main.py)
 
 WANTS = ("gradient", "jacobian", "hessian", "hvp")
 COLUMNS = ("method", "rel_error", "operations", "first", "again", "total", "measured", "refused")
@@ -52,21 +54,32 @@ COLUMNS = ("method", "rel_error", "operations", "first", "again", "total", "meas
     help="Largest relative error, or (from 1 on) a number of digits.",
 )
 @click.option("--want", type=click.Choice(WANTS), default=WANTS[0], show_default=True)
+@click.option(
+    "--budget", type=click.FloatRange(0, min_open=True), help="Seconds for trying the methods [10]."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
 def advise(
-    function: str, at: tuple[str, ...], repeats: int, accuracy: float, want: str, as_json: bool
-) -> None:
+    function: str,
+    at: tuple[str, ...],
+    repeats: int,
+    accuracy: float,
+    want: str,
+    budget: float | None,
+    as_json: bool,
+) -> int | None:
     """Recommend a method for a derivative of FUNCTION, with the measurements behind it.
 
     FUNCTION is an expression such as "sin(x*y)", or file.py:name for a function of your own.
     """
     from diffkit.comparison.advise import advise as ask
+    from diffkit.differentiate.budget import SECONDS
 
     subject = subject_of(function, at)
     with working("trying the methods"), user_errors(subject.path, f"calling {function}"):
         advice = ask(
-            subject.function, *subject.arguments, repeats=repeats, accuracy=accuracy, want=want
-        )
+            subject.function, *subject.arguments, repeats=repeats, accuracy=accuracy, want=want,
+            budget_seconds=budget or SECONDS,
+        )  # fmt: skip
     if as_json:
         write_json(advice.to_dict())
     elif on_terminal():
@@ -77,3 +90,4 @@ def advise(
     else:
         rows = advice.to_dict()["methods"].items()
         write_rows(COLUMNS, [[name, *(row.get(c) for c in COLUMNS[1:])] for name, row in rows])
+    return INTERRUPTED if advice.interrupted else None

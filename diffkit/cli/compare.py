@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffkit.cli.compare_many import FORMATS, write_report
+from diffkit.cli.compare_many import FORMATS, STOPPED, write_report
 from diffkit.cli.shared import (
     ExpressionCommand,
     choose,
@@ -74,7 +74,11 @@ DIGITS = (30, 800)
     type=click.Path(dir_okay=False),
     help="Append each finished row to FILE, and do no row twice.",
 )
-@click.option("--budget", type=click.FloatRange(0, min_open=True), help="Seconds per row [60].")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds for the methods [30], or per row of a report [60].",
+)
 @click.option("--list", "--cases", "list_only", is_flag=True, help="List the built-in cases.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
 def compare(
@@ -94,7 +98,7 @@ def compare(
     if list_only:
         _write_cases(as_json)
         return None
-    if any(many.values()) or "," in (case or ""):
+    if any(value for word, value in many.items() if word != "budget") or "," in (case or ""):
         if at or function is not None:
             raise InputError(
                 "a report over many rows is made of built-in cases",
@@ -104,12 +108,14 @@ def compare(
         return write_report(case, _options(methods, digits), **many)
     subject = _subject(function, case, at)
     options = subject.options | _options(methods, digits)
+    if many["budget"] is not None:
+        options["budget_seconds"] = many["budget"]
     from diffkit.comparison.report import compare as compare_methods
 
     with working("comparing"), user_errors(subject.path, f"calling {function}"):
         comparison = compare_methods(subject.function, *subject.arguments, **options)
     _write(comparison, as_json, subject.next_command or LIST)
-    return None
+    return STOPPED if comparison.interrupted else None
 
 
 def _subject(function: str | None, case: str | None, at: Sequence[str]) -> Subject:

@@ -19,7 +19,7 @@ from diffkit.errors import InputError
 if TYPE_CHECKING:
     from diffkit.comparison.many import ManyComparison
 
-__all__ = ["FORMATS", "write_report"]
+__all__ = ["FORMATS", "STOPPED", "write_report"]
 
 FORMATS = ("table", "html", "json", "csv", "md")
 SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".csv": "csv", ".md": "md"}

@@ -6,7 +6,7 @@ for several stencils; the derivative itself is computed apart, to show the true 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,9 +34,12 @@ Examples:
   diffkit steps model.py:loss --at "w=[0.5,-1],b=0" --wrt "w[0]" --peers
   diffkit steps "(1-cos(x))/x**2" --at 1e-4 --json
 
-Exit codes: 0 done, 2 the input was wrong."""
+Exit codes: 0 done, 2 the input was wrong, 130 stopped by Ctrl-C (what was measured is printed)."""
+
+INTERRUPTED = 130  # as after SIGINT in a shell (cli/main.py)
 
 COLUMNS = ("stencil", "accuracy", "step", "value", "error", "true_error", "refused")
+PEER_COLUMNS = ("name", "value", "error_estimate", "true_error", "evaluations", "note")
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
@@ -49,6 +52,8 @@ COLUMNS = ("stencil", "accuracy", "step", "value", "error", "true_error", "refus
               help="Stencils: 1 (forward) or even; repeat for several.")  # fmt: skip
 @click.option("--tableau", is_flag=True, help="Show Richardson's tableau too.")
 @click.option("--peers", is_flag=True, help="Ask SciPy and numdifftools too.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True),
+              help="Seconds for runs of the function [10].")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision and curves.")
 def steps(
     function: str,
@@ -58,19 +63,21 @@ def steps(
     accuracy: tuple[int, ...],
     tableau: bool,
     peers: bool,
+    budget: float | None,
     as_json: bool,
-) -> None:
+) -> int | None:
     """Choose the step of a finite difference of FUNCTION, with value and error.
 
     FUNCTION is an expression such as "sin(x*y)", or file.py:name for a function of your own.
     """
     from diffkit.comparison.steps import USUAL, step_size
+    from diffkit.differentiate.budget import SECONDS
 
     subject = subject_of(function, at)
     with working("running the function"), user_errors(subject.path, f"calling {function}"):
         found = step_size(
             subject.function, *subject.arguments, order=order, stencils=accuracy or USUAL,
-            direction=wrt, **subject.options,
+            direction=wrt, budget_seconds=budget or SECONDS, **subject.options,
         )  # fmt: skip
         document = found.to_dict(curve=as_json, peers=peers)
     if as_json:
@@ -79,22 +86,46 @@ def steps(
         _print(found, tableau, peers)
         suggest(f'diffkit compare "{function.strip()}"' + "".join(f' --at "{p}"' for p in at))
     else:
-        rows = document["stencils"].items()
-        write_rows(COLUMNS, [[name, *(row.get(c) for c in COLUMNS[1:])] for name, row in rows])
+        _write(document, tableau)
+    return INTERRUPTED if found.interrupted else None
+
+
+def _write(document: dict[str, Any], tableau: bool) -> None:
+    """Tables of tab-separated text, a blank line between them: what was asked for."""
+    rows = document["stencils"].items()
+    write_rows(COLUMNS, [[name, *(row.get(c) for c in COLUMNS[1:])] for name, row in rows])
+    made = document["richardson"]
+    if tableau and made is not None:
+        click.echo()
+        lines = [
+            [h, *(column[i - j] for j, column in enumerate(made["columns"]) if i >= j)]
+            for i, h in enumerate(made["steps"])
+        ]
+        write_rows(["h", *(f"h^{power}" for power in made["powers"])], lines)
+    if document.get("peers"):
+        click.echo()
+        peers = document["peers"]
+        write_rows(PEER_COLUMNS, [[peer.get(c) for c in PEER_COLUMNS] for peer in peers])
 
 
 def _print(found: StepSize, tableau: bool, peers: bool) -> None:
     """The table, the curve of the best stencil in characters, and what was asked for."""
     from rich.console import Console
 
-    from diffkit.comparison.steps_table import peer_table, text_curve
+    from diffkit.comparison.steps_table import (
+        CURVE_RUNS,
+        PEER_RUNS,
+        TABLEAU_RUNS,
+        peer_table,
+        text_curve,
+    )
 
     console = Console(highlight=False)
     console.print(found.table())
-    if found.best.refused is None:
+    if found.best.refused is None and found.affords(CURVE_RUNS):
         console.print(f"\n{found.best.stencil.name}: error against h, o measured, · predicted")
         console.print(text_curve(found, found.best.stencil.name), markup=False)
-    if tableau:
+    if tableau and found.affords(TABLEAU_RUNS):
         console.print(found.richardson)
-    if peers:
+    if peers and found.affords(PEER_RUNS):
         console.print(peer_table(found.peers()))

@@ -47,7 +47,7 @@ def subject_of(function: str, at: Sequence[str]) -> Subject:
     loaded = load_function(function)
     if loaded is not None:
         own, path = loaded
-        return Subject(own, _arguments(own, parse_point(at, _positional(own))), path)
+        return Subject(own, _arguments(own, _point(own, at)), path)
     if (file := function.strip().rstrip(":")).endswith(".py"):
         raise no_function_named(Path(file))
     from diffkit.capture.parsing import parse
@@ -98,6 +98,21 @@ def _positional(function: Callable[..., Any]) -> list[str]:
     """The names of the parameters that may be given by position."""
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [parameter.name for parameter in _parameters(function) if parameter.kind in plain]
+
+
+def _point(function: Callable[..., Any], at: Sequence[str]) -> dict[str, Any]:
+    """The values of ``--at`` by parameter; those of ``*a`` have no name that could be given."""
+    names = _positional(function)
+    variadic = [p for p in _parameters(function) if p.kind is p.VAR_POSITIONAL]
+    try:
+        return parse_point(at, names)
+    except InputError as error:
+        if not variadic or "not name=value" not in error.message:
+            raise
+        raise InputError(
+            f"{error.message}, and the parameter {variadic[0]} takes no values from --at",
+            hint="take a function with plain parameters, such as def f(x, y).",
+        ) from None
 
 
 def _arguments(function: Callable[..., Any], point: dict[str, Any]) -> list[Any]:

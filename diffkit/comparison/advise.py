@@ -16,7 +16,7 @@ Reading on: Griewank & Walther 2008, *Evaluating Derivatives*, chapters 3, 4 and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from time import process_time
 from typing import Any
@@ -24,7 +24,9 @@ from typing import Any
 from diffkit.comparison.advise_costs import Candidate, candidates_of
 from diffkit.comparison.advise_problem import Problem
 from diffkit.comparison.advise_reasons import reasons_for
-from diffkit.comparison.advise_trials import time_finalists, try_methods
+from diffkit.comparison.advise_trials import Trials, time_finalists, try_methods
+from diffkit.comparison.spending import Spending
+from diffkit.differentiate.budget import SECONDS
 from diffkit.engines.calling import chosen_engine
 from diffkit.errors import BudgetError, InputError
 from diffkit.graph.ir import Graph
@@ -43,7 +45,8 @@ class Advice:
 
     ``method`` is its name, ``engine`` the engine to run it on, ``call`` the line to write,
     ``reasons`` sentences, ``candidates`` all methods with their costs and errors, the recommended
-    one first.
+    one first.  ``missing`` has the methods that were not measured and why, and ``interrupted``
+    says whether Ctrl-C ended the measuring.
     """
 
     method: str
@@ -59,6 +62,8 @@ class Advice:
     repeats: int
     accuracy: float
     reference: str
+    missing: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
 
     def __getitem__(self, method: str) -> Candidate:
         return {candidate.method: candidate for candidate in self.candidates}[method]
@@ -92,11 +97,14 @@ def advise(
     want: str = "gradient",
     argnums: int | Sequence[int] | None = None,
     engine: str = "auto",
+    budget_seconds: float = SECONDS,
     **kwargs: Any,
 ) -> Advice:
     """Recommend a method for a derivative of ``f`` at a point, with the measurements behind it.
 
-    ``f`` is called several times, as by a user who tries every method.
+    ``f`` is called several times, as by a user who tries every method.  What the budget does
+    not reach, and what an interruption (Ctrl-C) cut off, is predicted from the operations and the
+    run that was measured.
 
     Parameters
     ----------
@@ -116,11 +124,14 @@ def advise(
         Which positional arguments to differentiate by; default all that hold floats.
     engine
         The engine that the methods are tried on.
+    budget_seconds
+        The seconds that trials of the methods may take, beyond the first run.
 
     Raises
     ------
     InputError
-        For ``repeats`` below 1, an accuracy that is not positive, or an unknown ``want``.
+        For ``repeats`` below 1, an accuracy or a budget that is not positive, an unknown ``want``,
+        or no argument.
     ShapeError
         When a gradient or a Hessian is wanted of more than one number.
     BudgetError
@@ -140,19 +151,34 @@ def advise(
     graph = problem.graph
     capture = process_time() - start
     candidates = candidates_of(problem, capture)
-    reference = try_methods(problem, candidates)
+    spending = Spending(budget_seconds)
+    trials = try_methods(problem, candidates, spending)
     able, accurate = _able(candidates, problem.accuracy)
-    time_finalists(problem, _close(able, problem.repeats))
+    try:
+        if not trials.interrupted:
+            time_finalists(problem, _close(able, problem.repeats), spending)
+    except KeyboardInterrupt:
+        trials.interrupted = True
     chosen = _least(able, problem.repeats)
     advised, told = _engine(problem, chosen)
     rest = [candidate for candidate in candidates if candidate is not chosen]
     rest.sort(key=lambda c: (c.refused is not None, c.total(problem.repeats)))
     return Advice(
         chosen.method, advised, problem.words(chosen.method),
-        (*reasons_for(problem, chosen, rest, accurate), told), (chosen, *rest),
+        (*reasons_for(problem, chosen, rest, accurate), *_missing(trials), told), (chosen, *rest),
         graph.title or getattr(f, "__name__", "f"), want, problem.inputs, problem.outputs,
-        graph.flops(), problem.repeats, problem.accuracy, reference,
+        graph.flops(), problem.repeats, problem.accuracy, trials.reference,
+        trials.missing, trials.interrupted,
     )  # fmt: skip
+
+
+def _missing(trials: Trials) -> list[str]:
+    """What was not measured, and why."""
+    reasons: dict[str, list[str]] = {}
+    for method, reason in trials.missing.items():
+        reasons.setdefault(reason, []).append(method)
+    told = [f"only predicted: {', '.join(names)} ({why})" for why, names in reasons.items()]
+    return told or (["the measuring was interrupted"] if trials.interrupted else [])
 
 
 def _count(repeats: Any) -> int:

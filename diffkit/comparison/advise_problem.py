@@ -57,13 +57,22 @@ class Problem:
                 f"a Hessian-vector product has one argument, not {len(self.args)}",
                 hint="take the others from outside, as in lambda x: f(x, a).",
             )
+        if not self.args and not self.by_name:
+            raise InputError(
+                "advise: no argument was given, so there is nothing to differentiate by",
+                hint="give one by position, as in dk.advise(f, 2.0).",
+            )
         return Call(function_of(self.f), self.args, self.kwargs, self.chosen)
+
+    @property
+    def by_name(self) -> bool:
+        """Whether the function is a graph that takes its variables by name."""
+        return isinstance(self.f, Graph) and (self.f.keywords or self.f.in_tree is None)
 
     @cached_property
     def chosen(self) -> Argnums:
         """The arguments to differentiate by: those given, else all that hold floats."""
-        by_name = isinstance(self.f, Graph) and (self.f.keywords or self.f.in_tree is None)
-        if by_name:
+        if self.by_name:
             return self.argnums
         if self.argnums is not None or len(self.args) < 2:
             return 0 if self.argnums is None else self.argnums

@@ -104,7 +104,7 @@ def advice_dict(advice: Advice) -> dict[str, Any]:
         "engine": advice.engine, "call": advice.call, "reasons": list(advice.reasons),
         "inputs": advice.inputs, "outputs": advice.outputs, "operations": advice.operations,
         "repeats": advice.repeats, "accuracy": advice.accuracy, "reference": advice.reference,
-        "methods": rows,
+        "methods": rows, "missing": advice.missing, "interrupted": advice.interrupted,
     }  # fmt: skip
 
 

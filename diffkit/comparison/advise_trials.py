@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import inf, isfinite, nan
 from time import process_time
 from typing import Any
@@ -22,11 +23,12 @@ import numpy as np
 
 from diffkit.comparison.advise_costs import Candidate
 from diffkit.comparison.advise_problem import Problem, numbers_in
+from diffkit.comparison.spending import INTERRUPTED, Spending
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.engines.precise import true_derivatives
 from diffkit.errors import DiffkitError, DiffkitWarning, KinkWarning
 
-__all__ = ["time_finalists", "try_methods"]
+__all__ = ["Trials", "time_finalists", "try_methods"]
 
 TRIAL_SECONDS = 0.25  # a method that is predicted to need longer is not tried
 WORTH_ASKING = 2.0  # times the least cost of the others, up to which SymPy is asked
@@ -41,19 +43,56 @@ AGAIN_SECONDS, FEWEST_AGAIN = 2e-3, 3
 Answers = dict[str, np.ndarray]
 
 
-def try_methods(problem: Problem, candidates: Sequence[Candidate]) -> str:
-    """Run what answers soon, fill in errors and first times; the words name the reference."""
+@dataclass
+class Trials:
+    """What the trials gave: the reference of the errors, and the methods that were not tried."""
+
+    reference: str = "nothing: errors are those that the methods have as a rule"
+    missing: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+def try_methods(problem: Problem, candidates: Sequence[Candidate], spending: Spending) -> Trials:
+    """Run what answers soon while there is time, and fill in errors and first times.
+
+    What is not reached keeps its prediction.  Ctrl-C ends the trials.
+    """
     answers: Answers = {}
-    for candidate in candidates:
-        if candidate.method != "symbolic" and candidate.first <= TRIAL_SECONDS:
-            _try(problem, candidate, answers)
-    for candidate in candidates:
-        if candidate.method == "symbolic" and _is_worth_asking(problem, candidate, candidates):
-            _try(problem, candidate, answers)
-    reference, how = _reference(problem, answers)
+    found = Trials()
+    for candidate in sorted(candidates, key=lambda c: c.method == "symbolic"):
+        if not _is_worth_trying(problem, candidate, candidates):
+            continue
+        reason = INTERRUPTED if found.interrupted else spending.reason()
+        try:
+            if reason is None:
+                _try(problem, candidate, answers, spending)
+        except KeyboardInterrupt:
+            found.interrupted, reason = True, INTERRUPTED
+        if reason is not None:
+            found.missing[candidate.method] = reason
+    _judge_all(problem, candidates, answers, found)
+    return found
+
+
+def _judge_all(
+    problem: Problem, candidates: Sequence[Candidate], answers: Answers, found: Trials
+) -> None:
+    reference: Any = None
+    try:
+        if not found.interrupted:
+            reference, found.reference = _reference(problem, answers)
+    except KeyboardInterrupt:
+        found.interrupted = True
     for candidate in candidates:
         _judge(problem, candidate, answers.get(candidate.method), reference)
-    return how
+
+
+def _is_worth_trying(
+    problem: Problem, candidate: Candidate, candidates: Sequence[Candidate]
+) -> bool:
+    if candidate.method == "symbolic":
+        return _is_worth_asking(problem, candidate, candidates)
+    return candidate.first <= TRIAL_SECONDS
 
 
 def _is_worth_asking(
@@ -67,16 +106,18 @@ def _is_worth_asking(
     return symbolic.total(problem.repeats) <= WORTH_ASKING * least
 
 
-def _try(problem: Problem, candidate: Candidate, answers: Answers) -> None:
+def _try(problem: Problem, candidate: Candidate, answers: Answers, spending: Spending) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DiffkitWarning)
         try:
             call = problem.user_call(candidate.method)
             first, found = _timed(call)
-            candidate.again = _again(call)
-            if first <= TRIAL_SECONDS:  # rules and modules that were loaded by the way do not count
+            again = _again(call, spending)
+            if (
+                first <= TRIAL_SECONDS and spending.left > 0
+            ):  # rules and modules that were loaded by the way do not count
                 first = min(first, _timed(problem.user_call(candidate.method))[0])
-            candidate.first = first
+            candidate.first, candidate.again = first, again
         except DiffkitError as error:
             candidate.refused = error.one_line
             return
@@ -97,13 +138,13 @@ def _timed(call: Any) -> tuple[float, Any]:
     return process_time() - start, found
 
 
-def _again(call: Any) -> float:
-    """The least time of a further call."""
+def _again(call: Any, spending: Spending) -> float:
+    """The least time of a further call; of one where there is no time for more."""
     least, spent, count = inf, 0.0, 0
     while count < FEWEST_AGAIN or spent < AGAIN_SECONDS:
         seconds, _ = _timed(call)
         least, spent, count = min(least, seconds), spent + seconds, count + 1
-        if spent > TRIAL_SECONDS:
+        if spent > TRIAL_SECONDS or spending.left <= 0:
             break
     return least
 
@@ -126,7 +167,7 @@ def _reference(problem: Problem, answers: Answers) -> tuple[Any, str]:
     for name in ("reverse", "hvp", "forward"):
         if name in answers:
             return answers[name], f"{name} mode in floating point" if name != "hvp" else name
-    return None, "nothing: errors are those that the methods have as a rule"
+    return None, Trials.reference
 
 
 def _judge(
@@ -183,8 +224,8 @@ def _relative(answer: np.ndarray, true: np.ndarray) -> float:
 # Times ------------------------------------------------------------------------------------------
 
 
-def time_finalists(problem: Problem, finalists: Sequence[Candidate]) -> None:
-    """Time some candidates in turns; the least of all times is kept."""
+def time_finalists(problem: Problem, finalists: Sequence[Candidate], spending: Spending) -> None:
+    """Time some candidates in turns while there is time; the least of all times is kept."""
     tried = [candidate for candidate in finalists if candidate.measured]
     if len(tried) < 2:
         return
@@ -193,9 +234,11 @@ def time_finalists(problem: Problem, finalists: Sequence[Candidate]) -> None:
         warnings.simplefilter("ignore", DiffkitWarning)
         for _ in range(MOST_ROUNDS):
             for candidate in tried:
+                if spending.left <= 0:
+                    return
                 call = problem.user_call(candidate.method)
                 first, _ = _timed(call)
-                again = _again(call)
+                again = _again(call, spending)
                 candidate.first = min(candidate.first, first)
                 candidate.again = min(candidate.again, again)
                 spent += first + again * FEWEST_AGAIN

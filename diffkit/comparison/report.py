@@ -28,6 +28,7 @@ from diffkit.comparison.accuracy import (
 )
 from diffkit.comparison.arguments import Arguments, arguments_of
 from diffkit.comparison.cost import measure, peak_memory
+from diffkit.comparison.spending import INTERRUPTED, Spending
 from diffkit.comparison.undefined import fitting_truths, undefined_notes
 from diffkit.engines.precise import DIGITS, NO_TRUTH, Truth, true_derivatives
 from diffkit.errors import BudgetError, DiffkitError, DiffkitWarning, DtypeError, ShapeError
@@ -39,6 +40,8 @@ __all__ = ["Comparison", "MethodReport", "compare"]
 TIME_BUDGET = 0.05
 # A method that would run longer than this is refused rather than waited for.
 MOST_SECONDS = 300.0
+# What all methods together may take beyond the truth, unless it is said otherwise.
+BUDGET_SECONDS = 30.0
 # Methods whose cost grows with the number of inputs: runs of f per input, roughly.
 RUNS_PER_INPUT = {"finite": 2, "complex": 4, "forward": 2, "taylor": 2}
 
@@ -82,7 +85,10 @@ class MethodReport:
 
 @dataclass
 class Comparison:
-    """All methods on one function at one point; see :func:`compare`."""
+    """All methods on one function at one point; see :func:`compare`.
+
+    ``interrupted`` says whether Ctrl-C ended it; methods that were not reached are refused.
+    """
 
     title: str
     graph: Graph
@@ -91,6 +97,7 @@ class Comparison:
     methods: dict[str, MethodReport]
     f_time: float
     f_operations: int
+    interrupted: bool = False
 
     def __getitem__(self, name: str) -> MethodReport:
         return self.methods[name]
@@ -163,9 +170,13 @@ def compare(
     digits: int = DIGITS,
     engine: str = "auto",
     title: str | None = None,
+    budget_seconds: float = BUDGET_SECONDS,
     **kwargs: Any,
 ) -> Comparison:
     """Differentiate a scalar function by every method and hold each against the truth.
+
+    Methods that the budget does not reach are refused with the reason, and so are those after an
+    interruption (Ctrl-C): what was done is kept.
 
     Parameters
     ----------
@@ -185,6 +196,8 @@ def compare(
         The engine that runs the graphs.
     title
         What to call the function in tables and pictures.
+    budget_seconds
+        The seconds that all methods may take together, after the function's own runs and the truth.
 
     Raises
     ------
@@ -193,7 +206,7 @@ def compare(
     DtypeError
         When no argument is a number, or the result is not floating point.
     InputError
-        For unknown methods or argnums.
+        For unknown methods or argnums, or a budget that is not positive.
 
     Source: the idea of one table over all methods, Baydin et al. 2018, figures 2 and 3.
 
@@ -211,12 +224,15 @@ def compare(
     name = title or graph.title or getattr(f, "__name__", "f")
     check_scalar(graph, name)
     timing = measure(lambda: bound.values(leaves, engine), TIME_BUDGET)
-    truth = _truth(graph, leaves, wrt, digits, gradient_graph)
-    reports = {
-        key: _report(key, method, arguments, truth, engine, timing.seconds)
-        for key, method in zip(_keys(chosen), chosen, strict=True)
-    }
-    return Comparison(name, graph, arguments, truth, reports, timing.seconds, graph.flops())
+    try:
+        truth, stopped = _truth(graph, leaves, wrt, digits, gradient_graph), None
+    except KeyboardInterrupt:
+        truth, stopped = _no_truth(leaves, wrt, digits, INTERRUPTED), INTERRUPTED
+    reports = _reports(chosen, arguments, truth, engine, timing.seconds, budget_seconds, stopped)
+    interrupted = any(report.refused == INTERRUPTED for report in reports.values())
+    return Comparison(
+        name, graph, arguments, truth, reports, timing.seconds, graph.flops(), interrupted
+    )
 
 
 def check_scalar(graph: Graph, name: str, verb: str = "compare") -> None:
@@ -249,22 +265,53 @@ def _truth(
     except (DiffkitError, ArithmeticError) as error:
         if isinstance(error, ValueError):
             raise  # the precision that was asked for is out of range
-        from diffkit.lazy import mp
-
         reason = error.one_line if isinstance(error, DiffkitError) else str(error)
-        blocks = [np.full(np.shape(leaves[place]), mp.nan, dtype=object) for place in wrt]
-        note = f"no truth: {reason}"
-        return Truth([np.array(mp.nan)], [blocks], digits, False, NO_TRUTH, [note])
+        return _no_truth(leaves, wrt, digits, reason)
+
+
+def _no_truth(leaves: Sequence[Any], wrt: Sequence[int], digits: int, reason: str) -> Truth:
+    from diffkit.lazy import mp
+
+    blocks = [np.full(np.shape(leaves[place]), mp.nan, dtype=object) for place in wrt]
+    note = f"no truth: {reason}"
+    return Truth([np.array(mp.nan)], [blocks], digits, False, NO_TRUTH, [note])
+
+
+def _predicted(name: str, arguments: Arguments, f_time: float) -> tuple[int, float]:
+    """The number of inputs, and the seconds that a method will take for them."""
+    inputs = sum(int(np.size(arguments.leaves[place])) for place in arguments.wrt)
+    return inputs, RUNS_PER_INPUT.get(name, 0) * inputs * f_time
 
 
 def _refuse_endless(name: str, arguments: Arguments, f_time: float) -> None:
-    inputs = sum(int(np.size(arguments.leaves[place])) for place in arguments.wrt)
-    seconds = RUNS_PER_INPUT.get(name, 0) * inputs * f_time
+    inputs, seconds = _predicted(name, arguments, f_time)
     if seconds > MOST_SECONDS:
         raise BudgetError(
             f"{name}: {inputs:,} inputs would take about {seconds:,.0f} s",
             hint="use reverse mode, whose cost does not grow with the inputs.",
         )
+
+
+def _reports(
+    chosen: Sequence[Any], arguments: Arguments, truth: Truth, engine: str, f_time: float,
+    budget_seconds: float, stopped: str | None,
+) -> dict[str, MethodReport]:  # fmt: skip
+    """A report of each method while there is time; SymPy, which may take seconds, comes last."""
+    keys = _keys(chosen)
+    found: dict[str, MethodReport] = {}
+    spending = Spending(budget_seconds)
+    pairs = zip(keys, chosen, strict=True)
+    for key, method in sorted(pairs, key=lambda pair: pair[1].name == "symbolic"):
+        _, seconds = _predicted(method.name, arguments, f_time)
+        reason = stopped or spending.reason(seconds if seconds <= MOST_SECONDS else 0.0)
+        try:
+            if reason is None:
+                found[key] = _report(key, method, arguments, truth, engine, f_time)
+                continue
+        except KeyboardInterrupt:
+            reason = stopped = INTERRUPTED
+        found[key] = MethodReport(key, method.name, refused=reason)
+    return {key: found[key] for key in keys}
 
 
 def _keys(methods: Sequence[Any]) -> list[str]:

@@ -127,6 +127,7 @@ def comparison_dict(comparison: Comparison) -> dict[str, Any]:
         "time": comparison.f_time,
         "truth": _noted(true_entry, truth.notes),
         "methods": {name: _entry(report) for name, report in comparison.methods.items()},
+        "interrupted": comparison.interrupted,
     }
 
 

@@ -29,19 +29,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkit.comparison.gradcheck_point import Point
+from diffkit.comparison.spending import INTERRUPTED, Watched
 from diffkit.comparison.steps_line import direction_of, line_through, true_along
+from diffkit.comparison.steps_partial import Measured, measure_rows
 from diffkit.comparison.steps_peers import PeerRow, peer_rows
 from diffkit.comparison.steps_tableau import Tableau, tableau_of
-from diffkit.differentiate.noise import Line, Noise, noise_of
+from diffkit.differentiate.budget import SECONDS
+from diffkit.differentiate.noise import Line, Noise
 from diffkit.differentiate.stencils import Stencil, stencil, stencil_of
-from diffkit.differentiate.step_choice import (
-    WIDER_TABLEAU,
-    StepChoice,
-    choose_step,
-    difference,
-    jump_at,
-    kink_at,
-)
+from diffkit.differentiate.step_choice import WIDER_TABLEAU, StepChoice, difference
 from diffkit.engines.precise import distance
 from diffkit.errors import InputError
 from diffkit.graph.ir import Graph
@@ -64,7 +60,8 @@ class StepSize:
     ``choices`` has one :class:`StepChoice` for each stencil, ``best`` is the one with the least
     error; ``noise`` is that of the function; ``kink`` has the slopes to the left and the right
     where they differ, ``jump`` says that the function jumps at the point; ``exact`` is the
-    derivative where it is known, else None.
+    derivative where it is known, else None.  ``missing`` says what a budget of seconds did not
+    reach, and why, and ``interrupted`` whether Ctrl-C ended it.
     """
 
     title: str
@@ -79,6 +76,8 @@ class StepSize:
     evaluations: int
     notes: tuple[str, ...] = ()
     jump: bool = False
+    missing: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
 
     @property
     def best(self) -> StepChoice:
@@ -110,6 +109,11 @@ class StepSize:
         others = [c for c in self.choices if c.refused is None]
         gaps = [abs(c.value - best.value) - DOUBT * c.error for c in others]
         return max([best.error, *gaps])
+
+    def affords(self, runs: int) -> bool:
+        """Whether so many more runs fit into the seconds that were given."""
+        run = self.line.f
+        return not self.interrupted and (not isinstance(run, Watched) or run.affords(runs))
 
     def __getitem__(self, name: str) -> StepChoice:
         return {choice.stencil.name: choice for choice in self.choices}[name]
@@ -145,7 +149,8 @@ class StepSize:
         usable = [c for c in self.choices if c.refused is None] or list(self.choices)
         base = min(usable, key=lambda c: (not c.stencil.symmetric, c.stencil.accuracy))
         widest = max(usable, key=lambda c: c.stencil.accuracy).step
-        first = min(WIDER_TABLEAU * widest, self.line.length / 4)
+        longest = self.line.length / 4
+        first = min(WIDER_TABLEAU * widest, longest) if isfinite(widest) else longest
         return tableau_of(self.line, base.stencil, 2.0 ** round(np.log2(first)), self.noise.level)
 
     def peers(self) -> list[PeerRow]:
@@ -198,9 +203,13 @@ def step_size(
     exact: Any = None,
     scale: float = 1.0,
     title: str | None = None,
+    budget_seconds: float = SECONDS,
     **kwargs: Any,
 ) -> StepSize:
     """Find the step of a finite difference at a point, with the value and an honest error.
+
+    A slow function is run while its budget lasts; what is then missing is said, and stencils with
+    no time for more are taken from two steps.  Ctrl-C keeps what was measured.
 
     Parameters
     ----------
@@ -225,6 +234,8 @@ def step_size(
         The length over which f is taken to change where x is smaller.
     title
         How the function is called in the report.
+    budget_seconds
+        The seconds that runs of the function may take, beyond the first few.
 
     Returns
     -------
@@ -235,7 +246,7 @@ def step_size(
     ------
     InputError
         When several numbers could move and no direction is given, a stencil or the order is none,
-        or the function's value is not finite.
+        the function's value is not finite, or the budget is not positive.
     ShapeError
         When the function returns an array.
     DtypeError
@@ -254,22 +265,28 @@ def step_size(
     point = Point(f, args, kwargs, argnums, "step_size")
     tangents, name = direction_of(point, direction)
     line = line_through(point, tangents, scale)
+    line.f = run = Watched(line.f, budget_seconds)
     if not isfinite(line(0.0)):
         raise InputError(
             f"step_size: the function is {line(0.0)!r} here, where it has no derivative",
             hint="ask at a point where its value is finite.",
         )
-    noise = noise_of(line)
-    choices = [choose_step(line, row, noise) for row in rows]
-    choices += _one_sided(line, order, noise, choices)
-    kink = kink_at(line, noise) if order == 1 else None
-    jump = kink is None and jump_at(line, noise)
+    found = measure_rows(line, run, rows, order)
     runs = line.count
-    known = true_along(point, tangents, order) if exact is None else exact
+    known, interrupted = exact, found.interrupted
+    if exact is None and not interrupted:
+        try:
+            known = true_along(point, tangents, order)
+        except KeyboardInterrupt:
+            interrupted = True
     at = point.coordinate(0) if sum(point.sizes) == 1 else 0.0
-    heading = title or getattr(f, "__name__", "f")
-    return StepSize(heading, at, name, order, line, noise, tuple(choices), kink, known, runs,
-                    tuple(_told(kink, jump, choices)), jump)  # fmt: skip
+    heading, missing = title or getattr(f, "__name__", "f"), found.missing(rows)
+    if interrupted and not found.interrupted:
+        missing["exact"] = INTERRUPTED
+    choices = tuple(found.choices(rows))
+    return StepSize(heading, at, name, order, line, found.noise, choices, found.kink, known, runs,
+                    tuple(_told(found, choices, missing)), found.jump, missing,
+                    interrupted)  # fmt: skip
 
 
 def _stencil(spec: Any, order: int) -> Stencil:
@@ -292,27 +309,20 @@ def _stencil(spec: Any, order: int) -> Stencil:
     )
 
 
-def _one_sided(
-    line: Line, order: int, noise: Noise, choices: Sequence[StepChoice]
-) -> list[StepChoice]:
-    """Stencils of one side where the domain ends at the point."""
-    if not any(choice.refused for choice in choices):
-        return []
-    sides = [range(k) for k in (order + 2, order + 4)]
-    rows = [stencil_of(tuple(s * k for k in points), order) for s in (1, -1) for points in sides]
-    taken = {choice.stencil.name for choice in choices}
-    found = [choose_step(line, row, noise) for row in rows if row.name not in taken]
-    return [choice for choice in found if choice.refused is None]
-
-
-def _told(kink: tuple[float, float] | None, jump: bool, choices: Sequence[StepChoice]) -> list[str]:
+def _told(found: Measured, choices: Sequence[StepChoice], missing: dict[str, str]) -> list[str]:
     """What should be known beside the numbers."""
     notes = []
-    if kink is not None:
-        left, right = kink
+    if found.kink is not None:
+        left, right = found.kink
         notes.append(f"a kink: the slope is {left:.6g} to the left and {right:.6g} to the right")
-    if jump:
+    settled = any(choice.settled for choice in choices if choice.refused is None)
+    if found.jump:
         notes.append("a jump: the function has no derivative here")
-    elif not any(choice.settled for choice in choices if choice.refused is None):
+    elif not settled and found.stopped is None:
         notes.append("the differences do not settle as the step shrinks: there is no derivative")
-    return notes
+    refused = {choice.stencil.name for choice in choices if choice.refused}
+    reasons: dict[str, list[str]] = {}
+    for name, reason in missing.items():
+        if name not in refused:  # the table has a line for these
+            reasons.setdefault(reason, []).append(name)
+    return notes + [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]

@@ -31,6 +31,8 @@ PEER_HEADERS = ("tool", "derivative", "estimate", "true error", "runs", "")
 CURVE_WIDTH, CURVE_HEIGHT = 60, 12
 DIGITS = 14  # of a derivative beside those of other tools
 NOTHING = 1e-60  # what differences of 100 digits leave where the derivative is exact
+# Runs that Richardson's tableau, a measured curve and other tools take as a rule.
+TABLEAU_RUNS, CURVE_RUNS, PEER_RUNS = 20, 250, 100
 NO_TRUTH = "the function cannot be captured, so the derivative itself is not known"
 
 
@@ -171,9 +173,10 @@ def step_dict(found: StepSize, *, curve: bool, peers: bool) -> dict[str, Any]:
         "kink": None if found.kink is None else list(found.kink),
         "jump": found.jump, "notes": list(found.notes),
         "stencils": {c.stencil.name: _entry(found, c, curve) for c in found.choices},
-        "richardson": found.richardson.to_dict(),
+        "richardson": found.richardson.to_dict() if found.affords(TABLEAU_RUNS) else None,
+        "missing": found.missing, "interrupted": found.interrupted,
     }  # fmt: skip
-    if peers:
+    if peers and found.affords(PEER_RUNS):
         entry["peers"] = [row.to_dict() for row in found.peers()]
     nulls = [*_nulls(entry), *(f"{n}.{k}" for n, c in entry["stencils"].items() for k in _nulls(c))]
     entry["note"] = f"null stands for NaN or an infinity in {', '.join(nulls)}" if nulls else None
@@ -196,7 +199,7 @@ def _entry(found: StepSize, choice: StepChoice, curve: bool) -> dict[str, Any]:
         "largest": choice.largest, "settled": choice.settled,
         "true_error": None if found.exact is None else found.error_of(choice.value),
     }  # fmt: skip
-    if curve:
+    if curve and found.affords(CURVE_RUNS):
         h, measured, predicted = found.curve(row.name)
         entry["curve"] = {"h": h, "measured": measured, "predicted": predicted}
     return entry
