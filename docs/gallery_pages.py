@@ -12,8 +12,9 @@ from sphinx.util.rst import escape
 PICTURE = """
 .. image:: /{path}
    :alt: {alt}
-   :class: only-{mode}
+   :class: only-{mode}{motion}
 """
+STILL, MOVING = " still-picture", " moving-picture"  # docs/_static/diffkit.css shows one of them
 
 
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
@@ -37,15 +38,24 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any])
 def _pictures(script: Any, block_vars: dict[str, Any], gallery_conf: Any) -> list[str]:
     from matplotlib import pyplot
 
+    from diffkit.plots.animation import save_animation
     from diffkit.plots.style import save
 
+    moves = "frames" in script
     shown = []
     for mode in ("light", "dark"):
-        path = Path(next(block_vars["image_path_iterator"]))
-        save(script["draw"](dark=mode == "dark"), path, dark=mode == "dark")
+        path, dark = Path(next(block_vars["image_path_iterator"])), mode == "dark"
+        files = {save(script["draw"](dark=dark), path, dark=dark): STILL if moves else ""}
         pyplot.close("all")
-        relative = path.relative_to(gallery_conf["src_dir"]).as_posix()
-        shown.append(PICTURE.format(path=relative, alt=script["PAGE"].title, mode=mode))
+        if moves:
+            moving = save_animation(
+                script["frames"](dark=dark), path.with_suffix(".gif"), dark=dark
+            )
+            files[moving] = MOVING
+        for file, motion in files.items():
+            relative = file.relative_to(gallery_conf["src_dir"]).as_posix()
+            title = script["PAGE"].title
+            shown.append(PICTURE.format(path=relative, alt=title, mode=mode, motion=motion))
     return shown
 
 

@@ -223,6 +223,12 @@ def test_verdicts(activation: Any, cotangent: Any, words: str, verdict: str) -> 
     assert found.parameters[0].verdict == "fine" and found.parameters[0].ratio == (1e-3,)
 
 
+def test_an_update_that_is_no_number_is_not_fine() -> None:
+    found = made([1.0] * 3, [1.0] * 3)
+    found.rows["update"] = [[np.inf]]
+    assert judge(found).parameters[0].verdict == "no number"
+
+
 def test_sparklines() -> None:
     assert sparkline((1.0, 1e2, 1e7)) == "▁▃█" and sparkline(()) == ""
     assert sparkline((0.0, 1.0, np.nan, 10.0)) == "·▁·█" and sparkline((np.nan,)) == "·"

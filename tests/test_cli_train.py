@@ -11,6 +11,7 @@ from conftest import RunCommand
 
 import diffkit as dk
 from diffkit.cli.main import main
+from diffkit.training.preparing import prepared
 from diffkit.training.weights import load_weights
 
 QUICK = ("--epochs", "2")
@@ -42,6 +43,55 @@ def test_a_run_folder_of_the_digits(run: RunCommand, tmp_path: Path) -> None:
     params = load_weights(folder, net.init(0))
     _, x_test, _, y_test = dk.datasets.digits().split()
     assert net.accuracy(params, x_test, y_test) == report["test_accuracy"]
+
+
+def test_images_are_sequences_to_an_rnn(run: RunCommand) -> None:
+    pytest.importorskip("sklearn")
+    done = run("train", "digits", "--model", "rnn", "--cell", "lstm", "--hidden", "6,6",
+               "--epochs", "1", "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["net"].startswith("Net([8, 8] → lstm1: 6 at every step → lstm2: 6")
+    assert report["test_accuracy"] > 0.1
+
+
+def test_sequences_and_a_deep_linear_net(run: RunCommand, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 5, 2))
+    np.savez(tmp_path / "own.npz", x=x, y=(x[:, -1, 0] > 0).astype(int))
+    for model, start in (("rnn", "Net([5, 2] → gru1: 32"), ("deep-linear", "Net([10] → dense1: 8")):
+        hidden = ("--hidden", "8,8") if model == "deep-linear" else ()
+        done = run("train", "own.npz", "--model", model, *hidden, "--epochs", "30", "--json")
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report["net"].startswith(start) and report["training_accuracy"] > 0.8
+
+
+def test_more_of_the_signal_is_recorded_where_it_is_asked_for(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    words = ("train", "two-moons", *QUICK, "--record", "noise, cosine", "--out")
+    assert run(*words, "r").returncode == 0 and run(*words[:-3], "--out", "plain").returncode == 0
+    saved = json.loads((tmp_path / "r" / "signal.json").read_text())
+    assert [row["epoch"] for row in saved["between"]] == [0, 1, 2]
+    assert all(row["noise_scale"] > 0 and row["cosine_batch"] <= 1 for row in saved["between"])
+    weights = [(tmp_path / name / "weights.npz").read_bytes() for name in ("r", "plain")]
+    assert weights[0] == weights[1]  # looking changes nothing
+    rows = [line.split("\t") for line in run("signal", "r").stdout.splitlines()]
+    measured = {row[1]: row[2:4] for row in rows if row[0] == "between epochs"}
+    first, last = (saved["between"][k]["noise_scale"] for k in (0, -1))
+    assert measured["noise_scale"] == [str(first), str(last)]
+
+
+def test_the_last_fifth_can_be_the_test(run: RunCommand, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    np.savez(tmp_path / "own.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    done = run("train", "own.npz", "--split", "last", "--out", "r", *QUICK, "--json")
+    report = json.loads(done.stdout)
+    assert (report["training_examples"], report["test_examples"]) == (40, 10)
+    assert run("resume", "r").returncode == 0  # with the same parts
+    found = prepared({"data": str(tmp_path / "own.npz"), "split": "last"})
+    mean, spread = x[:40].mean(axis=0), x[:40].std(axis=0)
+    np.testing.assert_allclose(found.test[0], (x[40:] - mean) / spread, rtol=1e-12)
 
 
 @pytest.mark.parametrize("model", ("softmax", "mlp"))
@@ -102,7 +152,11 @@ def test_a_divergence_is_reported_and_kept(run: RunCommand, tmp_path: Path) -> N
     [
         (("nothing",), "no data set 'nothing'"),
         (("missing.csv",), "no file"),
-        (("two-moons", "--model", "rnn"), "rnn"),
+        (("two-moons", "--model", "rnn"), "an RNN needs sequences or images"),
+        (("two-moons", "--cell", "gru"), "--cell means nothing to --model mlp"),
+        (("two-moons", "--model", "rnn", "--hidden", "4,8"), "layers of different sizes"),
+        (("two-moons", "--record", "beauty"), "'beauty' is not of loss, signal"),
+        (("two-moons", "--split", "first"), "split"),
         (("two-moons", "--model", "cnn"), "a CNN needs images"),
         (("two-moons", "--rate", "0"), "positive number"),
         (("two-moons", "--rate", "-0.1"), "positive number"),
@@ -148,12 +202,21 @@ def test_wrong_input_of_a_real_process(run: RunCommand) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "goal"), (("softmax", 0.95), ("mlp", 0.97), ("cnn", 0.98)))
-def test_the_defaults_learn_the_digits(run: RunCommand, model: str, goal: float) -> None:
-    """The median of five seeds."""
+@pytest.mark.parametrize(
+    ("split", "model", "goal"),
+    [
+        ("stratified", "softmax", 0.95), ("stratified", "mlp", 0.975), ("stratified", "cnn", 0.987),
+        ("last", "softmax", 0.89), ("last", "mlp", 0.91), ("last", "cnn", 0.95),
+    ],
+)  # fmt: skip
+def test_the_defaults_learn_the_digits(
+    run: RunCommand, split: str, model: str, goal: float
+) -> None:
+    """The median of five seeds; the last fifth, unshuffled, is harder."""
     pytest.importorskip("sklearn")
     found = []
     for seed in range(5):
-        done = run("train", "digits", "--model", model, "--seed", str(seed), "--json")
+        words = ("--model", model, "--split", split, "--seed", str(seed), "--json")
+        done = run("train", "digits", *words)
         found.append(json.loads(done.stdout)["test_accuracy"])
     assert float(np.median(found)) >= goal

@@ -237,6 +237,11 @@ def test_bad_tables(table, text, error, words) -> None:
         from_csv(table(text), header=header)
 
 
+def test_a_target_that_is_no_number_is_named_by_its_column(table) -> None:
+    with pytest.raises(InputError, match="line 2, column 2: 'dear' is no number"):
+        from_csv(table("1,2,3\n4,5,dear\n"), regression=True)
+
+
 def test_bad_columns_and_files(table, tmp_path: Path) -> None:
     path = table(GOOD)
     wrong: tuple[Any, ...] = (7, -4, "size", 1.5, True)

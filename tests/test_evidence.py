@@ -36,6 +36,27 @@ ROWS = {
         ("difference from the sum, {len(SHAPES) ** 2} pairs of shapes",),
         ("test_concept_numbers.py::test_the_adjoint_of_broadcasting_is_a_sum",),
     ),
+    "model": Evidence(
+        "model",
+        ("parameters of the widths 1, 2, 3, 32: 4w + 1", "wrong with 3 and with 32 units"),
+        ("test_gallery_learning.py::test_a_model_of_width_w_has_4w_plus_1_parameters",),
+    ),
+    "neural network": Evidence(
+        "hidden-space",
+        ("corners right by the best of 201 lines", "share right by the net 2-4-1"),
+        ("test_gallery_learning.py::test_no_line_solves_xor_and_four_hidden_units_do",),
+    ),
+    "CNN": Evidence(
+        "filters",
+        (
+            "share of the test digits wrong",
+            "shifted image against shifted maps, largest difference inside",
+        ),
+        (
+            "test_gallery_nets.py::test_nets_learn_the_digits",
+            "test_gallery_learning.py::test_a_convolution_commutes_with_shifts",
+        ),
+    ),
     "loss": Evidence(
         "losses",
         ("cross-entropy of 3 equal scores", "cross-entropy of 10 equal scores"),

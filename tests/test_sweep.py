@@ -265,6 +265,12 @@ def test_wrong_seeds_are_refused(seeds: Any) -> None:
         dk.sweep(shrink, GRID, seeds=seeds)
 
 
+@pytest.mark.parametrize("jobs", [0, 1.5, True])
+def test_wrong_jobs_are_refused(jobs: Any) -> None:
+    with pytest.raises(InputError, match="not a number of workers"):
+        dk.sweep(shrink, GRID, jobs=jobs)
+
+
 def test_a_task_must_be_callable() -> None:
     with pytest.raises(InputError, match="cannot be called"):
         dk.sweep(3, {"rate": [1]})  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from diffkit.cli import sweep as command
-from diffkit.cli.main import DONE, INTERRUPTED, WRONG_INPUT, main
+from diffkit.cli.main import DONE, FAILED, INTERRUPTED, WRONG_INPUT, main
 
 SWEEP = ("sweep", "iris", "--model", "softmax", "--epochs", "2")
 RATES = (*SWEEP, "--rate", "0.1,0.01")
@@ -73,6 +73,26 @@ def test_hidden_layers_are_given_once_for_each_choice(capsys: pytest.CaptureFixt
     assert [trial["settings"]["hidden"] for trial in report["trials"]] == ["4", "4,3"]
 
 
+def test_words_of_train_that_choose_among_nets(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn")
+    words = ["sweep", "digits", "--epochs", "1", "--batch", "500", "--json", "--model"]
+    assert main([*words, "cnn", "--channels", "2", "--channels", "2,3"]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    assert [trial["settings"]["channels"] for trial in report["trials"]] == ["2", "2,3"]
+    assert main([*words, "rnn", "--hidden", "4", "--cell", "gru,lstm"]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    assert [trial["settings"]["cell"] for trial in report["trials"]] == ["gru", "lstm"]
+
+
+def test_where_every_training_diverges_no_setting_is_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SWEEP, "--rate", "1e300", "--optimizer", "sgd", "--schedule", "constant"]
+    assert main([*words, "--out", str(tmp_path / "s"), "--json"]) == FAILED
+    report = json.loads(capsys.readouterr().out)
+    assert report["best"] is None and report["trials"][0]["failed"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -82,6 +102,7 @@ def test_hidden_layers_are_given_once_for_each_choice(capsys: pytest.CaptureFixt
         ([*SWEEP, "--rate", ","], "different values"),
         ([*SWEEP, "--optimizer", "sgd,magic"], "'magic' is not one of"),
         ([*SWEEP, "--activation", "relu"], "means nothing"),
+        ([*SWEEP, "--jobs", "0"], "jobs"),
         ([*SWEEP, "--by", "beauty"], "no measure 'beauty'"),
     ],
 )

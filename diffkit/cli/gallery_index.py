@@ -130,11 +130,31 @@ def _figure(result: Result, out: Path) -> str:
     alt = html.escape(_alt(result), quote=True)
     width, height = png_size((out / f"{result.name}.png").read_bytes())
     size = f'width="{width}" height="{height}" loading="lazy"'
+    shown = "".join(
+        _picture(stem, f'<img class="{mode}" src="{stem}.svg" alt="{alt}" {size}>', result.moves)
+        for mode, stem in (("light", name), ("dark", f"{name}-dark"))
+    )
     return (
-        f'<figure><a href="{name}.svg"><img class="light" src="{name}.svg" alt="{alt}" {size}>'
-        f'<img class="dark" src="{name}-dark.svg" alt="{alt}" {size}></a>'
+        f'<figure><a href="{name}.svg">{shown}</a>'
         f'<p class="files"><a href="{name}.png">PNG</a><a href="{name}.svg">SVG</a>'
-        f'<a href="{name}-dark.png">dark PNG</a><a href="{name}-dark.svg">dark SVG</a></p></figure>'
+        f'<a href="{name}-dark.png">dark PNG</a><a href="{name}-dark.svg">dark SVG</a>'
+        f"{_moving_files(name) if result.moves else ''}</p></figure>"
+    )
+
+
+def _picture(stem: str, still: str, moves: bool) -> str:
+    """The still; in its place the moving picture, for readers who did not ask for less motion."""
+    if not moves:
+        return still
+    wanted = "(prefers-reduced-motion: no-preference)"
+    return f'<picture><source srcset="{stem}.gif" media="{wanted}">{still}</picture>'
+
+
+def _moving_files(name: str) -> str:
+    """Links to the moving pictures, and a button (it needs the script) that stops them."""
+    return (
+        f'<a href="{name}.gif">GIF</a><a href="{name}-dark.gif">dark GIF</a>'
+        '<button class="motion" type="button" hidden>stop</button>'
     )
 
 

@@ -43,6 +43,7 @@ class Result:
     lesson: str = ""
     claims: list[dict[str, Any]] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
+    moves: bool = False
     seconds: float = 0.0
     error: str = ""
     traceback: str = ""
@@ -147,6 +148,16 @@ def _run_page(result: Result, work: Work) -> None:
     if work.pictures is not None:
         for dark in (False, True):
             _save(loaded.draw(dark=dark), work.pictures, result.name, dark)
+        if loaded.frames:
+            result.moves = True
+            _save_moving(loaded.frames, work.pictures, result.name)
+
+
+def _save_moving(frames: Callable[..., Any], folder: Path, name: str) -> None:
+    from diffkit.plots.animation import save_animation
+
+    for dark, stem in ((False, name), (True, f"{name}-dark")):
+        save_animation(frames(dark=dark), folder / f"{stem}.gif", dark=dark)
 
 
 def _save(figure: Any, folder: Path, name: str, dark: bool) -> None:

@@ -51,11 +51,13 @@ def signal(folder: Path, picture: Path | None, dark: bool, as_json: bool) -> Non
     if picture is not None:
         _draw(recorded, picture, dark)
     if as_json:
-        write_json(_document(verdict, picture))
+        write_json(_document(verdict, picture) | {"between": recorded.between})
     elif on_terminal():
-        _write_tables(verdict, folder, picture)
+        _write_tables(verdict, folder, picture, _measured(recorded))
     else:
-        write_rows(["kind", "name", "first", "last", "verdict"], _rows(verdict))
+        measured = [("between epochs", name, values[0], values[-1], "")
+                    for name, values in _measured(recorded).items()]  # fmt: skip
+        write_rows(["kind", "name", "first", "last", "verdict"], _rows(verdict) + measured)
 
 
 def _recorded(folder: Path) -> Signal:
@@ -78,6 +80,22 @@ def _recorded(folder: Path) -> Signal:
     raise InputError(
         f"there is no run in {folder}", hint="make one with diffkit train digits --out DIR."
     )
+
+
+# Of every measurement between epochs: when it was taken, and what it cost.
+_NOT_MEASURED = ("epoch", "step", "operations")
+
+
+def _measured(recorded: Signal) -> dict[str, tuple[float, ...]]:
+    """What was measured between epochs, where it is one number or one for each name."""
+    found: dict[str, list[float]] = {}
+    for row in recorded.between:
+        for name in (name for name in row if name not in _NOT_MEASURED):
+            numbers = row[name] if isinstance(row[name], dict) else {"": row[name]}
+            for key, number in numbers.items():
+                if isinstance(number, (int, float)):
+                    found.setdefault(f"{name} {key}".strip(), []).append(float(number))
+    return {name: tuple(numbers) for name, numbers in found.items()}
 
 
 def _draw(recorded: Signal, picture: Path, dark: bool) -> None:
@@ -126,7 +144,10 @@ def _rows(verdict: SignalVerdict) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def _write_tables(verdict: SignalVerdict, folder: Path, picture: Path | None) -> None:
+def _write_tables(
+    verdict: SignalVerdict, folder: Path, picture: Path | None,
+    measured: dict[str, tuple[float, ...]],
+) -> None:  # fmt: skip
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -137,6 +158,9 @@ def _write_tables(verdict: SignalVerdict, folder: Path, picture: Path | None) ->
         console.print(_layer_table(verdict))
         console.print()
         console.print(_parameter_table(verdict))
+    if measured:
+        console.print()
+        console.print(_measured_table(measured))
     if picture is not None:
         console.print(f"\n{picture}")
     else:
@@ -161,6 +185,16 @@ def _parameter_table(verdict: SignalVerdict) -> Any:
     for one in reversed(verdict.parameters):
         numbers = (f"{one.gradient[-1]:.3g}", f"{one.ratio[-1]:.3g}")
         table.add_row(one.name, *numbers, sparkline(one.gradient), "", _coloured(one.verdict))
+    return table
+
+
+def _measured_table(measured: dict[str, tuple[float, ...]]) -> Any:
+    table = _table(("between epochs", "first", "last", "over the epochs", "", ""))
+    from diffkit.training.verdict import sparkline
+
+    for name, values in measured.items():
+        numbers = (f"{values[0]:.3g}", f"{values[-1]:.3g}")
+        table.add_row(name, *numbers, sparkline(values))
     return table
 
 

@@ -7,6 +7,7 @@ accuracy beside it is one of examples that decided nothing.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import click
 from diffkit.cli.main import FAILED, INTERRUPTED
 from diffkit.cli.runs import quietly
 from diffkit.cli.shared import on_terminal, suggest, write_json, write_rows
-from diffkit.cli.train import RECIPES, BatchSize, Sizes
+from diffkit.cli.train import CELLS, RECIPES, BatchSize, Sizes
 from diffkit.cli.train_choices import LOSSES, OPTIMIZERS, SCHEDULES
 from diffkit.errors import InputError
 
@@ -56,8 +57,8 @@ class Several(click.ParamType):
         return found
 
 
-def _several(name: str, kind: Any, text: str) -> Any:
-    return click.option(name, type=Several(kind), metavar="A,B,…", help=text)
+def _several(name: str, kind: Any, text: str, *others: str) -> Any:
+    return click.option(name, *others, type=Several(kind), metavar="A,B,…", help=text)
 
 
 @click.command(epilog=EXAMPLES)
@@ -67,13 +68,16 @@ def _several(name: str, kind: Any, text: str) -> Any:
 @_several("--model", click.Choice(list(RECIPES)), f"Of {', '.join(RECIPES)} [mlp].")
 @click.option("--hidden", type=Sizes(), multiple=True,
               help="Sizes of hidden layers, as 64,32; once for each choice.")  # fmt: skip
+@click.option("--channels", type=Sizes(), multiple=True,
+              help="Filters of the CNN, as 16,32; once for each choice.")  # fmt: skip
+@_several("--cell", click.Choice(CELLS), "Of the RNN [gru].")
 @_several("--activation", str, "Of the hidden layers [relu].")
 @_several("--loss", click.Choice(list(LOSSES)), "[cross-entropy for classes, mse for numbers]")
 @_several("--optimizer", click.Choice(list(OPTIMIZERS)), "As of `diffkit train` [adam].")
 @_several("--rate", float, "Learning rates [one that suits the model].")
 @_several("--schedule", click.Choice(list(SCHEDULES)), "As of `diffkit train` [one-cycle].")
 @_several("--l2", float, "Weight decay [suits the model].")
-@_several("--batch-size", BatchSize(), "Numbers, or full [32].")
+@_several("--batch-size", BatchSize(), "Numbers, or full [32].", "--batch")
 @_several("--epochs", click.IntRange(1), "[enough for the model]")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
               help="Trainings of each setting, with seeds from 0.")  # fmt: skip
@@ -97,16 +101,16 @@ def sweep(
     grid = _grid(data, target, given)
     file = None if out is None else _file(out)
     found = swept(trained, grid, seeds=seeds, jobs=jobs, resume=file, progress=not as_json)
-    done = [trial for trial in found if not trial.failed]
-    best = found.best(by) if done else None
-    if out is not None and done:
-        _keep(found, out, by)
+    best = _best(found, by)
+    if out is not None and found.measures:
+        _keep(found, out, None if best is None else found.measure(by))
     _write(found, best, out, as_json)
     if found.interrupted:
         kept = "nothing was kept" if out is None else f"what was done is in {out}"
         click.echo(f"diffkit sweep: interrupted, {found.waiting} to do; {kept}", err=True)
         raise click.exceptions.Exit(INTERRUPTED)
     if best is None:
+        click.echo("diffkit sweep: no setting could be trained with every seed", err=True)
         raise click.exceptions.Exit(FAILED)
 
 
@@ -155,8 +159,9 @@ def _grid(data: str, target: str | None, given: dict[str, Any]) -> dict[str, Any
     """The settings that were given; every combination is made once, so that errors come first."""
     from diffkit.training.sweep_grid import points_of
 
-    sizes = [",".join(map(str, each)) for each in given.pop("hidden")]
-    grid: dict[str, Any] = {"data": data, "target": target, "hidden": sizes, **given}
+    sizes = {name: [",".join(map(str, each)) for each in given.pop(name)]
+             for name in ("hidden", "channels")}  # fmt: skip
+    grid: dict[str, Any] = {"data": data, "target": target, **sizes, **given}
     grid = {name: values for name, values in grid.items() if values}
     for _, settings in points_of(grid):
         _job(seed=0, **{"data": settings.pop("data"), "settings": settings})
@@ -174,8 +179,17 @@ def _file(out: Path) -> Path:
 # Output -----------------------------------------------------------------------------------------
 
 
+def _best(found: Sweep, by: str | None) -> Setting | None:
+    """The best setting; None where every one has a seed that failed or diverged."""
+    if not found.measures:
+        return None
+    name = found.measure(by)
+    whole = any(math.isfinite(setting.mean(name)) for setting in found.settings)
+    return found.best(name) if whole else None
+
+
 def _keep(found: Sweep, out: Path, by: str | None) -> None:
-    """The table, the report and the picture, beside the trials."""
+    """The table, the report and, where there is anything to draw, the picture."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -183,8 +197,8 @@ def _keep(found: Sweep, out: Path, by: str | None) -> None:
 
     (out / TABLE).write_text(found.to_csv(), encoding="utf-8")
     (out / REPORT).write_text(found.to_json() + "\n", encoding="utf-8")
-    axes = found.plot(by)
-    save(axes.figure, out / PICTURE)
+    if by is not None:
+        save(found.plot(by).figure, out / PICTURE)
 
 
 def _write(found: Sweep, best: Setting | None, out: Path | None, as_json: bool) -> None:

@@ -34,6 +34,7 @@ Examples:
   diffkit train digits --model cnn --optimizer adam --schedule one-cycle --batch 32 --out runs/cnn
   diffkit train two-moons --model mlp --hidden 16,16 --activation tanh --out moons
   diffkit train diabetes --patience 20 --out diabetes
+  diffkit train digits --model rnn --cell lstm --record noise,sharpness --out runs/rnn
   diffkit train prices.csv --target price --regression
   diffkit train table.csv --target label --model softmax --optimizer sgd --rate 0.1
 
@@ -57,8 +58,13 @@ RECIPES = {
     "softmax": Recipe(rate=0.05, updates=20 * 45),
     "mlp": Recipe(rate=0.01, updates=30 * 45, hidden=(128,), l2=1e-3),
     "cnn": Recipe(rate=0.01, updates=20 * 45),
+    "rnn": Recipe(rate=0.01, updates=20 * 45, hidden=(32,)),
+    "deep-linear": Recipe(rate=0.01, updates=20 * 45, hidden=(32, 32)),
 }
 CHANNELS = (16, 32)
+CELLS = ("gru", "lstm", "plain")
+SPLITS = ("stratified", "last")
+ALWAYS = ("loss", "signal")  # what is recorded without being asked for
 BATCH = 32
 SIGNAL_ROWS = 500
 
@@ -90,27 +96,48 @@ class BatchSize(click.ParamType):
         return int(value)
 
 
+class Records(click.ParamType):
+    """Things to record with commas between, as noise,sharpness."""
+
+    name = "records"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        from diffkit.training.loop import RECORDABLE
+
+        if isinstance(value, tuple):
+            return value
+        words = tuple(word.strip() for word in str(value).split(",") if word.strip())
+        if not words or not set(words) <= set(RECORDABLE):
+            self.fail(f"{value!r} is not of {', '.join(RECORDABLE)}", param, ctx)
+        return words
+
+
 @click.command(epilog=EXAMPLES)
 @click.argument("data")
 @click.option("--target", metavar="COLUMN", help="Of a CSV file: heading or number [the last].")
 @click.option("--regression", is_flag=True, help="A file's targets are numbers, not classes.")
+@click.option("--split", type=click.Choice(SPLITS), default=SPLITS[0], show_default=True,
+              help="The test part: a fifth of each class, or the last fifth.")  # fmt: skip
 @click.option("--model", type=click.Choice(list(RECIPES)), default="mlp", show_default=True)
 @click.option("--hidden", type=Sizes(), help="Sizes of the hidden layers, as 64,32.")
 @click.option("--channels", type=Sizes(), help="Filters of the CNN, layer by layer [16,32].")
+@click.option("--cell", type=click.Choice(CELLS), help="Of the RNN [gru].")
 @click.option("--activation", metavar="NAME", help="Of the hidden layers [relu].")
 @click.option("--loss", type=click.Choice(list(LOSSES)), metavar="NAME",
               help="[cross-entropy for classes, mse for numbers]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="[enough for the model]")
 @click.option("--batch-size", "--batch", type=BatchSize(), help="A number, or full [32].")
 @click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam",
-              show_default=True)  # fmt: skip
+              metavar="NAME", show_default=True, help=f"Of {', '.join(OPTIMIZERS)}.")  # fmt: skip
 @click.option("--rate", type=float, metavar="RATE", help="Learning rate [suits the model].")
 @click.option("--schedule", type=click.Choice(list(SCHEDULES)), default="one-cycle",
-              show_default=True)  # fmt: skip
+              metavar="NAME", show_default=True, help=f"Of {', '.join(SCHEDULES)}.")  # fmt: skip
 @click.option("--l2", type=float, metavar="L2", help="Weight decay [suits the model].")
 @click.option("--patience", type=click.IntRange(1), metavar="N",
               help="Stop after N epochs without a better one, and keep the best.")  # fmt: skip
 @click.option("--monitor", type=click.Choice(list(MONITORS)), help="What is better by [loss].")
+@click.option("--record", type=Records(), metavar="A,B,…",
+              help="Of the signal, beside its norms: noise,sharpness,…")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
@@ -142,8 +169,11 @@ class _Job:
         self.model, self.seed = settings["model"], settings["seed"]
         _refuse_unused(settings)
         self.chooses = settings["patience"] is not None or settings["monitor"] is not None
+        asked = _or(settings.get("record"), ())
+        self.record: tuple[str, ...] = tuple(dict.fromkeys((*ALWAYS, *asked)))
         self.recipe = {"data": data, "target": settings["target"],
-                       "regression": settings["regression"], "choose": self.chooses}  # fmt: skip
+                       "regression": settings["regression"], "choose": self.chooses,
+                       "split": settings["split"]}  # fmt: skip
         self.parts: Prepared = prepared(self.recipe)
         self.net = _net(self, _or(settings["hidden"], recipe.hidden))
         l2 = _or(settings["l2"], recipe.l2)
@@ -182,7 +212,7 @@ class _Job:
         return train_net(
             self.loss, self.net.init(self.seed), self.parts.training,
             optimizer=self.optimizer, batch_size=self.batch_size, epochs=self.epochs,
-            seed=self.seed, record=("loss", "signal"), validation=self.parts.validation,
+            seed=self.seed, record=self.record, validation=self.parts.validation,
             signal_every=max(1, self.updates // SIGNAL_ROWS), progress=True,
             patience=self.settings["patience"], monitor=monitor, checkpoint=out,
             config=self.config,
@@ -193,7 +223,13 @@ class _Job:
 WHOLE = ("lbfgs", "newton-cg")
 
 # Options that a model has no use for.
-UNUSED = {"softmax": ("hidden", "channels", "activation"), "mlp": ("channels",), "cnn": ()}
+UNUSED = {
+    "softmax": ("hidden", "channels", "cell", "activation"),
+    "mlp": ("channels", "cell"),
+    "cnn": ("cell",),
+    "rnn": ("channels", "activation"),
+    "deep-linear": ("channels", "cell", "activation"),
+}
 
 
 def _refuse_unused(settings: dict[str, Any]) -> None:
@@ -202,8 +238,13 @@ def _refuse_unused(settings: dict[str, Any]) -> None:
         if settings[name] is not None:
             raise InputError(
                 f"--{name} means nothing to --model {settings['model']}",
-                hint="leave it out, or choose --model mlp or cnn.",
+                hint=f"leave it out, or choose --model {_fitting(name)}.",
             )
+
+
+def _fitting(option: str) -> str:
+    """The models that an option means something to."""
+    return " or ".join(model for model, unused in UNUSED.items() if option not in unused)
 
 
 def _or(value: Any, default: Any) -> Any:
@@ -236,12 +277,36 @@ def _net(job: _Job, hidden: tuple[int, ...]) -> Net:
         channels = _or(settings["channels"], CHANNELS)
         shape = _image_shape(parts)
         return models.cnn(shape, channels, outputs, hidden, activation=activation)
+    if job.model == "rnn":
+        units, depth = _units(hidden)
+        cell = _or(settings["cell"], CELLS[0])
+        return models.rnn(_sequence_shape(parts), units, outputs, cell, depth)
     if job.model == "softmax":
         return models.softmax_classifier(features, outputs)
+    if job.model == "deep-linear":
+        return models.deep_linear([features, *hidden, outputs])
     return models.mlp([features, *hidden, outputs], activation=activation)
 
 
-def _image_shape(parts: Prepared) -> tuple[int, ...]:
+def _units(hidden: tuple[int, ...]) -> tuple[int, int]:
+    """How many units an RNN remembers with, and in how many layers: 32,32 are two of 32."""
+    if len(set(hidden)) != 1:
+        raise InputError(
+            f"--hidden {','.join(map(str, hidden))} has layers of different sizes",
+            hint="the layers of --model rnn have one size, as --hidden 32,32.",
+        )
+    return hidden[0], len(hidden)
+
+
+def _sequence_shape(parts: Prepared) -> tuple[int, int]:
+    """Steps and features of the examples; an image is read row by row."""
+    if len(parts.shape) == 2:
+        return parts.shape[0], parts.shape[1]
+    height, width, channels = _image_shape(parts, "an RNN needs sequences or images")
+    return height, width * channels
+
+
+def _image_shape(parts: Prepared, needs: str = "a CNN needs images") -> tuple[int, ...]:
     """Height, width and channels of the examples; rows of n² numbers are square images."""
     if len(parts.shape) == 3:
         return parts.shape
@@ -250,9 +315,9 @@ def _image_shape(parts: Prepared) -> tuple[int, ...]:
     side = math.isqrt(parts.shape[0])
     if side * side != parts.shape[0] or side < 2:
         raise InputError(
-            f"a CNN needs images, but {parts.dataset.name} has {parts.shape[0]} features per "
-            "example",
-            hint="use --model mlp, or an NPZ file with x of shape (n, height, width, channels).",
+            f"{needs}, but {parts.dataset.name} has {parts.shape[0]} features per example",
+            hint="use --model mlp, or an NPZ file with x of shape (n, height, width, channels), "
+            "or (n, steps, features) for sequences.",
         )
     return side, side, 1
 

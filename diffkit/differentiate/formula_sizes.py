@@ -41,6 +41,9 @@ __all__ = [
 MAX_SCALAR_OPERATIONS = 20_000
 """Scalar operations up to which a graph becomes a formula; SymPy needs some 0.1 ms for each."""
 
+LARGEST_TREE = 10**100
+"""Operations beyond which the steps of a loop are no longer counted: no formula comes near."""
+
 
 def formula_sizes(formula: Any, *, seconds: float = SECONDS) -> dict[str, int | None]:
     """The operations of a formula: ``{"tree": …, "shared": …, "cse": …}``.
@@ -211,18 +214,40 @@ def _scalar_work(graph: Graph, node: int) -> tuple[int, bool]:
 def graph_tree_operations(graph: Graph) -> int:
     """The operations of the formula of a graph as a tree, by T(v) = own(v) + Σ uses · T(operand).
 
-    ``uses`` is how often an element of the operand is used, on average.
+    ``uses`` is how often an element of the operand is used, on average.  A loop is counted step by
+    step, up to ``LARGEST_TREE``.
     """
+    return sum(_trees(graph, [0] * len(graph.input_nodes)))
+
+
+def _trees(graph: Graph, inputs: Sequence[int]) -> list[int]:
+    """The trees of the outputs, where the inputs stand for trees of these sizes."""
     columns = graph.columns
-    total: dict[int, int] = {}
+    total = dict(zip(graph.input_nodes, inputs, strict=True))
     for node in graph.equation_nodes():
+        if columns.operations[node].name == "scan":
+            below = [total.get(operand, 0) for operand in columns.operands[node]]
+            total[node] = _loop_tree(columns.operations[node].kwargs, below)
+            continue
         work, elementwise = _scalar_work(graph, node)
         below = 0
         for operand in columns.operands[node]:
             uses = _uses(work, elementwise, columns.avals[node], columns.avals[operand])
             below += total.get(operand, 0) * uses
         total[node] = work + below
-    return sum(total.get(node, 0) for node in graph.output_nodes)
+    return [total.get(node, 0) for node in graph.output_nodes]
+
+
+def _loop_tree(params: dict[str, Any], operands: list[int]) -> int:
+    """The tree of all that a loop gives: the last carry, and what its steps add and stack."""
+    body, stacked = params["body"], 0
+    carry, rest = operands[: body.carries], operands[body.carries :]
+    for _ in range(params["length"]):
+        outputs = _trees(body.graph, [*carry, *rest])
+        carry, stacked = outputs[: body.carries], stacked + sum(outputs[body.carries :])
+        if sum(carry) + stacked > LARGEST_TREE:
+            break
+    return sum(carry) + stacked
 
 
 def _uses(work: int, elementwise: bool, out: Aval, operand: Aval) -> int:

@@ -112,7 +112,7 @@ def from_csv(
     if not x[0]:
         raise ShapeError(f"{name} has one column only", hint="features and a target are needed.")
     words = [(line, cells[column]) for line, cells in rows]
-    y, classes = _values(name, words) if regression else _labels(name, words)
+    y, classes = _values(name, words, column) if regression else _labels(name, words)
     return Dataset(path.stem, np.array(x), y, classes, name)
 
 
@@ -216,8 +216,10 @@ def _numbers_of(name: str, line: int, cells: list[str], target: int) -> list[flo
     return [_finite(name, line, i, cell) for i, cell in enumerate(cells) if i != target]
 
 
-def _values(name: str, words: list[tuple[int, str]]) -> tuple[np.ndarray, tuple[str, ...]]:
-    return np.array([_finite(name, line, -1, word) for line, word in words]), ()
+def _values(
+    name: str, words: list[tuple[int, str]], column: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    return np.array([_finite(name, line, column, word) for line, word in words]), ()
 
 
 def _labels(name: str, words: list[tuple[int, str]]) -> tuple[np.ndarray, tuple[str, ...]]:

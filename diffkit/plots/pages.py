@@ -2,8 +2,9 @@
 
 A script ``gallery/plot_*.py`` opens with a docstring (the finding as title, then the lesson)
 and defines ``PAGE`` (a :class:`Page`), ``numbers()`` (a list of :class:`Claim`) and
-``draw(dark=False)`` (a Matplotlib figure).  The number under a picture is computed by the
-script that draws it, so a caption cannot drift away from its figure.
+``draw(dark=False)`` (a Matplotlib figure); a page that moves also defines ``frames(dark=False)``
+(see :mod:`diffkit.plots.animation`), whose last frame is that figure.  The number under a picture
+is computed by the script that draws it, so a caption cannot drift away from its figure.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import ast
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from importlib.util import module_from_spec, spec_from_file_location
@@ -123,7 +124,7 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class LoadedPage:
-    """A gallery script that was imported: its page, its lesson and its two functions."""
+    """A gallery script that was imported: its page, its lesson and its functions."""
 
     path: Path
     page: Page
@@ -131,6 +132,11 @@ class LoadedPage:
     numbers: Callable[[], list[Claim]]
     draw: Callable[..., Figure]
     module: ModuleType
+
+    @property
+    def frames(self) -> Callable[..., Iterable[Figure]] | None:
+        """What yields the frames of the page, if its picture moves."""
+        return getattr(self.module, "frames", None)
 
 
 def read_title(path: str | Path) -> tuple[str, str]:

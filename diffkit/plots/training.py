@@ -202,9 +202,7 @@ def save_pictures(
 
     def boundary(axes: Axes) -> None:
         x, y = data
-        plot_boundary(
-            lambda points: softmax(net(run.params, points))[:, 1], x, y, axes, dark=dark
-        )
+        plot_boundary(lambda points: softmax(net(run.params, points))[:, 1], x, y, axes, dark=dark)
         axes.set_title(finding(run))
 
     drawings: dict[str, Any] = {"curves": lambda axes: plot_curves(run, axes, dark=dark)}

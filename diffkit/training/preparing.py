@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ FEWEST = 10  # examples; with fewer none are held out
 # Pixels from 0 to 1 stay as they are.
 AS_THEY_ARE = ("digits",)
 VALIDATION = 0.2  # of the training part, where something is chosen by it
+TEST, LAST = 0.2, "last"  # of all rows, where the last are the test part
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def prepared(recipe: Mapping[str, Any]) -> Prepared:
 
     ``data`` is a name or a file, ``target`` a column of a CSV file, and ``regression`` says that
     the targets of a file are numbers.  With ``choose`` a part of its own is held out, by which the
-    best epoch can be chosen, so that the test part stays unseen.
+    best epoch can be chosen, so that the test part stays unseen.  The test part is a fifth: of
+    each class, or where ``split`` is ``"last"`` the last lines, unshuffled.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def prepared(recipe: Mapping[str, Any]) -> Prepared:
     if len(dataset) < FEWEST:
         rows, numbers = _scaled(dataset, (dataset.x, dataset.y))
         return Prepared(dataset, rows, rows, rows, 0, shape, *numbers)
-    x, x_test, y, y_test = dataset.split()
+    x, x_test, y, y_test = _split(dataset, recipe.get("split"))
     parts = [(x, y), (x_test, y_test)]
     if recipe.get("choose"):
         x, x_chosen, y, y_chosen = train_test_split(
@@ -81,6 +83,14 @@ def prepared(recipe: Mapping[str, Any]) -> Prepared:
         parts = [(x, y), (x_chosen, y_chosen), (x_test, y_test)]
     *found, numbers = _scaled(dataset, *parts)
     return Prepared(dataset, found[0], found[1], found[-1], len(x_test), shape, *numbers)
+
+
+def _split(dataset: Dataset, split: Any) -> tuple[np.ndarray, ...]:
+    """The fixed split, or the last fifth of the rows as the test part."""
+    if split != LAST:
+        return dataset.split()
+    rows = len(dataset) - ceil(TEST * len(dataset))
+    return dataset.x[:rows], dataset.x[rows:], dataset.y[:rows], dataset.y[rows:]
 
 
 def _loaded(name: str, target: Any, regression: bool) -> Dataset:

@@ -248,8 +248,8 @@ def sweep(
     Raises
     ------
     InputError
-        For an empty grid, values without a label, seeds that are none, or a task that does not
-        take these settings.
+        For an empty grid, values without a label, seeds or jobs that are none, or a task that
+        does not take these settings.
 
     Source: joblib's ``Parallel``; Bergstra & Bengio 2012 on grids.
 
@@ -264,6 +264,7 @@ def sweep(
     """
     points = points_of(grid)
     numbers = seeds_of(seeds)
+    _check_jobs(jobs)
     for _, settings in points:
         check_task(task, settings)
     file = None if resume is None else RowFile(resume, "a sweep")
@@ -295,6 +296,12 @@ def is_better_larger(measure: str, largest: bool | None = None) -> bool:
 
 
 # Trials -------------------------------------------------------------------------------------------
+
+
+def _check_jobs(jobs: Any) -> None:
+    whole = isinstance(jobs, (int, np.integer)) and not isinstance(jobs, bool)
+    if jobs is not None and (not whole or jobs == 0):
+        raise InputError(f"jobs is {jobs!r}, not a number of workers", hint="-1 is one per core.")
 
 
 def _tried(task: Callable[..., Any], todo: dict[int, Any], jobs: int | None) -> Iterator[Any]:

@@ -81,10 +81,11 @@ def judge(signal: Signal) -> SignalVerdict:
                      _of_layer(activations[:, k], cotangents[:, k], left[k]))
         for k, name in enumerate(signal.layers)
     ])  # fmt: skip
-    gradients, ratios = signal.table("gradient"), _ratios(signal)
+    gradients, updates = signal.table("gradient"), signal.table("update")
+    ratios = _ratios(signal)
     parameters = tuple([
         ParameterVerdict(name, _column(gradients, k), _column(ratios, k),
-                         _of_parameter(gradients[:, k], ratios[:, k]))
+                         _of_parameter(gradients[:, k], ratios[:, k], updates[:, k]))
         for k, name in enumerate(signal.parameters)
     ])  # fmt: skip
     return SignalVerdict(tuple(signal.steps), layers, parameters, _sentence(layers))
@@ -120,10 +121,10 @@ def _of_layer(activations: np.ndarray, cotangents: np.ndarray, left: float) -> s
     return "vanishing" if left < VANISHED else "exploding" if left > EXPLODED else FINE
 
 
-def _of_parameter(gradients: np.ndarray, ratios: np.ndarray) -> str:
+def _of_parameter(gradients: np.ndarray, ratios: np.ndarray, updates: np.ndarray) -> str:
     if not len(gradients):
         return "not recorded"
-    if not np.isfinite(gradients[-1]):
+    if not np.isfinite(gradients[-1]) or not np.isfinite(updates[-1]):
         return "no number"
     if gradients[-1] == 0:
         return "starved: no gradient"

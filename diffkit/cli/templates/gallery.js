@@ -18,6 +18,19 @@
   system.addEventListener("change", label);
   label();
 
+  const stops = document.querySelectorAll("button.motion");
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  let moving = !still.matches;
+  const move = (wanted) => {
+    moving = wanted;
+    const media = moving ? "all" : "not all";
+    document.querySelectorAll("picture source").forEach((source) => { source.media = media; });
+    stops.forEach((stop) => { stop.hidden = false; stop.textContent = moving ? "■ stop" : "▶ move"; });
+  };
+  stops.forEach((stop) => stop.addEventListener("click", () => move(!moving)));
+  still.addEventListener("change", () => move(!still.matches));
+  move(moving);
+
   const pages = [...document.querySelectorAll("article")];
   const go = (step) => {
     const top = pages.map((page) => page.getBoundingClientRect().top);
@@ -31,5 +44,6 @@
     if (event.key === "ArrowRight") go(1);
     if (event.key === "ArrowLeft") go(-1);
     if (event.key === "d") flip();
+    if (event.key === "m") move(!moving);
   });
 })();
