@@ -134,7 +134,7 @@ def _entry(report: OrderReport) -> dict[str, Any]:
 def compare_orders(
     f: Callable[..., Any] | Graph,
     x: float,
-    orders: Iterable[int] = range(1, 9),
+    orders: Iterable[int] = range(1, 7),
     methods: Sequence[str] = METHODS,
     engine: str = "auto",
     title: str | None = None,
@@ -196,7 +196,7 @@ def _checked_orders(orders: Iterable[int]) -> tuple[int, ...]:
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in wanted)
     if not wanted or not whole or min(wanted) < 1:
         raise InputError(
-            f"orders={wanted!r} are not orders of derivatives", hint="use range(1, 9)."
+            f"orders={wanted!r} are not orders of derivatives", hint="use range(1, 7)."
         )
     return tuple(int(n) for n in wanted)
 
