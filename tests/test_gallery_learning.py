@@ -90,7 +90,7 @@ def test_no_frame_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_gallery_writes_a_still_and_what_moves_and_asks_for_motion(tmp_path: Path) -> None:
-    path = GALLERY / "plot_81_signal_travels.py"
+    path = GALLERY / "plot_0802_signal_travels.py"
     result = run_page(path, Work(pictures=tmp_path))
     assert result.held and result.moves
     index = write_index([result], tmp_path).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 
 from diffkit.plots.pages import LoadedPage, load_page
 
-SCRIPT = Path(__file__).resolve().parents[1] / "gallery" / "plot_26_matrix_formula.py"
+SCRIPT = Path(__file__).resolve().parents[1] / "gallery" / "plot_0203_matrix_formula.py"
 
 
 @pytest.fixture(scope="module")

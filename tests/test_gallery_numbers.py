@@ -18,12 +18,12 @@ from diffkit.plots.pages import LoadedPage, load_page, read_title, written_claim
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "gallery").glob("plot_*.py"))
 BY_NAME = {
-    "ulps": "plot_01_ulps",
-    "steps": "plot_02_steps",
-    "swell": "plot_03_swell",
-    "forward-trace": "plot_04_forward_trace",
-    "adjoint-sweep": "plot_05_adjoint_sweep",
-    "softmax-digits": "plot_06_softmax_digits",
+    "ulps": "plot_0301_ulps",
+    "steps": "plot_0103_steps",
+    "swell": "plot_0205_swell",
+    "forward-trace": "plot_0201_forward_trace",
+    "adjoint-sweep": "plot_0202_adjoint_sweep",
+    "softmax-digits": "plot_0404_softmax_digits",
 }
 QUICK = [name for name in BY_NAME if name != "softmax-digits"]
 

@@ -17,9 +17,9 @@ from diffkit.plots.pages import LoadedPage, load_page
 
 GALLERY = Path(__file__).resolve().parents[1] / "gallery"
 SCRIPTS = {
-    "equivalence": "plot_27_equivalence",
-    "helmholtz": "plot_28_helmholtz",
-    "cheap-gradient": "plot_29_cheap_gradient",
+    "equivalence": "plot_0206_equivalence",
+    "helmholtz": "plot_0402_helmholtz",
+    "cheap-gradient": "plot_0401_cheap_gradient",
 }
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["loose_grid", "plot_histograms", "plot_ratios", "plot_sharpness"]
 
 # A common rule of thumb asks for 1e-3 (Karpathy 2016, notes of the course CS231n); small nets learn
-# well up to ten times that (gallery/plot_65_update_ratio.py).
+# well up to ten times that (gallery/plot_0716_update_ratio.py).
 USUAL_RATIOS = (1e-3, 1e-2)
 
 

@@ -29,7 +29,7 @@ from diffkit.plots.style import METHODS_STYLE, muted, use_style
 SOURCE = "Squire & Trapp 1998, section 2"
 PAGE = Page(
     name="complex-step",
-    chapter="Derivative",
+    chapter="Derivatives",
     title="No step is too small for the complex step",
     concepts=("derivative", "complex step", "finite differences", "rounding"),
     question="Which functions of your own would break it?",

@@ -23,7 +23,7 @@ from diffkit.plots.traces import trace_rows
 SOURCE = "Baydin et al. 2018, table 3"
 PAGE = Page(
     name="adjoint-sweep",
-    chapter="Backward propagation",
+    chapter="Automatic differentiation",
     title="One backward sweep gives every derivative",
     concepts=("backward propagation", "automatic differentiation", "chain rule"),
     question="Why are amounts added where edges meet?",

@@ -32,7 +32,7 @@ from diffkit.plots.swell import HOLLOW
 SOURCE = "Griewank 1989; Baydin et al. 2018, figure 6"
 PAGE = Page(
     name="helmholtz",
-    chapter="Automatic differentiation",
+    chapter="Cost",
     title="Fifty inputs, and the gradient still costs two functions",
     concepts=("gradient", "automatic differentiation", "cheap gradient principle"),
     question="Why does the line of reverse mode fall as n grows?",

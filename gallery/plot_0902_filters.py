@@ -26,7 +26,7 @@ from diffkit.plots.style import muted, use_style
 
 PAGE = Page(
     name="filters",
-    chapter="CNN",
+    chapter="Convolution and CNNs",
     title="Push a digit against its saliency, and the net is fooled",
     concepts=("CNN", "convolution", "filter", "saliency", "gradient"),
     question="Which pixels would make the 3 an 8?",

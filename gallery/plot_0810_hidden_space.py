@@ -25,7 +25,7 @@ from diffkit.plots.style import INK, muted, use_style
 
 PAGE = Page(
     name="hidden-space",
-    chapter="Gradient descent and learning rates",
+    chapter="How the learning signal flows",
     title="Training moves the corners of XOR until one line parts them",
     concepts=("neural network", "hidden layer", "XOR", "decision boundary"),
     question="Would two hidden units be enough?",

@@ -26,7 +26,7 @@ from diffkit.plots.training import ACCENT
 SOURCE = "Geman, Bienenstock & Doursat 1992; Hastie, Tibshirani & Friedman 2009, section 7.3"
 PAGE = Page(
     name="bias-variance",
-    chapter="Losses",
+    chapter="Gradient descent and learning rates",
     title="Too stiff misses the curve, too supple follows the noise",
     concepts=("intuition", "overfitting", "bias", "variance"),
     question="Which of the three parts does a larger data set make smaller?",

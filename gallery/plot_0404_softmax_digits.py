@@ -23,7 +23,7 @@ from diffkit.plots.style import muted, use_style
 CASE = CASES["softmax-digits"]
 PAGE = Page(
     name="softmax-digits",
-    chapter="Automatic differentiation",
+    chapter="Cost",
     title="For 650 parameters, reverse mode is over 600 times cheaper",
     concepts=("gradient", "softmax classifier", "cross-entropy", "automatic differentiation"),
     question="What would change with 650,000 parameters?",

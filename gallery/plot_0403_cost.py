@@ -32,7 +32,7 @@ from diffkit.plots.style import METHODS_STYLE, label_lines, line_of_method, mute
 SOURCE = "Griewank 1989; Baydin et al. 2018, figure 6"
 PAGE = Page(
     name="cost",
-    chapter="Automatic differentiation",
+    chapter="Cost",
     title="Reverse mode costs two functions, however many inputs there are",
     concepts=("gradient", "automatic differentiation", "cheap gradient principle"),
     question="Which method would you take for 2 inputs, and which for 2 million?",

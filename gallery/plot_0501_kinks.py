@@ -29,7 +29,7 @@ from diffkit.plots.training import ACCENT
 
 PAGE = Page(
     name="kinks",
-    chapter="Derivative",
+    chapter="Kinks and traps",
     title="At a kink every library makes a choice of its own",
     concepts=("derivative", "kink", "subgradient"),
     question="Which slope would make max(x, 0) − max(−x, 0) = x differentiable?",

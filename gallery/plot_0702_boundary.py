@@ -24,7 +24,7 @@ from diffkit.plots.style import muted, use_style
 
 PAGE = Page(
     name="boundary",
-    chapter="Neural network",
+    chapter="Gradient descent and learning rates",
     title="A straight cut bends until it fits",
     concepts=("neural network", "decision boundary", "training", "cross-entropy"),
     question="How many bends would a net with four hidden units have?",

@@ -21,7 +21,7 @@ from diffkit.plots.traces import plot_trace_table, trace_rows
 SOURCE = "Baydin et al. 2018, table 2"
 PAGE = Page(
     name="forward-trace",
-    chapter="Forward propagation",
+    chapter="Automatic differentiation",
     title="Forward mode needs one sweep for each input",
     concepts=("forward propagation", "automatic differentiation", "chain rule"),
     question="How many sweeps would a function with a thousand inputs need?",

@@ -25,7 +25,7 @@ from diffkit.plots.training import ACCENT
 
 PAGE = Page(
     name="broadcasting",
-    chapter="Derivatives",
+    chapter="Automatic differentiation",
     title="Broadcasting copies numbers, and its derivative adds them up",
     concepts=("tensors", "broadcasting", "backward propagation"),
     question="What is the derivative of a bias that 1,000 examples share?",

@@ -28,7 +28,7 @@ from diffkit.training.batches import Batches
 SOURCE = "Robbins & Monro 1951; Bottou, Curtis & Nocedal 2018, section 4"
 PAGE = Page(
     name="paths",
-    chapter="Gradient descent",
+    chapter="Gradient descent and learning rates",
     title="One example is a noisy compass; all examples are an exact one",
     concepts=("gradient descent", "stochastic gradient descent", "mini-batch", "loss landscape"),
     question="What would the paths look like with a rate that falls?",

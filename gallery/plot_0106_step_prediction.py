@@ -30,7 +30,7 @@ from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 SOURCE = "Moré & Wild 2011 and 2012; l4 of Baydin et al. 2018, figure 3"
 PAGE = Page(
     name="step-prediction",
-    chapter="Derivative",
+    chapter="Derivatives",
     title="Where each V turns is known before any derivative is",
     concepts=("derivative", "finite differences", "rounding", "noise"),
     question="Which step would you take for a function that is computed in single precision?",

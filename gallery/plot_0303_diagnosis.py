@@ -30,7 +30,7 @@ from diffkit.plots.training import ACCENT
 SOURCE = "Higham 2002, section 1.7; Linnainmaa 1976"
 PAGE = Page(
     name="diagnosis",
-    chapter="Automatic differentiation",
+    chapter="Accuracy",
     title="Two lines cost nine of sixteen digits, and the cure is tried before it is proposed",
     concepts=("rounding", "cancellation", "backward propagation", "adjoint"),
     question="Which of the four lines would you rewrite first?",

@@ -27,7 +27,7 @@ from diffkit.plots.style import METHODS_STYLE, use_style
 SOURCE = "Baydin et al. 2018, figure 3 (step size), l4 of the logistic map at 0.2"
 PAGE = Page(
     name="steps",
-    chapter="Derivative",
+    chapter="Derivatives",
     title="Smaller steps help, until they don't",
     concepts=("derivative", "finite differences", "complex step", "rounding"),
     question="Which step would you take if you did not know the answer?",

@@ -24,7 +24,7 @@ from diffkit.plots.style import muted, use_style
 
 PAGE = Page(
     name="net-methods",
-    chapter="Automatic differentiation",
+    chapter="Cost",
     title="For a net only one exact method is affordable",
     concepts=("neural network", "CNN", "gradient", "automatic differentiation", "loss"),
     question="Why is forward mode ever used?",

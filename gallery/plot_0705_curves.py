@@ -25,7 +25,7 @@ from diffkit.plots.training import ACCENT
 
 PAGE = Page(
     name="curves",
-    chapter="Learning",
+    chapter="Gradient descent and learning rates",
     title="The training loss goes on falling; the test loss stops",
     concepts=("training", "generalisation", "cross-entropy", "softmax classifier", "CNN"),
     question="Which of the two losses would you choose a model by?",

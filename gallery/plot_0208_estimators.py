@@ -28,7 +28,7 @@ from diffkit.plots.training import ACCENT
 PAPER = "Baydin et al. 2022, Gradients without backpropagation"
 PAGE = Page(
     name="estimators",
-    chapter="Learning signal",
+    chapter="Automatic differentiation",
     title="Forward gradients are right on average, and √n times too long",
     concepts=("forward gradient", "SPSA", "variance", "unbiased estimator"),
     question="Why does evolution strategies, which is the same idea, need so many workers?",

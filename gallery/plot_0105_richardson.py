@@ -28,7 +28,7 @@ from diffkit.plots.style import INK, muted, use_style
 SOURCE = "Richardson 1911; Ridders 1982"
 PAGE = Page(
     name="richardson",
-    chapter="Derivative",
+    chapter="Derivatives",
     title="Each column gains two orders, until rounding takes them back",
     concepts=("derivative", "finite differences", "rounding"),
     question="Why does the chosen entry not lie in the last column?",

@@ -28,7 +28,7 @@ from diffkit.plots.training import ACCENT
 
 PAGE = Page(
     name="depth",
-    chapter="Learning signal",
+    chapter="How the learning signal flows",
     title="Every layer multiplies the learning signal by the same factor",
     concepts=("learning signal", "vanishing gradient", "initialisation", "activation"),
     question="Which factor would a net of tanh have?",

@@ -28,7 +28,7 @@ from diffkit.plots.style import label_lines, muted, use_style
 SOURCE = "Fornberg 1988"
 PAGE = Page(
     name="stencils",
-    chapter="Derivative",
+    chapter="Derivatives",
     title="One more point, one more order",
     concepts=("derivative", "finite differences"),
     question="Why is a row of 25 points seldom worth its evaluations?",

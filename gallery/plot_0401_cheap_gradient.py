@@ -28,7 +28,7 @@ from diffkit.plots.style import colour_of, muted, style_of, use_style
 SOURCE = "Griewank & Walther 2008, section 4.6"
 PAGE = Page(
     name="cheap-gradient",
-    chapter="Automatic differentiation",
+    chapter="Cost",
     title="Every gradient costs less than five functions",
     concepts=("gradient", "cheap gradient principle", "backward propagation"),
     question="Which function of yours would come closest to five?",

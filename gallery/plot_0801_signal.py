@@ -26,7 +26,7 @@ from diffkit.plots.training import plot_signal
 SOURCE = "Hochreiter 1991; Glorot & Bengio 2010; He et al. 2015"
 PAGE = Page(
     name="signal",
-    chapter="Learning signal",
+    chapter="How the learning signal flows",
     title="Six sigmoid layers deep, the learning signal does not arrive",
     concepts=("learning signal", "backward propagation", "vanishing gradient", "activation"),
     question="Would a larger learning rate help the net of sigmoids?",

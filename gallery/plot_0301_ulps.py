@@ -26,7 +26,7 @@ from diffkit.plots.style import METHODS_STYLE, use_style
 SOURCE = "Baydin et al. 2018, tables 2 and 3"
 PAGE = Page(
     name="ulps",
-    chapter="Automatic differentiation",
+    chapter="Accuracy",
     title="Four methods are right to the last digit, finite differences to ten",
     concepts=("derivative", "automatic differentiation", "rounding"),
     question="Why does only one method lose half of its digits?",

@@ -27,7 +27,7 @@ from diffkit.plots.style import muted, use_style
 SOURCE = "the logistic map of Baydin et al. 2018, table 1; Higham 2002, section 5.1"
 PAGE = Page(
     name="forms",
-    chapter="Derivatives",
+    chapter="Accuracy",
     title="'Simplified' loses three digits, and the shortest formula is among the worst",
     concepts=("derivative", "rounding", "cancellation", "expression swell"),
     question="Which of the formulas would you have chosen by looking at them?",
