@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diffkit import engines, errors, nets, optim
+    from diffkit import engines, errors, nets, optim, plots
     from diffkit.capture import random_numbers as random
     from diffkit.capture import scipy_functions as scipy
     from diffkit.capture.capturing import trace
@@ -104,6 +104,7 @@ _MODULES: dict[str, str] = {
     "methods": "diffkit.differentiate.methods",
     "nets": "diffkit.nets",
     "optim": "diffkit.optim",
+    "plots": "diffkit.plots",
     "random": "diffkit.capture.random_numbers",
     "schedules": "diffkit.optim.schedules",
     "scipy": "diffkit.capture.scipy_functions",
@@ -140,6 +141,7 @@ __all__ = [
     "nets",
     "optim",
     "parse",
+    "plots",
     "probe",
     "random",
     "resume",

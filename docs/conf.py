@@ -22,6 +22,10 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.katex",
+    "concept_pages",
+    "drawn",
+    "gallery_chapters",
+    "pictures",
 ]
 exclude_patterns = ["_build", "README.md", "auto_gallery/*.ipynb"]
 pygments_style = "friendly"

@@ -6,6 +6,7 @@ Sphinx-Gallery runs a script ``gallery/plot_*.py`` and asks :func:`scrape` for i
 from pathlib import Path
 from typing import Any
 
+from gallery_chapters import place_of
 from sphinx.errors import ExtensionError
 from sphinx.util.rst import escape
 
@@ -20,50 +21,43 @@ STILL, MOVING = " still-picture", " moving-picture"  # docs/_static/diffkit.css 
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
     """The reStructuredText of a page's pictures and numbers; nothing for other blocks.
 
+    What ``diffkit gallery`` has drawn is taken, if nothing changed since; else it is drawn now.
     Raises ExtensionError, which stops the build, when a number does not hold.
     """
     from matplotlib import pyplot
 
+    from diffkit.plots.rendered import rendered
+
     pyplot.close("all")  # what the script itself has shown
-    script = block_vars["example_globals"]
-    if "PAGE" not in script:
+    if "PAGE" not in block_vars["example_globals"]:
         return ""
-    page, claims = script["PAGE"], script["numbers"]()
-    broken = [claim.sentence for claim in claims if not claim.held]
+    page = rendered(block_vars["src_file"], ("png",))
+    broken = [claim.sentence for claim in page.claims if not claim.held]
     if broken:
         raise ExtensionError(f"{block_vars['src_file']}: does not hold: {'; '.join(broken)}")
-    return "\n".join([*_pictures(script, block_vars, gallery_conf), *_caption(page, claims)])
+    place = ["", place_of(block_vars["src_file"]) + ".", ""]
+    return "\n".join([*place, *_pictures(page, block_vars, gallery_conf), *_caption(page)])
 
 
-def _pictures(script: Any, block_vars: dict[str, Any], gallery_conf: Any) -> list[str]:
-    from matplotlib import pyplot
-
-    from diffkit.plots.animation import save_animation
-    from diffkit.plots.style import save
-
-    moves = "frames" in script
+def _pictures(page: Any, block_vars: dict[str, Any], gallery_conf: Any) -> list[str]:
     shown = []
     for mode in ("light", "dark"):
-        path, dark = Path(next(block_vars["image_path_iterator"])), mode == "dark"
-        files = {save(script["draw"](dark=dark), path, dark=dark): STILL if moves else ""}
-        pyplot.close("all")
-        if moves:
-            moving = save_animation(
-                script["frames"](dark=dark), path.with_suffix(".gif"), dark=dark
-            )
-            files[moving] = MOVING
-        for file, motion in files.items():
+        path = Path(next(block_vars["image_path_iterator"]))
+        motions = {".png": STILL, ".gif": MOVING} if page.moves else {".png": ""}
+        for suffix, motion in motions.items():
+            file = path.with_suffix(suffix)
+            file.write_bytes(page.files[mode + suffix])
             relative = file.relative_to(gallery_conf["src_dir"]).as_posix()
-            title = script["PAGE"].title
-            shown.append(PICTURE.format(path=relative, alt=title, mode=mode, motion=motion))
+            alt = page.page.alt or page.page.title
+            shown.append(PICTURE.format(path=relative, alt=alt, mode=mode, motion=motion))
     return shown
 
 
-def _caption(page: Any, claims: list[Any]) -> list[str]:
+def _caption(rendered: Any) -> list[str]:
+    page, claims = rendered.page, rendered.claims
     numbers = [f"* {escape(claim.sentence)} *({escape(claim.source)})*" for claim in claims]
-    command = page.try_this.startswith("diffkit ")
-    attempt = f"``{page.try_this}``" if command else escape(page.try_this)
     return [
         "", "**The numbers, computed by this script:**", "", *numbers, "",
-        f"**Question.** {escape(page.question)}", "", f"**Try this.** {attempt}", "",
+        f"**Question.** {escape(page.question)}", "", f"**Try this.** ``{page.try_this}``", "",
+        f"**Source.** {escape(page.source)}", "",
     ]  # fmt: skip

@@ -33,6 +33,10 @@ PAGE = Page(
     question="How many digits do you gain by halving h, with each of the three?",
     try_this="dk.derivative(np.sin, method=dk.methods.Finite(accuracy=4, step=0.1))(0.6)",
     source="Taylor's theorem",
+    alt="Left: the sine curve with three secants through one point, turning towards the tangent "
+    "as the second point comes nearer. Right: error against distance on logarithmic axes, "
+    "three straight lines, steeper for the central and steepest for the five-point "
+    "quotient.",
 )
 
 AT = 0.6

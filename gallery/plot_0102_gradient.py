@@ -32,6 +32,9 @@ PAGE = Page(
     question="In which two directions does the ground stay level?",
     try_this="dk.grad(f)(np.array([0.8, -0.6]))",
     source=SOURCE,
+    alt="Left: contour lines of a hilly landscape with arrows that cross them uphill. Right: "
+    "the rise in every direction from one point is a cosine, whose crest lies in the "
+    "direction of the gradient.",
 )
 
 POINT = np.array([0.8, -0.6])

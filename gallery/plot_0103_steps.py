@@ -33,6 +33,9 @@ PAGE = Page(
     question="Which step would you take if you did not know the answer?",
     try_this="diffkit compare --case logistic-map",
     source=SOURCE,
+    alt="Error of the derivative against the step on logarithmic axes: the lines of four "
+    "difference quotients fall to a lowest point and rise again, making a V, while the "
+    "complex step falls to the rounding floor and stays there.",
 )
 
 AT = 0.2

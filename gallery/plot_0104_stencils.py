@@ -23,7 +23,7 @@ from diffkit.lazy import mp
 from diffkit.plots.curves import slope
 from diffkit.plots.pages import Claim, Page
 from diffkit.plots.steps import plot_stencil, power_text, stencil_shade
-from diffkit.plots.style import label_lines, muted, use_style
+from diffkit.plots.style import label_lines, muted, style_of, use_style
 
 SOURCE = "Fornberg 1988"
 PAGE = Page(
@@ -34,6 +34,9 @@ PAGE = Page(
     question="Why is a row of 25 points seldom worth its evaluations?",
     try_this='diffkit steps "exp(x)" --at 1 --accuracy 2 --accuracy 4 --accuracy 8',
     source=SOURCE,
+    alt="Left: the weights of eight difference quotients as stems, from two to nine points. "
+    "Right: their errors against the step, eight straight lines that are steeper the more "
+    "points there are, until they meet a cloud of rounding errors.",
 )
 
 ORDERS = range(1, 9)
@@ -108,13 +111,14 @@ def draw(dark: bool = False) -> Figure:
 def errors_panel(axes: Axes, dark: bool) -> None:
     """Errors of the derivative of exp at 1 against the step."""
     axes.set(xscale="log", yscale="log", xlim=(1e-4, 1.0), ylim=(1e-16, 300.0))
-    labels = []
+    labels, ink = [], style_of("finite").text_colour(dark)  # the palest shades cannot be read
     for p in ORDERS:
         colour = stencil_shade(p - 1, len(ORDERS), dark)
         axes.plot(STEPS, exact_errors(p, tuple(STEPS)), color=colour, linewidth=1.4)
         measured = derivative_errors(np.exp, AT, STEPS, row_of(p), np.e)
         axes.plot(STEPS, np.maximum(measured, 1.2e-16), ".", color=colour, markersize=3.5)
-        labels.append((1.0, exact_errors(p, (1.0,))[0], f"error ~ {power_text('h', p)}", colour))
+        words = f"{p + 1} points: {power_text('h', p)}"
+        labels.append((1.0, exact_errors(p, (1.0,))[0], words, ink))
     label_lines(axes, labels)
     axes.text(1.2e-4, 1.3e-10, "rounding", color=muted(dark), fontsize=9)
     axes.set_xlabel("step h")

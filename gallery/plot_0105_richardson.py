@@ -34,6 +34,9 @@ PAGE = Page(
     question="Why does the chosen entry not lie in the last column?",
     try_this='diffkit steps "exp(sin(x))" --at x=1.1 --tableau',
     source=SOURCE,
+    alt="A triangular table of errors, coloured from large to small. Errors fall down each "
+    "column and from column to column until rounding stops them; a frame marks the entry "
+    "that is chosen.",
 )
 
 AT = 1.1

@@ -36,6 +36,9 @@ PAGE = Page(
     question="Which step would you take for a function that is computed in single precision?",
     try_this='diffkit steps "64*x*(1-x)*(1-2*x)**2*(1-8*x+8*x*x)**2" --at x=0.2',
     source=SOURCE,
+    alt="Two panels of error against step, in double and in single precision. Dashed V-shaped "
+    "predictions of four difference quotients run through the measured points, and rings "
+    "near the tips mark the chosen steps.",
 )
 
 AT = 0.2

@@ -35,6 +35,9 @@ PAGE = Page(
     question="Which functions of your own would break it?",
     try_this='diffkit compare "exp(x)/sqrt(sin(x)**3+cos(x)**3)" --at x=1.5',
     source=SOURCE,
+    alt="Error against the step over two hundred powers of ten: the central difference falls "
+    "and rises again until no digit is left, the complex step falls once and stays below "
+    "one unit of the last place.",
 )
 
 AT = 1.5

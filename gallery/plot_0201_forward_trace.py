@@ -27,6 +27,9 @@ PAGE = Page(
     question="How many sweeps would a function with a thousand inputs need?",
     try_this="dk.jvp(f, (2.0, 5.0), (1.0, 0.0))",
     source=SOURCE,
+    alt="A table with one row for each line of a program: its value, its chain rule, and its "
+    "tangents for two seeds, filled from top to bottom. The last row holds the value and "
+    "both derivatives.",
 )
 
 POINT = (2.0, 5.0)

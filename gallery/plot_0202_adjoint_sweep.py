@@ -29,6 +29,8 @@ PAGE = Page(
     question="Why are amounts added where edges meet?",
     try_this="dk.grad(f, argnums=(0, 1))(2.0, 5.0)",
     source=SOURCE,
+    alt="The graph of a small function: boxes with values and adjoints, joined by edges whose "
+    "width is the amount that flows back from the output to the two inputs.",
 )
 
 POINT = (2.0, 5.0)

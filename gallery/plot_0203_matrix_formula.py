@@ -30,8 +30,10 @@ PAGE = Page(
     title="The backward pass of a two-layer net is six lines of matrix calculus, and they run",
     concepts=("backward propagation", "automatic differentiation", "gradient", "tensors"),
     question="Which line would change if tanh became a rectifier?",
-    try_this="dk.matrix_formula(loss, W1, b1, W2, b2, X, Y, argnums=(0, 1, 2, 3)).source",
+    try_this="print(dk.matrix_formula(loss, *point(), argnums=(0, 1, 2, 3)).source)",
     source=SOURCE,
+    alt="Eight formulas of a two-layer net, two of the forward pass and six of the backward "
+    "pass, each beside rectangles that show the shapes of its matrices.",
 )
 
 ROWS, HIDDEN, CLASSES = 40, 24, 10

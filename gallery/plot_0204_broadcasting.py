@@ -31,6 +31,9 @@ PAGE = Page(
     question="What is the derivative of a bias that 1,000 examples share?",
     try_this="y, pullback = dk.vjp(np.add, np.ones(3), np.ones((4, 1)))",
     source="NumPy, broadcasting rules; Griewank & Walther 2008, section 3.2",
+    alt="A row and a column of numbers are copied to a table and added; beside it, the adjoints "
+    "of the table are summed along each row and down each column, back to the shapes of the "
+    "column and the row.",
 )
 
 ROW = np.array([1.0, 2.0, 3.0])

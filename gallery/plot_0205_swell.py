@@ -30,6 +30,9 @@ PAGE = Page(
     question="Where do the 5,472 operations go when common parts are eliminated?",
     try_this="diffkit swell logistic",
     source=SOURCE,
+    alt="Operations against the number of iterates, on a logarithmic axis: the written-out "
+    "formula climbs steeply, with common parts found once it climbs gently, and forward and "
+    "reverse mode lie together at the bottom.",
 )
 
 SIZES = tuple(range(2, 9))

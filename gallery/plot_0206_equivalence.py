@@ -36,6 +36,10 @@ PAGE = Page(
     question="What does elimination afterwards not find that the backward sweep has for free?",
     try_this="diffkit swell tanh-net",
     source=SOURCE,
+    alt="Left: operations of the gradient over those of the net; the written-out formula climbs "
+    "steeply with depth, eliminated afterwards it grows slowly, reverse mode stays flat. "
+    "Right: for many functions a ring, the symbolic sweep, encloses a diamond, reverse "
+    "mode.",
 )
 
 LAYERS = (1, 2, 3)

@@ -32,8 +32,11 @@ PAGE = Page(
     title="Forward gradients are right on average, and √n times too long",
     concepts=("forward gradient", "SPSA", "variance", "unbiased estimator"),
     question="Why does evolution strategies, which is the same idea, need so many workers?",
-    try_this="dk.grad(f, method=dk.methods.ForwardGradient(samples=100, seed=0)), and count signs",
+    try_this="dk.grad(lambda x: x @ x, method=dk.methods.ForwardGradient(100, seed=0))(np.ones(8))",
     source=PAPER,
+    alt="Left: the squared length of one forward gradient grows in proportion to the number of "
+    "parameters. Right: its error falls with the number of samples that are averaged, along "
+    "parallel lines that lie higher for more parameters.",
 )
 
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)

@@ -32,6 +32,9 @@ PAGE = Page(
     question="Why does only one method lose half of its digits?",
     try_this='diffkit compare "log(x1)+x1*x2-sin(x2)" --at x1=2,x2=5',
     source=SOURCE,
+    alt="Five clouds of dots, one for each method: the errors of symbolic, forward, reverse and "
+    "complex step lie near one unit of the last place, those of finite differences hundreds "
+    "of thousands of units to the right.",
 )
 
 POINT = (2.0, 5.0)

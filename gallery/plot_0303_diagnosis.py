@@ -36,6 +36,9 @@ PAGE = Page(
     question="Which of the four lines would you rewrite first?",
     try_this='diffkit diagnose "log(2*(1-cos(x))/x**2)" --at x=0.01',
     source=SOURCE,
+    alt="Left: four lines of code with bars that say how often their rounding counts; arrows "
+    "mark the two lines where digits are lost. Right: predicted and measured errors agree "
+    "on one line, and the errors with the remedy lie far below it.",
 )
 
 X = 0.01

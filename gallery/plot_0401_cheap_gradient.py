@@ -34,6 +34,9 @@ PAGE = Page(
     question="Which function of yours would come closest to five?",
     try_this="diffkit compare --case speelpenning",
     source=SOURCE,
+    alt="Six rows of diamonds, one for each function, over the cost of value and gradient: most "
+    "lie near two functions, a few between two and four, and none in the shaded region "
+    "beyond the bound of five.",
 )
 
 BOUND = 5.0

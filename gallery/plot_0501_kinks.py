@@ -35,6 +35,9 @@ PAGE = Page(
     question="Which slope would make max(x, 0) − max(−x, 0) = x differentiable?",
     try_this='diffkit compare "abs(x)" --at x=0',
     source="Bertoin et al. 2021; measured by docs/measure_kinks.py",
+    alt="Six kinks, drawn as graphs: a short thick line through each has the slope that diffkit "
+    "declares, dotted lines those of other libraries, which are named below with their "
+    "choices.",
 )
 REACH = 1.0  # of every panel, left and right of the kink
 TANGENT = 0.34  # half the width of the short line

@@ -34,6 +34,9 @@ PAGE = Page(
     question="What slope does max(x, 0) + max(−x, 0), which is |x|, get from each convention?",
     try_this="dk.grad(lambda x: np.maximum(x, 0) - np.maximum(-x, 0))(0.0)",
     source="Kakade & Lee 2018; Bertoin et al. 2021",
+    alt="Three panels with the line y = x, the sum of two kinks: with the slope 0 declared at "
+    "the kink the short tangent is level, with one half it lies on the line, with 1 it is "
+    "too steep.",
 )
 
 EXACT = ("symbolic", "forward", "reverse", "complex")

@@ -33,6 +33,9 @@ PAGE = Page(
     question="Which of your own functions compare floats with ==?",
     try_this="dk.trace(f, 3.0), dk.trace(f, 3.1)",
     source="Beck & Fischer 1994, the if-problem in automatic differentiation",
+    alt="Left: a parabola with a level tangent at the point where the program branches, and "
+    "beside it the slope that the neighbours have. Right: all methods agree along a line, "
+    "except at that point, where all but finite differences drop to zero.",
 )
 
 AT = 3.0

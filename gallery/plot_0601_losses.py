@@ -31,6 +31,8 @@ PAGE = Page(
     question="Which loss would you take for data with a few wild outliers?",
     try_this="dk.grad(dk.losses.huber())(np.array([-4.0]), np.array([1.0]))",
     source="the definitions; Huber 1964, Cortes & Vapnik 1995",
+    alt="Six losses against the score, each with its slope: the slope of the squared error "
+    "grows without bound, those of the other five stay between minus one and one.",
 )
 
 SCORES = np.linspace(-4.0, 4.0, 401)

@@ -33,6 +33,9 @@ PAGE = Page(
     question="Where in the triangle do the probabilities move most easily?",
     try_this="dk.jacobian(dk.nets.softmax)(np.array([2.0, 1.0, 0.0]))",
     source="‖J‖₂ ≤ maxᵢ 2pᵢ(1 − pᵢ) ≤ ½ by Gershgorin's theorem",
+    alt="Two triangles of probabilities. Left: curves lead from the middle to the corners as "
+    "the temperature falls. Right: the norm of the Jacobian, largest in the middle of the "
+    "sides and zero at the corners.",
 )
 
 SCORES = np.array([[1.0, 0.3, 0.0], [0.2, 1.0, 0.05], [0.1, 0.25, 1.0], [0.6, 0.9, 0.0],

@@ -31,6 +31,9 @@ PAGE = Page(
     question="At which score does log(softmax(z)) fail in single precision?",
     try_this="dk.losses.cross_entropy(np.array([[0.0, 800.0]]), np.array([0]))",
     source="Blanchard, Higham & Higham 2021",
+    alt="Three panels: cross-entropy rises without limit where the squared error does not; the "
+    "gradient of the scores is a bar chart of p minus y; and the naive logarithm drops to "
+    "minus infinity where the stable one goes on along a straight line.",
 )
 
 SCORES = np.array([2.0, 0.5, 1.2, -1.0, 0.0])

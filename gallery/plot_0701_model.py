@@ -29,6 +29,9 @@ PAGE = Page(
     question="Why does the boundary need two bends, and each bend a unit more?",
     try_this="diffkit train two-moons --model mlp --hidden 2 --out narrow",
     source="Cybenko 1989; data after scikit-learn's make_moons",
+    alt="Two moons of points, four times, with the regions that nets of one, two, three and "
+    "thirty-two hidden units give to each: a straight border, a bent one, and two that "
+    "follow the moons.",
 )
 
 WIDTHS = (1, 2, 3, 32)

@@ -30,6 +30,8 @@ PAGE = Page(
     question="How many bends would a net with four hidden units have?",
     try_this="diffkit train two-moons --model mlp --hidden 16,16 --out moons",
     source="Rumelhart, Hinton & Williams 1986; data after scikit-learn's make_moons",
+    alt="Six stages of one training on two moons: the border between two colours starts "
+    "anywhere, becomes a straight cut, bends, and ends between the moons.",
 )
 
 MOMENTS = (0, 3, 15, 22, 40, 300)  # epochs

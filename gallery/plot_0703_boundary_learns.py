@@ -33,6 +33,8 @@ PAGE = Page(
     question="What does the loss do while the line is still straight?",
     try_this="diffkit train two-moons --model mlp --hidden 16,16 --out moons",
     source="Rumelhart, Hinton & Williams 1986; data after scikit-learn's make_moons",
+    alt="Left: two moons of points and the curved border between the two classes. Right: the "
+    "loss against the epoch rests on the level of the best straight cut, then falls.",
 )
 
 EPOCHS, BATCH, RATE, SEED = 160, 20, 0.01, 1

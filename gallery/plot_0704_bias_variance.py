@@ -30,8 +30,11 @@ PAGE = Page(
     title="Too stiff misses the curve, too supple follows the noise",
     concepts=("intuition", "overfitting", "bias", "variance"),
     question="Which of the three parts does a larger data set make smaller?",
-    try_this="NOISE = 0.1: less noise, and a higher degree is best",
+    try_this="NOISE = 0.1  # in the script: less noise, and a higher degree is best",
     source=SOURCE,
+    alt="Three panels: polynomials of low, middle and high degree through one data set; bias "
+    "falling and variance rising with the degree, their sum shaped like a U; and the error "
+    "on new points falling with more data.",
 )
 
 POINTS, NOISE, DEGREES, DRAWS = 25, 0.35, range(15), 2000

@@ -33,6 +33,9 @@ PAGE = Page(
     question="Why does a rate of 0.002, ten times smaller, get less far in 1,000 updates?",
     try_this="dk.lr_range_test(bowl, np.ones(3), data, 1e-3, 1.0, restart=True, curvature=True)",
     source=SOURCE,
+    alt="Left: distance from the minimum against updates for four learning rates; a rate just "
+    "below the edge shrinks it, one just above makes it grow, at the edge it stays. Right: "
+    "the factor per update of each direction, which passes one at the edge.",
 )
 
 CURVATURES = np.array([1.0, 10.0, 100.0])

@@ -32,6 +32,9 @@ PAGE = Page(
     question="How many updates does a digit cost when κ is 10,000?",
     try_this="from diffkit.plots.optim import descent",
     source=SOURCE,
+    alt="Left: the factor per update against the rate, a kink where a level and a steep line "
+    "meet: the best rate. Right: updates per digit grow with the condition number, with "
+    "half the slope under momentum.",
 )
 
 KAPPA = 100.0

@@ -34,6 +34,9 @@ PAGE = Page(
     question="Which two schedules go up again, and what does it cost them?",
     try_this="dk.schedules.warmup(0.1, 40) + dk.schedules.cosine(0.1)",
     source=SOURCE,
+    alt="Eighteen small panels, one for each learning-rate schedule: the grey area is the rate "
+    "over the updates, the line the mean excess loss it leads to, lower where the rate "
+    "falls.",
 )
 
 T, HIGH = 400, 0.5

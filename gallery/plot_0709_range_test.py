@@ -34,6 +34,9 @@ PAGE = Page(
     question="Why does the net survive rates above its 2/λmax, and the quadratic does not?",
     try_this="print(dk.lr_range_test(loss, params, data, batch_size=32).table())",
     source=SOURCE,
+    alt="Loss against the learning rate for a quadratic and for a net on digits: both fall and "
+    "then break; on the quadratic at the dashed line of two over the largest curvature, in "
+    "the net beyond it.",
 )
 
 CURVATURES = np.array([1.0, 10.0, 100.0])

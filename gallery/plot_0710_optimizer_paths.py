@@ -23,7 +23,7 @@ import diffkit as dk
 from diffkit.optim.full_batch import FullBatch
 from diffkit.plots.optim import descent, draw_path, draw_valley
 from diffkit.plots.pages import Claim, Page
-from diffkit.plots.style import INK, METHODS_STYLE, use_style
+from diffkit.plots.style import INK, use_style
 from diffkit.plots.training import ACCENT
 
 SOURCE = "Nocedal & Wright 2006; the papers in docs/optimizers.md"
@@ -35,6 +35,9 @@ PAGE = Page(
     question="Which paths are the same in every panel if the valley is turned?",
     try_this="dk.train(loss, params, data, optimizer=dk.optim.lbfgs(), epochs=20)",
     source=SOURCE,
+    alt="Fifteen small maps of one narrow valley with the path of an optimizer in each: "
+    "zigzags, overshooting curves and, for the methods that know the curvature, almost "
+    "straight lines. A number counts the updates.",
 )
 
 KAPPA, ANGLE = 50.0, np.deg2rad(25.0)
@@ -135,7 +138,7 @@ def draw(dark: bool = False) -> Figure:
 def panel(axes: Axes, name: str, dark: bool) -> None:
     """One path over the valley."""
     straight = isinstance(SHOWN[name], FullBatch)
-    colour = ACCENT[dark] if straight else METHODS_STYLE["reverse"].colour(dark)
+    colour = ACCENT[dark] if straight else INK[dark]
     draw_valley(axes, valley, SPAN, LEVELS, dark=dark)
     draw_path(axes, path(name)[: arrival(name) + 1], colour, dark=dark)
     axes.set_title(name, fontsize=9.5, fontweight="normal")

@@ -34,6 +34,9 @@ PAGE = Page(
     question="What would the paths look like with a rate that falls?",
     try_this="diffkit train two-moons --batch-size 1 --out run",
     source=SOURCE,
+    alt="Contour lines of a loss with three paths from one start: eight straight steps with all "
+    "examples, a slightly wavering path with batches of eight, and a path of single "
+    "examples that never comes to rest round the minimum.",
 )
 
 N, EPOCHS, SEED, RATE = 60, 8, 3, 0.12

@@ -31,8 +31,11 @@ PAGE = Page(
     title="Noise climbs out of a shallow valley; the exact gradient stays in it",
     concepts=("stochastic gradient descent", "mini-batch", "local minimum"),
     question="Why do the curves of small batches end below one?",
-    try_this="RATE = 0.05: half the rate is half the noise, and a much longer wait",
+    try_this="RATE = 0.05  # in the script: half the noise, and a much longer wait",
     source=SOURCE,
+    alt="Left: a curve with a shallow valley and a deeper one, below it where the runs with "
+    "single examples end. Right: the share of runs beyond the ridge over time, highest for "
+    "single examples and zero for full batches.",
 )
 
 EXAMPLES, RUNS, STEPS, RATE, NOISE, TILT = 32, 1000, 400, 0.1, 1.6, 0.12

@@ -32,6 +32,9 @@ PAGE = Page(
     question="What does a batch of half the data leave of the noise, with and without repeats?",
     try_this="dk.signal.per_example_gradients(loss, params, (x, y))",
     source=SOURCE,
+    alt="Squared error of the gradient against batch size on logarithmic axes: a straight "
+    "falling line when examples are drawn with repeats, and a line that bends down to zero "
+    "when they are not.",
 )
 
 N, DRAWS = 512, 600

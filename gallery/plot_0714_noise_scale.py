@@ -33,6 +33,9 @@ PAGE = Page(
     question="Why do larger batches pay late in a training, and not at its start?",
     try_this='dk.train(..., record=("noise",)).signal.measured("noise_scale")',
     source=SOURCE,
+    alt="Left: the squared norm of a batch's gradient falls with the size of the batch to the "
+    "level of the signal; the noise crosses that level at the noise scale. Right: the noise "
+    "scale of a classifier of digits grows over the epochs.",
 )
 
 N, D, SIGMA = 20_000, 10, 0.1

@@ -33,6 +33,9 @@ PAGE = Page(
     question="What would the sharpness do if the rate were halved on the way?",
     try_this='dk.train(..., record=("sharpness",), signal_every=20)',
     source=SOURCE,
+    alt="Above: the largest eigenvalue of the Hessian over the updates, for two rates, each "
+    "settling on its dashed line of two over the rate. Below: the loss, which goes on "
+    "falling.",
 )
 
 ROWS, HIDDEN, CLASSES = 300, 16, 10

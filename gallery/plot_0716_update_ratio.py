@@ -31,6 +31,9 @@ PAGE = Page(
     question="Which layer would you give a rate of its own?",
     try_this='dk.train(..., record=("ratios",)).signal.table("ratio")',
     source=SOURCE,
+    alt="Size of each update relative to the weights, in three panels: far below the usual band "
+    "with a rate that is too low, inside it with a good one, and above it with one that is "
+    "too high.",
 )
 
 RATES = {0.003: "too slow", 0.1: "about right", 0.9: "too fast"}

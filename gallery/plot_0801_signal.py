@@ -32,6 +32,9 @@ PAGE = Page(
     question="Would a larger learning rate help the net of sigmoids?",
     try_this="diffkit train digits --hidden 64,64,64,64,64,64 --activation sigmoid --out run",
     source=SOURCE,
+    alt="Two maps of the learning signal, layers against updates: in the net of sigmoids it "
+    "fades to dark towards the first layer, in the net of rectifiers all layers stay "
+    "bright.",
 )
 
 DEPTH, WIDTH, CLASSES = 6, 64, 10

@@ -37,6 +37,8 @@ PAGE = Page(
     question="Which unit of the last hidden layer is told to change most?",
     try_this="diffkit signal --help",
     source=SOURCE,
+    alt="Two nets drawn as units and lines, whose widths are what flows back: under sigmoids "
+    "the lines thin out towards the inputs, under rectifiers they stay wide.",
 )
 
 SIZES = (2, 8, 8, 8, 8, 8, 8, 1)

@@ -34,6 +34,9 @@ PAGE = Page(
     question="Which factor would a net of tanh have?",
     try_this="diffkit train digits --hidden 64,64,64,64 --activation sigmoid --out run",
     source="Hochreiter 1991; He et al. 2015; Schoenholz et al. 2017",
+    alt="Norm of the learning signal against the layer on a logarithmic axis: three straight "
+    "lines, level for rectifiers with He's weights, falling for smaller weights, and "
+    "falling steeply for sigmoids, each on its dashed theory.",
 )
 
 LAYERS, WIDTH, BATCH = 30, 512, 8

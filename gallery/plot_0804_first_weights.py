@@ -31,6 +31,9 @@ PAGE = Page(
     question="What is left after ten layers under each rule?",
     try_this="3**-0.5",
     source=SOURCE,
+    alt="Learning signal against the layer for two rules of first weights: level for linear "
+    "layers under Xavier's rule, falling a little for tanh, and falling steeply under the "
+    "old rule.",
 )
 
 LAYERS, WIDTH, BATCH = 5, 1000, 10

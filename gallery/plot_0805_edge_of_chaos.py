@@ -33,6 +33,9 @@ PAGE = Page(
     question="Which σ_w would you choose for a net of a hundred layers?",
     try_this='dk.signal.critical_weights("tanh", 0.05**0.5) ** 2',
     source=SOURCE,
+    alt="Left: the factor per layer rises with the width of the weights and crosses one at the "
+    "edge of chaos, dots of measured nets on the lines of theory. Right: the signal over "
+    "the layers grows, stays or shrinks.",
 )
 
 LAYERS, WIDTH, BATCH = 16, 320, 4

@@ -31,6 +31,9 @@ PAGE = Page(
     question="How many steps back does ρ = 0.99 leave one half?",
     try_this="0.9**50, 1.1**50",
     source=SOURCE,
+    alt="Learning signal of a recurrent net against the steps back in time: it grows, stays or "
+    "shrinks along straight lines as the factor is above, at or below one; with tanh every "
+    "dashed line falls.",
 )
 
 SIZE, STEPS = 24, 50

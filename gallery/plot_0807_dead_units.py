@@ -33,6 +33,8 @@ PAGE = Page(
     question="Would a leaky rectifier have come back?",
     try_this='dk.train(..., record=("dead",)).signal.measured("dead")',
     source=SOURCE,
+    alt="Share of dead units over the epochs in two hidden layers, for three learning rates: it "
+    "climbs and stays high with large rates and stays low with the small one.",
 )
 
 RATES = (0.1, 1.0, 2.0)

@@ -31,6 +31,9 @@ PAGE = Page(
     question="What does the plateau become with first weights ten times larger?",
     try_this="dk.signal.deep_linear_mode(np.arange(5), strength=3.0, start=0.1)",
     source=SOURCE,
+    alt="Strength of four modes over the updates: each rests on a plateau, then climbs as an S "
+    "to its own height, the strongest first, on the closed form; a single layer, dashed, "
+    "rises in all modes at once.",
 )
 
 STRENGTHS = np.array([4.0, 2.5, 1.5, 0.8])

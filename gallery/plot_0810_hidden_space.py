@@ -29,8 +29,11 @@ PAGE = Page(
     title="Training moves the corners of XOR until one line parts them",
     concepts=("neural network", "hidden layer", "XOR", "decision boundary"),
     question="Would two hidden units be enough?",
-    try_this="Train the net 2-2-1 from ten seeds: how many get all four corners right?",
+    try_this='net = dk.nets.mlp([2, 2, 1], "tanh")  # ten seeds: how many get all four corners?',
     source="Minsky & Papert 1969; Rumelhart, Hinton & Williams 1986",
+    alt="Above: the corners of XOR with the regions of the net before and after training. "
+    "Below: the same corners in the space of the hidden units, where after training one "
+    "line parts the two classes.",
 )
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])

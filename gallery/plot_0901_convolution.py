@@ -36,6 +36,9 @@ PAGE = Page(
     question="Why is every weight of a filter pulled by the whole image?",
     try_this="dk.vjp(dk.nets.convolutional.conv2d, image, kernel)",
     source="Dumoulin & Visin 2016",
+    alt="Above: a frame slides over an image of numbers, and times a small filter gives a map "
+    "of sums. Below: the adjoint of the map slides over the same image and gives the "
+    "gradient of the filter.",
 )
 
 IMAGE = np.zeros((6, 6))

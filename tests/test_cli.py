@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -13,47 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from terminals import on_a_terminal, one_line, rows_of
 
 import diffkit
 
 BAYDIN = ("log(x1)+x1*x2-sin(x2)", "--at", "x1=2,x2=5")
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
-
-PAGE = '''"""
-A picture of {name}
-===================
-
-The lesson of {name}, with ``code`` and <angle brackets>.
-"""
-from diffkit.plots.pages import Claim, Page
-
-PAGE = Page("{name}", "A chapter", "A picture of {name}", ("Derivative",), "Why?", "Try.", "Us")
-
-
-def numbers():
-    print("noise")
-    return [Claim("{name}", "one is one", 1.0, {got}, 0.0, "arithmetic")]
-
-
-def draw(dark=False):
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(2, 1))
-    axes.plot([0, {point}])
-    return figure
-'''
-
-
-def one_line(text: str) -> str:
-    """The text, which must be a single line."""
-    assert text.count("\n") == 1, text
-    return text.strip()
-
-
-def rows_of(text: str) -> list[dict[str, str]]:
-    """The rows of tab-separated text by column."""
-    header, *rows = [line.split("\t") for line in text.splitlines()]
-    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 # -- the entry point ------------------------------------------------------------------------
@@ -221,159 +185,9 @@ def test_compare_lists_its_cases(run: Any) -> None:
 # -- terminals ------------------------------------------------------------------------------
 
 
-def on_a_terminal(root: Path, *words: str, **environment: str) -> str:
-    """What a command writes to a terminal of 80 columns."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "diffkit", *words],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env=os.environ
-        | {"PYTHONPATH": str(root), "TERM": "xterm-256color", "COLUMNS": "80"}
-        | environment,
-    )
-    os.close(slave)
-    chunks = []
-    while chunk := _read(master):
-        chunks.append(chunk)
-    process.wait(60)
-    os.close(master)
-    return b"".join(chunks).decode("utf-8").replace("\r\n", "\n")
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:  # Linux reports the end of a pseudo-terminal as an error
-        return b""
-
-
 def test_a_terminal_gets_a_table_of_80_columns_and_the_next_command(root: Path) -> None:
     shown = on_a_terminal(root, "compare", *BAYDIN, NO_COLOR="1")
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert "next: diffkit" in plain
     assert max(map(len, re.split(r"[\r\n]", plain))) <= 80
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", shown), "NO_COLOR is respected"
-
-
-# -- gallery --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def pages(tmp_path: Path) -> Path:
-    """Four pages: one good, one with a wrong number, one that raises, one that dies."""
-    folder = tmp_path / "pages"
-    folder.mkdir()
-    good = {"name": "good", "got": 1.0, "point": 1}
-    variants = {
-        "good": {},
-        "wrong": {"got": 2.0},
-        "raises": {"point": "undefined"},
-        "dies": {"point": "__import__('os')._exit(3)"},
-    }
-    for name, changes in variants.items():
-        page = PAGE.format(**(good | {"name": name} | changes))
-        (folder / f"plot_{name}.py").write_text(page)
-    return folder
-
-
-def test_gallery_names_what_failed_and_goes_on(run: Any, pages: Path, tmp_path: Path) -> None:
-    done = run("gallery", "--scripts", "pages", "--out", "out")
-    assert done.returncode == FAILED
-    held = {row["name"]: row["held"] for row in rows_of(done.stdout)}
-    assert held == {"dies": "False", "good": "True", "raises": "False", "wrong": "False"}
-    assert (
-        "plot_raises.py failed: NameError: name 'undefined' is not defined (at plot_raises.py:"
-        in (done.stderr)
-    )
-    assert "plot_dies.py failed: its process ended unexpectedly" in done.stderr
-    assert "plot_wrong.py: did not hold: one is one: expected 1.0, got 2.0" in done.stderr
-    for name in ("good", "good-dark", "wrong"):
-        assert (tmp_path / "out" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert "<svg" in (tmp_path / "out" / f"{name}.svg").read_text()
-    index = (tmp_path / "out" / "index.html").read_text()
-    assert "2 of 3 numbers held" in index
-    assert "&lt;angle brackets&gt;" in index
-    assert "<code>code</code>" in index
-
-
-def test_the_index_asks_for_nothing_from_outside(run: Any, pages: Path, tmp_path: Path) -> None:
-    done = run("gallery", "--scripts", "pages", "--out", "out", "--only", "good")
-    assert done.returncode == DONE, done.stderr
-    index = (tmp_path / "out" / "index.html").read_text()
-    links = re.findall(r'(?:src|href)="([^"]*)"', index)
-    assert [link for link in links if not link.startswith(("#", "data:"))]
-    assert not [link for link in links if "//" in link]
-    assert "url(" not in index
-    assert "@import" not in index
-    local = {link for link in links if not link.startswith(("#", "data:"))}
-    assert all((tmp_path / "out" / link).is_file() for link in local)
-    assert all('alt="A picture of good' in tag for tag in re.findall(r"<img[^>]*>", index))
-
-
-def test_pictures_are_the_same_bytes_each_time(run: Any, pages: Path, tmp_path: Path) -> None:
-    for out in ("first", "second"):
-        run("gallery", "--scripts", "pages", "--out", out, "--only", "good")
-    names = sorted(path.name for path in (tmp_path / "first").glob("good*"))
-    assert len(names) == 4
-    for name in names:
-        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
-
-
-def test_gallery_check_and_list_as_json(run: Any, pages: Path, tmp_path: Path) -> None:
-    done = run("gallery", "--scripts", "pages", "--check", "--json", "--only", "wrong")
-    assert done.returncode == FAILED
-    assert json.loads(done.stdout) == [
-        {
-            "name": "wrong",
-            "claim": "one is one",
-            "expected": 1.0,
-            "got": 2.0,
-            "tolerance": 0.0,
-            "source": "arithmetic",
-            "held": False,
-            "at_most": False,
-        }
-    ]
-    done = run("gallery", "--scripts", "pages", "--list", "--json")
-    assert [page["name"] for page in json.loads(done.stdout)] == ["dies", "good", "raises", "wrong"]
-    assert set(json.loads(done.stdout)[0]) == {"name", "chapter", "title", "concepts", "numbers"}
-    assert all(page["numbers"] == ["one is one"] for page in json.loads(done.stdout))
-    assert not (tmp_path / "gallery-out").exists()
-
-
-def test_a_bound_is_shown_as_a_bound(run: Any, root: Path, pages: Path) -> None:
-    script = pages / "plot_good.py"
-    script.write_text(script.read_text().replace('"arithmetic")', '"arithmetic", at_most=True)'))
-    check = ("gallery", "--scripts", str(pages), "--check", "--only", "good")
-    assert rows_of(run(*check).stdout)[0]["expected"] == "at most 1.0"
-    (claim,) = json.loads(run(*check, "--json").stdout)
-    assert (claim["expected"], claim["at_most"]) == (1.0, True)
-    assert "one is one: 1 (at most 1.0)" in on_a_terminal(root, *check)
-
-
-def test_pages_are_listed_without_running_them(run: Any, pages: Path) -> None:
-    for name in ("dies", "wrong"):
-        script = pages / f"plot_{name}.py"
-        script.write_text(script.read_text() + "\nraise SystemExit(3)\n")
-    (pages / "plot_broken.py").write_text("def")
-    done = run("gallery", "--scripts", "pages", "--list")
-    assert done.returncode == FAILED
-    assert [row["name"] for row in rows_of(done.stdout)] == ["dies", "good", "raises", "wrong"]
-    assert "plot_broken.py failed: SyntaxError" in done.stderr
-
-
-def test_the_gallery_of_diffkit_is_found(run: Any) -> None:
-    done = run("gallery", "--list")
-    assert done.returncode == DONE, done.stderr
-    assert len(rows_of(done.stdout)) >= 6
-    listed = json.loads(run("gallery", "--list", "--json").stdout)
-    assert len([page for page in listed if page["numbers"]]) == len(rows_of(done.stdout))
-
-
-def test_an_output_folder_that_cannot_be_made(run: Any, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    done = run("gallery", "--out", "file/inside")
-    assert done.returncode == WRONG_INPUT
-    assert "cannot write" in one_line(done.stderr)

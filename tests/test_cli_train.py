@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RunCommand
 
 import diffkit as dk
+from conftest import RunCommand
 from diffkit.cli.main import main
 from diffkit.training.preparing import prepared
 from diffkit.training.weights import load_weights
 
 QUICK = ("--epochs", "2")
 PNG = b"\x89PNG\r\n\x1a\n"
-FILES = ["checkpoint.npz", "config.json", "curves.png", "history.json", "report.html",
-         "signal.json", "signal.png", "weights.npz"]  # fmt: skip
+FILES = ["checkpoint.history", "checkpoint.npz", "config.json", "curves.png", "history.json",
+         "report.html", "signal.json", "signal.png", "weights.npz"]  # fmt: skip
 
 
 def test_a_run_folder_of_the_digits(run: RunCommand, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_more_of_the_signal_is_recorded_where_it_is_asked_for(
     weights = [(tmp_path / name / "weights.npz").read_bytes() for name in ("r", "plain")]
     assert weights[0] == weights[1]  # looking changes nothing
     rows = [line.split("\t") for line in run("signal", "r").stdout.splitlines()]
-    measured = {row[1]: row[2:4] for row in rows if row[0] == "between epochs"}
+    measured = {row[1]: row[2:4] for row in rows if row[0] == "measured"}
     first, last = (saved["between"][k]["noise_scale"] for k in (0, -1))
     assert measured["noise_scale"] == [str(first), str(last)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from diffkit.nets.datasets import (
     from_npz,
     iris,
     load,
+    shapes,
     spirals,
     standardise,
     train_test_split,
@@ -207,6 +209,43 @@ def test_forms_of_tables(table) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("a;b;kind\n1;2.5;cat\n3;4;dog\n", [1, 2.5]),
+        ("a\tb\tkind\n1\t2.5\tcat\n3\t4\tdog\n", [1, 2.5]),
+        ("1,a;b\n2,c;d\n", [1]),  # both fit: one leaves a word, the other two
+        ("1\t2\tcat, large\n3\t4\tdog, small\n", [1, 2]),
+        ("1;2;cat\n3;4;'a, b'\n", [1, 2]),
+    ],
+)
+def test_the_delimiter_is_found(table, text: str, first: list[float]) -> None:
+    data = from_csv(table(text, "table.tsv"))
+    assert data.x[0].tolist() == first and len(data.classes) == 2
+    assert len(load(str(table(text, "table.tsv"))).classes) == 2
+
+
+def test_a_delimiter_that_is_not_clear_is_asked_for(table) -> None:
+    path = table("1,5;2,5;cat\n3,5;4,5;dog\n")  # decimal commas
+    with pytest.raises(InputError, match="',' and ';' both separate") as caught:
+        from_csv(path)
+    assert "delimiter=';'" in str(caught.value) and "not a comma" in str(caught.value)
+    with pytest.raises(InputError, match="'1,5' is no number"):
+        from_csv(path, delimiter=";")
+    with pytest.raises(InputError, match="no column 'kind'") as caught:
+        from_csv(table("a;kind\n1;cat\n2;dog\n"), target="kind", delimiter=",", header=True)
+    assert "is the delimiter right?" in str(caught.value)
+
+
+def test_a_class_of_one_example_is_called_by_its_name(table) -> None:
+    data = from_csv(table("1,cat\n2,dog\n3,dog\n4,cat\n5,emu\n"))
+    with pytest.raises(InputError, match="class 'emu' has one example only"):
+        data.split()
+    seen = shapes(7)
+    with pytest.raises(InputError, match="class 'disc' has one example only"):
+        replace(seen, labels=np.array([0, 1, 1, 1, 2, 2, 2])).split()
+
+
+@pytest.mark.parametrize(
     ("text", "error", "words"),
     [
         ("a,b\n1,cat\n2,dog,3\n", ShapeError, "ragged: line 3 has 3 cells, line 1 has 2"),
@@ -275,6 +314,16 @@ def test_an_archive(tmp_path: Path) -> None:
     assert load(str(path)).x.shape == (3, 1)
 
 
+def test_labels_that_occur_are_the_classes(tmp_path: Path) -> None:
+    path = tmp_path / "gap.npz"
+    for labels, classes in (((0, 7, 7), ("0", "7")), ((-1, 1, 1), ("-1", "1"))):
+        np.savez(path, x=np.ones((3, 2)), y=np.array(labels))
+        data = from_npz(path)
+        assert (data.classes, data.y.tolist()) == (classes, [0, 1, 1])
+        path.with_suffix(".csv").write_text("".join(f"1,{label}\n" for label in labels))
+        assert from_csv(path.with_suffix(".csv")).classes == classes
+
+
 class Hostile:
     """An object whose unpickling would write a file."""
 
@@ -300,9 +349,9 @@ X, Y = np.ones((2, 2)), np.array([0, 1])
         ({"x": X, "y": Y[:1]}, ShapeError, "shape"),
         ({"x": X * np.nan, "y": Y}, InputError, "nan at row 0"),
         ({"x": X, "y": Y * 1.0}, DtypeError, "not one integer each"),
-        ({"x": X, "y": Y - 1}, InputError, "labels run from -1 to 0"),
+        ({"x": X, "y": np.eye(2, dtype=int)}, DtypeError, "not one integer each"),
         ({"x": X, "y": Y * 0}, InputError, "one class only"),
-        ({"x": X, "y": Y * 5000}, InputError, "labels run from 0 to 5000"),
+        ({"x": np.ones((1001, 1)), "y": np.arange(1001)}, InputError, "1001 different labels"),
         ({"x": X[:0], "y": Y[:0]}, InputError, "no examples"),
         ({"x": np.array(["a", "b"]), "y": Y}, DtypeError, "not numbers"),
         ({"x": np.float64(1.0), "y": Y}, ShapeError, "shape"),
@@ -340,10 +389,10 @@ def test_damaged_archives(tmp_path: Path) -> None:
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch) -> None:
-    from diffkit.nets import data_files
+    from diffkit.nets import archives
 
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, x=np.zeros((1000, 10)), y=Y)
-    monkeypatch.setattr(data_files, "LARGEST_FILE", 10_000)
+    monkeypatch.setattr(archives, "LARGEST_FILE", 10_000)
     with pytest.raises(InputError, match="would unpack to"):
         from_npz(path)

@@ -9,35 +9,9 @@ import math
 
 import numpy as np
 import pytest
-from gallery_pages import assert_claims_hold, assert_draws, got, page
+from gallery_pages import got, page
 
 from diffkit.plots.concepts import simplex_grid, to_plane
-
-PAGES = (
-    "broadcasting",
-    "gradient",
-    "secants",
-    "losses",
-    "softmax",
-    "cross-entropy",
-    "convolution",
-    "kink-sum",
-    "branch",
-    "price-and-digits",
-    "kinks",
-)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_claim_of_the_page_holds(name: str) -> None:
-    assert_claims_hold(name)
-
-
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("dark", (False, True))
-def test_the_page_draws(name: str, dark: bool) -> None:
-    assert_draws(name, dark)
-
 
 # The numbers of the sources, once more -----------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gallery_pages import assert_claims_hold, assert_draws, page
+from gallery_pages import assert_claims_hold, page
 
 
 def test_every_claim_holds() -> None:
@@ -12,8 +12,3 @@ def test_every_claim_holds() -> None:
     assert claims["digits that 1 − cos x costs at 0.01"].expected == pytest.approx(4.30103)
     assert claims["digits that the logarithm costs at 0.01"].expected == pytest.approx(5.07918)
     assert claims["predicted error: power of x"].expected == -4.0
-
-
-@pytest.mark.parametrize("dark", (False, True))
-def test_the_page_draws(dark: bool) -> None:
-    assert_draws("diagnosis", dark)

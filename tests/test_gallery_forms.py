@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
-from matplotlib.colors import to_hex
 
 from diffkit.plots.pages import LoadedPage, load_page
 
@@ -28,12 +26,3 @@ def test_every_claim_holds(page: LoadedPage) -> None:
         assert 10 ** float(claim.expected) == pytest.approx(known)  # type: ignore[arg-type]
         assert known / 2.5 < 10 ** float(claim.got) < 2.5 * known  # type: ignore[arg-type]
     assert float(claims["digits that simplifying loses"].got) > 2.8  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("dark", [False, True])
-def test_the_page_draws(page: LoadedPage, dark: bool) -> None:
-    figure = page.draw(dark=dark)
-    figure.canvas.draw()
-    assert figure.axes[0].get_title(loc="left") == page.page.title
-    assert to_hex(figure.get_facecolor()) == ("#14181d" if dark else "#ffffff")
-    plt.close(figure)

@@ -12,7 +12,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
-from matplotlib.colors import to_hex
 
 from diffkit.plots.pages import LoadedPage, load_page, read_title, written_claims
 
@@ -42,23 +41,6 @@ def got(name: str) -> dict[str, Any]:
     return {claim.claim: claim.got for claim in page(name).numbers()}
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-def test_every_claim_of_the_page_holds(name):
-    claims = page(name).numbers()
-    assert len(claims) >= 3
-    assert [claim.sentence for claim in claims if not claim.held] == []
-
-
-@pytest.mark.parametrize("name", QUICK)
-@pytest.mark.parametrize("dark", [False, True])
-def test_the_page_draws(name, dark):
-    figure = page(name).draw(dark=dark)
-    figure.canvas.draw()
-    assert figure.axes[0].get_title(loc="left") == page(name).page.title
-    assert to_hex(figure.get_facecolor()) == ("#14181d" if dark else "#ffffff")
-    plt.close(figure)
-
-
 def test_the_digits_draw_without_a_second_comparison():
     comparison = page("softmax-digits").module.comparison
     first = comparison()
@@ -82,11 +64,6 @@ def test_the_title_of_the_docstring_is_the_title_of_the_page(path):
     underline = path.read_text(encoding="utf-8").split("\n")[1]
     assert set(underline) == {"="}
     assert len(underline) >= len(title)
-
-
-def test_all_six_pictures_are_there():
-    assert {path.stem for path in SCRIPTS} >= set(BY_NAME.values())
-    assert [page(name).page.name for name in QUICK] == QUICK
 
 
 # The numbers of the sources, once more -----------------------------------------------------------

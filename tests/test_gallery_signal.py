@@ -10,37 +10,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from gallery_pages import assert_claims_hold, assert_draws, got, page
+from gallery_pages import got, page
 
 import diffkit as dk
 from diffkit.errors import InputError
 from diffkit.plots.signal import plot_histograms, plot_ratios, plot_sharpness
-
-PAGES = (
-    "first-weights",
-    "noise-scale",
-    "edge-of-chaos",
-    "deep-linear",
-    "landscape",
-    "sharpness",
-    "update-ratio",
-    "mini-batch-variance",
-    "swapped-signal",
-    "dead-units",
-    "recurrent",
-)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_claim_of_the_page_holds(name: str) -> None:
-    assert_claims_hold(name)
-
-
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("dark", (False, True))
-def test_the_page_draws(name: str, dark: bool) -> None:
-    assert_draws(name, dark)
-
 
 # The numbers of the sources, once more ------------------------------------------------------------
 

@@ -9,9 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pytest
-from matplotlib.colors import to_hex
 
 from diffkit.plots.pages import LoadedPage, load_page
 
@@ -35,24 +33,6 @@ def page(name: str) -> LoadedPage:
 def got(name: str) -> dict[str, Any]:
     """What a page computed, by the words of its claims."""
     return {claim.claim: claim.got for claim in page(name).numbers()}
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_every_claim_of_the_page_holds(name: str) -> None:
-    claims = page(name).numbers()
-    assert len(claims) >= 4
-    assert [claim.sentence for claim in claims if not claim.held] == []
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-@pytest.mark.parametrize("dark", [False, True])
-def test_the_page_draws(name: str, dark: bool) -> None:
-    figure = page(name).draw(dark=dark)
-    figure.canvas.draw()
-    assert figure.axes[0].get_title(loc="left") == page(name).page.title
-    assert page(name).page.name == name
-    assert to_hex(figure.get_facecolor()) == ("#14181d" if dark else "#ffffff")
-    plt.close(figure)
 
 
 def test_differentiating_first_costs_eight_functions_and_the_graph_costs_two() -> None:

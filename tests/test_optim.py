@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ import diffkit as dk
 from diffkit.errors import DivergenceWarning, InputError
 from diffkit.optim import ALL_OPTIMIZERS, FULL_BATCH_OPTIMIZERS, Optimizer
 from diffkit.optim.optimizers import Adam
+from diffkit.training.programs import Programs
+from diffkit.training.stepping import Stepper
 
 EIGENVALUES = np.array([1.0, 10.0, 100.0])
 WRONG_RATES = (0, 0.0, -0.1, math.nan, math.inf, "0.1", None, True, [0.1])
@@ -324,6 +327,35 @@ def test_full_batch_methods_refuse_batches_and_noise() -> None:
     noisy = lambda w, x, rng=None: np.mean((w - x) ** 2)  # noqa: E731
     with pytest.raises(InputError, match="draws random numbers"):
         dk.train(noisy, 0.0, (np.ones(6),), optimizer=dk.optim.newton_cg())
+
+
+@pytest.mark.parametrize("optimizer", FULL_BATCH_OPTIMIZERS, ids=repr)
+def test_what_a_search_asks_is_counted(optimizer: Any, tmp_path: Path) -> None:
+    """Losses with gradients, products with the Hessian, and the same sum when it is resumed."""
+    asked = {"gradient": 0, "product": 0}
+    gradient, product = Stepper.__call__, Programs.product
+
+    def counted(self: Any, *args: Any, **given: Any) -> Any:
+        asked["gradient"] += 1
+        return gradient(self, *args, **given)
+
+    def multiplied(self: Any, *args: Any) -> Any:
+        asked["product"] += 1
+        return product(self, *args)
+
+    start, nothing = np.array([-1.2, 1.0]), (np.zeros(1),)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stepper, "__call__", counted)
+        patch.setattr(Programs, "product", multiplied)
+        run = dk.train(rosenbrock, start, nothing, optimizer=optimizer, epochs=8,
+                       engine="interpret", checkpoint=tmp_path)  # fmt: skip
+    assert sum(run.history["evaluations"]) == asked["gradient"] > 8
+    each = dk.train(rosenbrock, start, nothing, epochs=1).cost["gradient"]
+    products = run.cost["gradient"] - each * asked["gradient"]
+    assert products == sum(run.history["operations"]) - each * asked["gradient"]
+    assert (products > 0) == (asked["product"] > 0)
+    again = dk.resume(tmp_path, loss=rosenbrock, data=nothing)
+    assert again.cost == run.cost and again.history == run.history
 
 
 # Not a number ----------------------------------------------------------------------------------

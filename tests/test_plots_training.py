@@ -15,7 +15,14 @@ from matplotlib.colors import to_rgb
 import diffkit as dk
 from diffkit.errors import DivergenceWarning
 from diffkit.plots.nets import CLASSES, diverging, plot_boundary, plot_image, plot_levels
-from diffkit.plots.training import MOST_COLUMNS, binned, finding, plot_signal, save_pictures
+from diffkit.plots.training import (
+    MOST_COLUMNS,
+    binned,
+    finding,
+    held_out_part,
+    plot_signal,
+    save_pictures,
+)
 from diffkit.training.run import Run
 
 MOONS = dk.datasets.two_moons(60)
@@ -55,7 +62,7 @@ def test_a_run_draws_its_curves_and_its_signal(dark: bool) -> None:
     ]  # fmt: skip
     assert [label.get_text() for label in heat.get_yticklabels()] == ["dense1", "dense2", "dense3"]
     words = "\n".join(texts(figure))
-    assert "training" in words and "test" in words and "% right" in words
+    assert "training" in words and "validation" in words and "% right" in words
 
 
 def test_a_run_without_signal_has_one_panel_and_draws_where_it_is_told() -> None:
@@ -136,3 +143,23 @@ def test_level_lines_are_those_of_the_function() -> None:
     lines = plot_levels(lambda w: np.sum(w * w, axis=1), axes, (-2, 2, -2, 2), [1.0])
     vertices = np.concatenate([path.vertices for path in lines.get_paths()])
     assert np.allclose(np.linalg.norm(vertices, axis=1), 1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("epochs", (1, 3, 9))
+def test_no_label_lies_on_a_curve(epochs: int) -> None:
+    from diffkit.plots.training import plot_run
+
+    figure = plot_run(trained(epochs=epochs))
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    right = max(line.get_window_extent().x1 for line in axes.lines)
+    assert axes.texts and all(text.get_window_extent().x0 > right for text in axes.texts)
+
+
+def test_a_held_out_part_is_called_what_it_is() -> None:
+    run = trained()
+    assert held_out_part(run) == "validation"
+    run.config = {"recipe": {"data": "digits", "choose": False}}
+    assert held_out_part(run) == "test" and "test examples" in finding(run)
+    run.config["recipe"]["choose"] = True
+    assert held_out_part(run) == "validation" and "validation examples" in finding(run)

@@ -278,6 +278,15 @@ MIXED_UP = {
     "cyclic": schedules.cyclic(0.1, 0.2, up=4),
     "late": schedules.warmup(0.1, 5000) + schedules.cosine(0.1),
     "epochs that are updates": schedules.cosine(0.1, steps=4000).per_epoch(),
+    "stairs that are updates": schedules.step(0.1, every=1000).per_epoch(),
+    "milestones that are updates": schedules.multi_step(0.1, [2000, 3000]).per_epoch(),
+    "a factor of updates": schedules.exponential(0.1, 0.999).per_epoch(),
+    "restarts that are updates": schedules.cosine_restarts(0.1, first=1000).per_epoch(),
+    "cycles that are updates": schedules.cyclic(0.1, 0.2, up=1000).per_epoch(),
+    "a falling line": schedules.linear(0.1, steps=20, start=1.0, end=0.01),
+    "nothing left": schedules.cosine(0.1, steps=3000),
+    "a function of epochs": schedules.scaled(0.1, lambda t: 0.5 ** (t // 5)),
+    "a plain function of epochs": schedules.as_schedule(lambda t: 0.1 * 0.9**t),
 }
 IN_ORDER = (
     schedules.constant(0.1), schedules.step(0.1, every=5).per_epoch(),
@@ -285,6 +294,8 @@ IN_ORDER = (
     schedules.exponential(0.1, 0.999), schedules.exponential(0.1, 0.9).per_epoch(),
     schedules.warmup(0.1, 100) + schedules.cosine(0.1), schedules.cyclic(0.1, 0.2, up=400),
     schedules.cosine_restarts(0.1, 10, 2), schedules.reduce_on_plateau(0.1),
+    schedules.multi_step(0.1, [2000, 3000]), schedules.multi_step(0.1, [10, 15]).per_epoch(),
+    schedules.linear(0.1, steps=400), schedules.scaled(0.1, lambda t: 0.999**t),
 )  # fmt: skip
 
 
@@ -296,8 +307,17 @@ def trained(schedule: Schedule) -> Any:
 
 @pytest.mark.parametrize("name", MIXED_UP)
 def test_mixed_up_units_are_said(name: str) -> None:
-    with pytest.warns(ScheduleUnitsWarning, match=r"per_epoch\(\)"):
-        trained(MIXED_UP[name])
+    schedule = MIXED_UP[name]
+    with pytest.warns(ScheduleUnitsWarning, match=r"per_epoch\(\)") as told:
+        trained(schedule)
+    # and which way round it is
+    assert (f"counts {schedule.counts} (" in str(told[0].message)) == (schedule.counts == "epochs")
+
+
+def test_milestones_within_the_first_epochs_are_said() -> None:
+    with pytest.warns(ScheduleUnitsWarning, match="lie early in 200 updates"):
+        dk.train(bowl, 3.0, (np.ones(100),), batch_size=10, epochs=20,
+                 optimizer=dk.optim.sgd(schedules.multi_step(0.1, [10, 15])))  # fmt: skip
 
 
 @pytest.mark.parametrize("schedule", IN_ORDER, ids=repr)
@@ -305,6 +325,21 @@ def test_units_in_order_are_not_remarked_on(schedule: Schedule) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         trained(schedule)
+
+
+def test_a_kind_of_ones_own_says_what_it_lacks() -> None:
+    class Empty(Schedule):
+        pass
+
+    with pytest.raises(InputError, match=r"Empty is no schedule yet.*\n?.*formula"):
+        Empty(0.1)(0)
+    with pytest.raises(InputError, match="does not cycle the momentum"):
+        schedules.cosine(0.1, steps=9).momentum_at(0)
+    nothing = dk.optim.Optimizer(0.1)
+    with pytest.raises(InputError, match="has no init"):
+        nothing.init(0.0)
+    with pytest.raises(InputError, match="has no step"):
+        nothing.update(0.0, (), 0.0, 0)
 
 
 # The edge of stability of a quadratic ------------------------------------------------------------

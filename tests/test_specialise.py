@@ -148,9 +148,9 @@ print(sum(hits.values()), sum(misses.values()), float(graph.compile()(x=2.0, y=3
 """
 
 
-def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+def test_a_second_process_compiles_nothing(warm_folder: Path) -> None:
     found = []
-    environment = os.environ | {cache.FOLDER_VARIABLE: str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {cache.FOLDER_VARIABLE: str(warm_folder), "PYTHONPATH": str(ROOT)}
     for _ in range(2):
         found.append(
             subprocess.run(
@@ -172,8 +172,8 @@ print(float(value), float(slope.sum()))
 """
 
 
-def test_a_second_process_runs_loaded_loops_over_arrays(tmp_path: Path) -> None:
-    environment = os.environ | {cache.FOLDER_VARIABLE: str(tmp_path), "PYTHONPATH": str(ROOT)}
+def test_a_second_process_runs_loaded_loops_over_arrays(warm_folder: Path) -> None:
+    environment = os.environ | {cache.FOLDER_VARIABLE: str(warm_folder), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", _LANES_AGAIN]
     found = [
         subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from io import StringIO
 from math import isnan, nan
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,23 @@ def test_the_table_has_means_and_deviations() -> None:
     assert "2 ± 0.8" in text
     assert "5 ± 0.8" in text
     assert text.splitlines()[0].split() == ["rate", "loss", "time"]
+
+
+def test_a_narrow_terminal_shows_all_settings_in_one_column() -> None:
+    console = pytest.importorskip("rich.console")
+    grid = {"optimizer": ["newton-cg", "adam"], "schedule": ["reduce-on-plateau"], "rate": [0.1]}
+    found = dk.sweep(
+        lambda optimizer, schedule, rate, seed: {"validation_accuracy": rate, "test_loss": seed},
+        [grid, grid | {"schedule": ["one-cycle"], "rate": [0.2]}], seeds=2,
+    )  # fmt: skip
+    shown = {}
+    for width in (50, 120):
+        screen = console.Console(width=width, record=True, file=StringIO())
+        screen.print(found.table())
+        shown[width] = screen.export_text()
+    assert max(map(len, shown[50].splitlines())) <= 50
+    assert "adam · one-cycle · 0.2 " in shown[50] and "0.2 ± 0" in shown[50]
+    assert "time" in shown[120] and "·" not in shown[120]
 
 
 def test_the_best_of_each_measure_is_marked() -> None:

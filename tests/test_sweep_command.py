@@ -103,7 +103,11 @@ def test_where_every_training_diverges_no_setting_is_best(
         ([*SWEEP, "--optimizer", "sgd,magic"], "'magic' is not one of"),
         ([*SWEEP, "--activation", "relu"], "means nothing"),
         ([*SWEEP, "--jobs", "0"], "jobs"),
-        ([*SWEEP, "--by", "beauty"], "no measure 'beauty'"),
+        (
+            [*SWEEP, "--by", "beauty"],
+            "no measure 'beauty'; hint: --by is of validation_accuracy, validation_loss, "
+            "test_accuracy",
+        ),
     ],
 )
 def test_wrong_input_is_told_in_one_line(
@@ -114,6 +118,27 @@ def test_wrong_input_is_told_in_one_line(
     assert output.out == ""
     assert message in output.err
     assert output.err.count("\n") == 1
+
+
+def test_an_unknown_measure_is_refused_before_anything_is_trained(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(**_: Any) -> dict[str, float]:
+        pytest.fail("a training was begun")
+
+    monkeypatch.setattr(command, "trained", trained)
+    words = ["sweep", "diabetes", "--model", "mlp", "--epochs", "1", "--by", "validation_accuracy"]
+    assert main(words) == WRONG_INPUT
+    assert "--by is of validation_loss, test_loss" in capsys.readouterr().err
+
+
+def test_segmenters_are_compared_by_their_overlap(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["sweep", "shapes", "--model", "tiny-segmenter", "--channels", "2,2", "--epochs", "1"]
+    assert main([*words, "--json"]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    assert report["measures"] == ["validation_iou", "validation_accuracy", "validation_loss",
+                                  "test_iou"]  # fmt: skip
+    assert 0 < report["best"]["test_iou"] < 1
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

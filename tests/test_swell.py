@@ -329,11 +329,11 @@ def test_iterates_of_a_formula() -> None:
 def test_the_plot_has_a_line_for_each_form() -> None:
     import matplotlib.pyplot as plt
 
-    figure = dk.swell("logistic", [2, 3, 4]).plot()
-    labels = [text.get_text() for text in figure.axes[0].texts]
+    axes = dk.swell("logistic", [2, 3, 4]).plot()
+    labels = [text.get_text() for text in axes.texts]
     assert "formula, written out: 82" in labels
     assert "reverse mode and\nsymbolic on the graph: 22" in labels
-    plt.close(figure)
+    plt.close("all")
 
 
 @pytest.mark.parametrize("name", FAMILIES)

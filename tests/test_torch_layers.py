@@ -15,28 +15,7 @@ import pytest
 from layer_cases import KEY, WORDS, flat, randomised
 
 import diffkit as dk
-from diffkit.nets import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    activation,
-    attention,
-    avg_pool,
-    batch_norm,
-    conv2d,
-    conv_transpose2d,
-    dense,
-    embedding,
-    global_avg_pool,
-    global_max_pool,
-    group_norm,
-    gru,
-    layer_norm,
-    lstm,
-    max_pool,
-    recurrent,
-    residual,
-    sequential,
-)
+from diffkit import nets
 
 torch = pytest.importorskip("torch", minversion="2.0")
 nn = pytest.importorskip("torch.nn")
@@ -138,61 +117,64 @@ TORCH_ACTIVATIONS: dict[str, Any] = {
 
 # name → layer, the shape of one input, the same in PyTorch, and whether it is in training mode
 CASES: dict[str, tuple[Any, tuple[int, ...], Any, bool]] = {
-    "dense": (dense(3), (4,), lambda p, x: F.linear(x, p["w"].T, p["b"]), False),
-    "conv": (conv2d(4, (3, 2), stride=(2, 1), padding=1), (6, 7, 3),
+    "dense": (nets.dense(3), (4,), lambda p, x: F.linear(x, p["w"].T, p["b"]), False),
+    "conv": (nets.conv2d(4, (3, 2), stride=(2, 1), padding=1), (6, 7, 3),
              lambda p, x: convolved(p, x, stride=(2, 1), padding=1), False),
-    "conv dilated": (conv2d(4, 3, dilation=(2, 3), padding=((2, 2), (3, 3))), (7, 8, 3),
+    "conv dilated": (nets.conv2d(4, 3, dilation=(2, 3), padding=((2, 2), (3, 3))), (7, 8, 3),
                      lambda p, x: convolved(p, x, dilation=(2, 3), padding=(2, 3)), False),
-    "conv dilated, strided": (conv2d(4, 3, stride=(2, 3), dilation=2, padding=1), (9, 8, 3),
+    "conv dilated, strided": (nets.conv2d(4, 3, stride=(2, 3), dilation=2, padding=1), (9, 8, 3),
                               lambda p, x: convolved(p, x, stride=(2, 3), dilation=2, padding=1),
                               False),
-    "conv grouped": (conv2d(6, 3, groups=2, padding=1, stride=2), (6, 7, 4),
+    "conv grouped": (nets.conv2d(6, 3, groups=2, padding=1, stride=2), (6, 7, 4),
                      lambda p, x: convolved(p, x, groups=2, padding=1, stride=2), False),
-    "conv depthwise": (conv2d(8, 3, groups=4, dilation=2, padding=2), (6, 7, 4),
+    "conv depthwise": (nets.conv2d(8, 3, groups=4, dilation=2, padding=2), (6, 7, 4),
                        lambda p, x: convolved(p, x, groups=4, dilation=2, padding=2), False),
-    "up": (conv_transpose2d(3), (3, 4, 2), lambda p, x: drawn(p, x, stride=2), False),
-    "up with padding": (conv_transpose2d(3, 3, (2, 3), 1, (1, 2)), (4, 5, 2),
+    "up": (nets.conv_transpose2d(3), (3, 4, 2), lambda p, x: drawn(p, x, stride=2), False),
+    "up with padding": (nets.conv_transpose2d(3, 3, (2, 3), 1, (1, 2)), (4, 5, 2),
                         lambda p, x: drawn(p, x, stride=(2, 3), padding=1, output_padding=(1, 2)),
                         False),
-    "max pool": (max_pool(3, stride=2, padding=1), (6, 7, 2),
+    "max pool": (nets.max_pool(3, stride=2, padding=1), (6, 7, 2),
                  pooled(F.max_pool2d, kernel_size=3, stride=2, padding=1), False),
-    "mean pool": (avg_pool(3, stride=2, padding=1), (6, 7, 2),
+    "mean pool": (nets.avg_pool(3, stride=2, padding=1), (6, 7, 2),
                   pooled(F.avg_pool2d, kernel_size=3, stride=2, padding=1,
                          count_include_pad=False), False),
-    "global mean pool": (global_avg_pool(), (4, 5, 2),
+    "global mean pool": (nets.global_avg_pool(), (4, 5, 2),
                          lambda p, x: F.adaptive_avg_pool2d(first(x), 1)[..., 0, 0], False),
-    "global max pool": (global_max_pool(), (4, 5, 2),
+    "global max pool": (nets.global_max_pool(), (4, 5, 2),
                         lambda p, x: F.adaptive_max_pool2d(first(x), 1)[..., 0, 0], False),
-    "batch norm, trained": (batch_norm(), (5,), lambda p, x: normed(p, x, training=True), True),
-    "batch norm, evaluated": (batch_norm(), (5,), normed, False),
-    "batch norm of images": (batch_norm(), (3, 4, 2), lambda p, x: normed(p, x, training=True),
+    "batch norm, trained": (nets.batch_norm(), (5,),
+                            lambda p, x: normed(p, x, training=True), True),
+    "batch norm, evaluated": (nets.batch_norm(), (5,), normed, False),
+    "batch norm of images": (nets.batch_norm(), (3, 4, 2), lambda p, x: normed(p, x, training=True),
                              True),
-    "layer norm": (layer_norm(), (3, 5),
+    "layer norm": (nets.layer_norm(), (3, 5),
                    lambda p, x: F.layer_norm(x, (5,), p["scale"], p["shift"]), False),
-    "group norm": (group_norm(2), (3, 4, 6),
+    "group norm": (nets.group_norm(2), (3, 4, 6),
                    lambda p, x: last(F.group_norm(first(x), 2, p["scale"], p["shift"])), False),
-    "embedding": (embedding(WORDS, 3), (4,), lambda p, x: F.embedding(x, p["w"]), False),
-    "rnn": (recurrent(3), (6, 2), looped(nn.RNN, 1, False), False),
-    "gru": (gru(3, sequences=True), (6, 2), looped(nn.GRU, 3, True), False),
-    "lstm": (lstm(3), (6, 2), looped(nn.LSTM, 4, False), False),
-    "lstm at every step": (lstm(3, sequences=True), (6, 2), looped(nn.LSTM, 4, True), False),
-    "attention": (attention(3), (5, 4), lambda p, x: headed(p, x, False), False),
-    "attention causal": (attention(3, causal=True), (5, 4), lambda p, x: headed(p, x, True), False),
-    "residual": (residual([conv2d(3, activation="relu"), batch_norm(), conv2d(3)],
-                          conv2d(3, 1), "tanh"), (4, 5, 2), block, False),
-    **{f"activation {name}": (activation(name), (6,), lambda p, x, f=function: f(x), False)
+    "embedding": (nets.embedding(WORDS, 3), (4,), lambda p, x: F.embedding(x, p["w"]), False),
+    "rnn": (nets.recurrent(3), (6, 2), looped(nn.RNN, 1, False), False),
+    "gru": (nets.gru(3, sequences=True), (6, 2), looped(nn.GRU, 3, True), False),
+    "lstm": (nets.lstm(3), (6, 2), looped(nn.LSTM, 4, False), False),
+    "lstm at every step": (nets.lstm(3, sequences=True), (6, 2), looped(nn.LSTM, 4, True), False),
+    "attention": (nets.attention(3), (5, 4), lambda p, x: headed(p, x, False), False),
+    "attention causal": (nets.attention(3, causal=True), (5, 4),
+                         lambda p, x: headed(p, x, True), False),
+    "residual": (nets.residual([nets.conv2d(3, activation="relu"), nets.batch_norm(),
+                                nets.conv2d(3)], nets.conv2d(3, 1), "tanh"), (4, 5, 2), block,
+                 False),
+    **{f"activation {name}": (nets.activation(name), (6,), lambda p, x, f=function: f(x), False)
        for name, function in TORCH_ACTIVATIONS.items()},
 }  # fmt: skip
 
 
 def test_every_activation_is_compared() -> None:
-    assert set(TORCH_ACTIVATIONS) == set(ACTIVATIONS)
+    assert set(TORCH_ACTIVATIONS) == set(nets.ACTIVATIONS)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_layer_is_pytorchs(name: str) -> None:
     layer, shape, theirs, training = CASES[name]
-    net, rng = sequential([layer], shape), np.random.default_rng(2)
+    net, rng = nets.sequential([layer], shape), np.random.default_rng(2)
     params, words = randomised(net), name == "embedding"
     x = rng.integers(0, WORDS, (ROWS, *shape)) if words else rng.normal(size=(ROWS, *shape))
     weights = rng.normal(size=(ROWS, *net.shapes[-1]))
@@ -220,7 +202,7 @@ def test_layer_is_pytorchs(name: str) -> None:
 
 def test_dropout_of_a_given_mask_is_pytorchs_scaling() -> None:
     """Both scale what is kept by 1/(1 − p), and pass the cotangent through the same mask."""
-    net, x = sequential([dk.nets.dropout(0.3)], 50), np.ones((20, 50))
+    net, x = nets.sequential([dk.nets.dropout(0.3)], 50), np.ones((20, 50))
     ours = net({}, x, rng=KEY)
     theirs = F.dropout(torch.ones(20, 50, dtype=torch.float64), 0.3, training=True).numpy()
     assert set(np.unique(ours)) == set(np.unique(theirs))
@@ -244,7 +226,7 @@ def test_first_weights_have_pytorchs_spread(name: str) -> None:
     """The generators differ, the distributions do not: deviation and, where uniform, bound."""
     torch.manual_seed(0)
     shape = (3, 3, 40, 60)
-    ours = INITIALIZERS[name](np.random.default_rng(0), shape)
+    ours = nets.INITIALIZERS[name](np.random.default_rng(0), shape)
     theirs = torch.empty(60, 40, 3, 3, dtype=torch.float64)
     TORCH_INITIALIZERS[name](theirs)
     assert np.isclose(ours.std(), theirs.std().item(), rtol=0.02)
@@ -257,7 +239,7 @@ def test_statistics_of_pytorch_are_ours_but_for_its_n_minus_one() -> None:
     x = np.random.default_rng(0).normal(size=(30, 4)) + 2
     module = nn.BatchNorm1d(4, momentum=1.0).double()  # momentum 1: the last batch alone
     module(torch.tensor(x))
-    found = batch_norm().calibrated({"mean": np.zeros(4), "variance": np.ones(4)}, x)
+    found = nets.batch_norm().calibrated({"mean": np.zeros(4), "variance": np.ones(4)}, x)
     np.testing.assert_allclose(found["mean"], module.running_mean.numpy(), rtol=1e-12)
     np.testing.assert_allclose(found["variance"] * 30 / 29, module.running_var.numpy(), rtol=1e-12)
     assert flat(found).shape == (8,)

@@ -155,6 +155,21 @@ def test_without_a_border_there_is_no_dimension(found: Trainability) -> None:
 # Zoom and file ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("engine", ["interpret", "machine"])
+def test_a_zoom_has_the_bits_of_the_map_at_the_rates_they_share(engine: str) -> None:
+    whole = mapped(engine=engine, shape=17)
+    window = (whole.first[[4, 12]], whole.second[[2, 10]])
+    closer = whole.zoom(window)
+    shared = [np.isin(fine, coarse) for fine, coarse in
+              ((closer.second, whole.second), (closer.first, whole.first))]  # fmt: skip
+    rows, columns = np.isin(whole.second, closer.second), np.isin(whole.first, closer.first)
+    assert min(rows.sum(), columns.sum()) >= 2  # the ends, whatever the roots round to
+    assert closer.value[np.ix_(*shared)].tobytes() == whole.value[np.ix_(rows, columns)].tobytes()
+    np.testing.assert_allclose(closer.first[::2], whole.first[4:13], rtol=1e-14)
+    again = closer.zoom((closer.first[[0, 8]], closer.second[[0, 8]]))
+    assert again.value[0, 0] == whole.value[2, 4]
+
+
 def test_a_zoom_is_the_map_of_its_box(found: Trainability) -> None:
     box = ((1.0, 10.0), (0.2, 2.0))
     zoomed = found.zoom(box, shape=(6, 9))

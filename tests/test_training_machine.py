@@ -7,66 +7,21 @@ import itertools
 import json
 import signal as signals
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from trained import bowl, quiet_train, same_bits
+from trained_twice import CLOSE, PARAMS, RNG, X, Y, assert_same, both, train
 
 import diffkit as dk
-from diffkit.capture.trees import flatten
 from diffkit.engines.machine import loading, looping
-from diffkit.engines.machine.builder import RULES
 from diffkit.errors import InterruptedTrainingWarning
 from diffkit.optim.optimizers import ALL_OPTIMIZERS, SGD, Adam, Optimizer
 from diffkit.optim.schedules import ALL_SCHEDULES, Schedule
 from diffkit.training import looped
-from diffkit.training.run import Run
-from diffkit.training.stepwise import Training
-
-RNG = np.random.default_rng(3)
-X = RNG.normal(size=(33, 4))
-Y = np.eye(3)[RNG.integers(0, 3, 33)]
-PARAMS = {"w1": RNG.normal(size=(4, 6)) / 2, "b1": np.zeros(6), "w2": RNG.normal(size=(6, 3)) / 2,
-          "b2": np.zeros(3)}  # fmt: skip
-CLOSE = {np.float64: 1e-10, np.float32: 2e-4}
-
-
-def loss(params: Any, x: Any, y: Any) -> Any:
-    """Cross-entropy of a small net with one hidden layer."""
-    h = dk.probe("hidden", np.tanh(x @ params["w1"] + params["b1"]))
-    z = h @ params["w2"] + params["b2"]
-    z = z - np.max(z, axis=1, keepdims=True)
-    return np.mean(np.log(np.sum(np.exp(z), axis=1)) - np.sum(y * z, axis=1))
-
-
-def train(engine: str, dtype: Any = np.float64, **options: Any) -> Run:
-    params = {name: value.astype(dtype) for name, value in PARAMS.items()}
-    data = (X.astype(dtype), Y.astype(dtype))
-    settings = {"epochs": 3, "batch_size": 8, "optimizer": SGD(0.1, 0.9)} | options
-    return quiet_train(settings.pop("loss", loss), params, data, engine=engine, **settings)
-
-
-def assert_same(one: Run, other: Run, close: float) -> None:
-    """Histories, signals and parameters agree to rounding."""
-    for name, values in other.history.items():
-        assert np.allclose(one.history[name], values, rtol=close, atol=close), name
-    for a, b in zip(flatten(one.params)[0], flatten(other.params)[0], strict=True):
-        assert a.dtype == b.dtype and a.shape == b.shape
-        assert np.allclose(a, b, rtol=close, atol=close)
-    assert one.signal.steps == other.signal.steps
-    for name in other.signal.rows:
-        assert np.allclose(one.signal.table(name), other.signal.table(name), rtol=close, atol=close)
-
-
-def both(dtype: Any = np.float64, **options: Any) -> tuple[Run, Run]:
-    """The same training on the machine, which must really run it, and by the interpreter."""
-    fast, slow = train("machine", dtype, **options), train("interpret", dtype, **options)
-    assert fast.engine == "machine" and slow.engine == "interpret"
-    return fast, slow
-
 
 # Agreement ---------------------------------------------------------------------------------------
 
@@ -254,115 +209,6 @@ def test_ctrl_c_keeps_what_was_done(
     assert_same(replace(short, signal=run.signal), replace(run, history=short.history), 1e-13)
     saved = json.loads((run.save(tmp_path) / "config.json").read_text(encoding="utf-8"))
     assert saved["interrupted"] is True and saved["engine"] == "machine"
-
-
-# Which engine ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Own(Optimizer):
-    """An optimizer of the user's with a step and a state of its own."""
-
-    def init(self, params: Any) -> Any:
-        return {"count": np.zeros(()), "last": params}
-
-    def step(
-        self, gradients: Any, state: Any, params: Any, scalars: dict[str, Any]
-    ) -> tuple[Any, Any]:
-        names = params.keys()
-        after = {n: params[n] - scalars["rate"] * np.clip(gradients[n], -1, 1) for n in names}
-        return after, {"count": state["count"] + 1, "last": after}
-
-
-class OnlyUpdate(Optimizer):
-    """An optimizer of the user's with an update alone."""
-
-    def init(self, params: Any) -> Any:
-        return ()
-
-    def update(self, gradients: Any, state: Any, params: Any, t: int) -> tuple[Any, Any]:
-        rate = self.rate_at(t) if t < 7 else 0.5 * self.rate_at(t)
-        return {n: params[n] - rate * gradients[n] for n in params}, state
-
-
-@dataclass(frozen=True)
-class Branches(SGD):
-    """A step that looks at its numbers, which one graph cannot do."""
-
-    def step(
-        self, gradients: Any, state: Any, params: Any, scalars: dict[str, Any]
-    ) -> tuple[Any, Any]:
-        if np.sum(gradients["b1"]) > 0:
-            return params, state
-        return super().step(gradients, state, params, scalars)
-
-
-def test_an_optimizer_of_ones_own_runs_on_the_machine() -> None:
-    assert_same(*both(optimizer=Own(lambda t: 0.1 / (1 + t))), CLOSE[np.float64])
-
-
-def test_gradients_that_clipping_would_hide_are_found() -> None:
-    """∂√b/∂b is infinite at 0, and clipping would make it 1."""
-    root = lambda p, x, y: np.sum(np.sqrt(p["b1"])) + 0.0 * np.sum(x) * np.sum(y)  # noqa: E731
-    fast, slow = both(loss=root, optimizer=Own(0.1))
-    assert str(fast.diverged) == str(slow.diverged) and "b1" in str(fast.diverged)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"optimizer": OnlyUpdate(0.1)},
-        {"optimizer": Branches(0.1)},
-        {"signal": "forward"},
-        {"order": [list(range(k + 1)) for k in range(looped.MOST_SIZES + 1)], "batch_size": None},
-    ],
-    ids=("update alone", "branches", "forward mode", "many sizes"),
-)
-def test_what_is_no_program_is_trained_update_by_update(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps: list[int] = []
-    update = Training.update
-    monkeypatch.setattr(
-        Training, "update", lambda self, *args: steps.append(self.step) or update(self, *args)
-    )
-    loading.kernels()  # warm from here on, so that "auto" would take the machine
-    run, reference = train("auto", **options), train("interpret", **options)
-    assert len(steps) == 2 * len(run.history["loss"])
-    assert run.engine == "interpret" and same_bits(run.params, reference.params)
-
-
-def test_an_operation_for_python_is_trained_update_by_update(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delitem(RULES, "matmul")
-    run = train("auto", optimizer=SGD(0.1, 0.77))  # settings of its own, so that nothing is kept
-    assert run.engine == "interpret"
-    steps = train("machine", optimizer=SGD(0.1, 0.77))
-    assert_same(steps, run, CLOSE[np.float64])
-
-
-def test_mixed_precision_is_trained_update_by_update() -> None:
-    params = {"a": np.ones(2, np.float32), "b": np.ones(2)}
-    f = lambda p, x: np.mean((p["a"] + p["b"] - x) ** 2)  # noqa: E731
-    runs = [quiet_train(f, params, (np.zeros((4, 2)),), engine=e) for e in ("auto", "interpret")]
-    assert same_bits(runs[0].params, runs[1].params)
-
-
-def test_auto_takes_the_machine_only_when_it_is_warm(monkeypatch: pytest.MonkeyPatch) -> None:
-    loading.kernels()
-    assert train("auto").engine == "machine"
-    monkeypatch.setattr(loading, "is_warm", lambda: False)
-    cold = train("auto")
-    assert cold.engine == "interpret" and cold.describe()["engine"] == "interpret"
-    assert same_bits(cold.params, train("interpret").params)
-
-
-def test_a_branch_in_the_loss_is_refused_on_every_engine() -> None:
-    f = lambda w, x: np.sum(w * x) if np.sum(w) > 0 else np.sum(x)  # noqa: E731
-    for engine in ("machine", "interpret"):
-        with pytest.raises(dk.errors.ShapeError, match="branches on traced values"):
-            dk.train(f, np.ones(2), (np.ones((3, 2)),), engine=engine)
 
 
 # The loop itself ---------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""``diffkit cache``: what machine code is kept, where, and removing it.
+"""``diffkit cache``: what is kept, where, and removing it.
 
-Two kinds lie in the cache folder: the kernels of the machine, object code that any graph runs on,
-and specialised graphs, generated source with the code that Numba made of it.  Both are named by a
-hash of all they were made from; what no longer matches is stale, never loaded, and harmless.
+Three kinds lie in the cache folder: the kernels of the machine, object code that any graph runs on;
+specialised graphs, generated source with the code that Numba made of it; and drawn pages of the
+gallery.  Each is named by a hash of all it was made from; what no longer matches is stale, never
+loaded, and harmless.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ is removed whenever new kernels are compiled."""
 
 @click.group(epilog=EXAMPLES)
 def cache() -> None:
-    """Show or remove the machine code that is kept on disk."""
+    """Show or remove what is kept on disk: machine code, and pages of the gallery."""
 
 
 @cache.command(epilog=EXAMPLES)
@@ -55,23 +56,25 @@ def clear(stale: bool, as_json: bool) -> None:
     from diffkit.engines.cache import cache_folder, clear_cache
     from diffkit.engines.machine import storing
     from diffkit.engines.specialise import library_text
+    from diffkit.plots import render_cache
 
     files, size = storing.clear_stale() if stale else storing.clear()
     graphs, size_of_graphs = clear_cache(stale, library_text())
+    pages, size_of_pages = (0, 0) if stale else render_cache.clear(render_cache.default_folder())
     _check_cleared(stale)
     removed = {"folder": str(cache_folder()), "machine": files, "specialised": graphs,
-               "bytes": size + size_of_graphs}  # fmt: skip
+               "gallery": pages, "bytes": size + size_of_graphs + size_of_pages}  # fmt: skip
     if as_json:
         write_json({"schema": SCHEMA, **removed})
     elif on_terminal():
         click.echo(
-            f"removed {files} files of the machine and {graphs} specialised graphs, "
-            f"{readable_size(removed['bytes'])}, from {removed['folder']}"
+            f"removed {files} files of the machine, {graphs} specialised graphs and {pages} pages "
+            f"of the gallery, {readable_size(removed['bytes'])}, from {removed['folder']}"
         )
         suggest("diffkit cache info" if stale else "diffkit warmup")
     else:
-        write_rows(("removed", "count"), [(name, removed[name]) for name in
-                                          ("machine", "specialised", "bytes")])  # fmt: skip
+        kinds = ("machine", "specialised", "gallery", "bytes")
+        write_rows(("removed", "count"), [(name, removed[name]) for name in kinds])
 
 
 def _check_cleared(stale: bool) -> None:
@@ -89,14 +92,17 @@ def _check_cleared(stale: bool) -> None:
 def _info() -> dict[str, Any]:
     from diffkit.engines.cache import cache_info
     from diffkit.engines.machine import storing
+    from diffkit.plots import render_cache
 
     graphs, machine = cache_info(), storing.stored_info()
+    pages, size = render_cache.sizes(render_cache.default_folder())
     return {
         "folder": graphs["folder"],
         "writable": storing.is_writable(),
-        "bytes": graphs["bytes"] + machine["bytes"],
+        "bytes": graphs["bytes"] + machine["bytes"] + size,
         "machine": {"warm": all(machine["families"].values()), **machine},
         "specialised": {"graphs": graphs["kernels"], "bytes": graphs["bytes"]},
+        "gallery": {"pages": pages, "bytes": size},
     }
 
 
@@ -109,6 +115,8 @@ def _print(found: dict[str, Any]) -> None:
     click.echo(f"machine      {readable_size(machine['bytes'])}, {state}")
     click.echo(f"stale        {readable_size(stale['bytes'])}, {stale['files']} files")
     click.echo(f"specialised  {readable_size(graphs['bytes'])}, {graphs['graphs']} graphs")
+    pages = found["gallery"]
+    click.echo(f"gallery      {readable_size(pages['bytes'])}, {pages['pages']} pages")
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str, Any]]:
@@ -118,4 +126,5 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str, Any]]:
         *(("family", name, size) for name, size in machine["families"].items()),
         ("stale", f"{machine['stale']['files']} files", machine["stale"]["bytes"]),
         ("specialised", f"{graphs['graphs']} graphs", graphs["bytes"]),
+        ("gallery", f"{found['gallery']['pages']} pages", found["gallery"]["bytes"]),
     ]

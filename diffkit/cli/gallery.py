@@ -1,37 +1,49 @@
 """``diffkit gallery``: render the pictures, check their numbers, write ``index.html``.
 
 Every page of the gallery is a script with a lesson, a picture and numbers that must hold.  The
-command runs the scripts in parallel processes, saves each picture as PNG and SVG in light and
-dark, and writes one offline page that shows them all.
+command runs the scripts in parallel processes, saves each picture in light and dark, and writes
+one offline page that shows them all.  What was drawn is kept: a page is drawn again when its
+script, the library, its data or a version has changed, so a second run takes seconds and a run
+that was stopped goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffkit.cli.shared import choose, on_terminal, suggest, write_json, write_rows
+from diffkit.cli.shared import choose, working
 from diffkit.errors import InputError
 
 if TYPE_CHECKING:
-    from diffkit.cli.gallery_run import Result
+    from diffkit.cli.gallery_run import Result, Work
 
 __all__ = ["gallery"]
 
 EXAMPLES = """\b
 Examples:
-  diffkit gallery
+  diffkit gallery --open
   diffkit gallery --list
-  diffkit gallery --only ulps --out pictures
-  diffkit gallery --check --json"""
+  diffkit gallery --only ulps --out pictures --formats svg,pdf
+  diffkit gallery --chapter Cost --fresh
+  diffkit gallery --check --json
+
+Exit codes: 0 all numbers hold, 1 one does not or a script failed, 2 the input was
+wrong, 130 stopped with Ctrl-C (the same command goes on from there)."""
+
+INTERRUPTED = 130  # 128 + SIGINT, the convention of POSIX shells
+MANY = 10  # so many pages are worth compiling the machine's kernels first
+USUAL_SECONDS = 3.0  # of a page that was never drawn here, to tell the time left
 
 
 @click.command(epilog=EXAMPLES)
 @click.option("--only", metavar="NAME", multiple=True, help="Only this page (may be repeated).")
+@click.option("--chapter", metavar="NAME", multiple=True, help="Only this chapter, or its number.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -39,10 +51,14 @@ Examples:
     show_default=True,
     help="Folder for the pictures and index.html.",
 )
+@click.option("--formats", default="png,svg", show_default=True, help="Of png, svg and pdf.")
 @click.option("--list", "list_only", is_flag=True, help="List the pages and draw nothing.")
-@click.option("--check", is_flag=True, help="Check the numbers under the pictures; draw nothing.")
+@click.option("--check", is_flag=True, help="Compute the numbers again; draw nothing.")
+@click.option("--cached", is_flag=True, help="With --check: numbers that are kept will do.")
+@click.option("--fresh", is_flag=True, help="Draw everything again, whatever is kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--dark", is_flag=True, help="Let index.html open in its dark form.")
+@click.option("--open", "open_index", is_flag=True, help="Show index.html in the browser.")
 @click.option(
     "--scripts",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -51,58 +67,133 @@ Examples:
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes [one per core].")
 def gallery(
     only: tuple[str, ...],
+    chapter: tuple[str, ...],
     out: Path,
+    formats: str,
     list_only: bool,
     check: bool,
+    cached: bool,
+    fresh: bool,
     as_json: bool,
     dark: bool,
+    open_index: bool,
     scripts: Path | None,
     jobs: int | None,
 ) -> None:
     """Render the gallery of pictures and check the number under each of them."""
+    from diffkit.cli import gallery_output as output
     from diffkit.cli.gallery_run import Work
+    from diffkit.plots.render_cache import default_folder
 
-    if list_only and check:
-        raise InputError("--list and --check exclude each other", hint="give one of them.")
-    chosen = _chosen(only, scripts)
+    _check_flags(list_only, check, cached, fresh)
+    wanted = _formats(formats)
+    chosen = _chosen(only, chapter, scripts)
     if list_only:
         results = _listed(chosen, jobs)
-        _write_list(results, as_json)
-    elif check:
-        results = _run(chosen, Work(), jobs)
-        _write_checks(results, as_json)
+        output.write_list(results, as_json)
+        _finish(results)
+    _warm(len(chosen) if scripts is None else 0)
+    if check:
+        results, stopped = _run(chosen, Work(cache=default_folder() if cached else None), jobs)
+        output.write_checks(results, as_json)
     else:
-        results = _run(chosen, Work(pictures=_prepared(out)), jobs)
-        _write_pictures(results, out, dark, as_json)
-    _name_failures(results)
+        work = Work(pictures=_prepared(out), formats=wanted, cache=default_folder(), fresh=fresh)
+        results, stopped = _run(chosen, work, jobs)
+        index = output.write_pictures(results, out, dark, as_json)
+        if open_index and not stopped:
+            _show(index)
+    if stopped:
+        output.tell_stopped(len(results), len(chosen), kept=not check)
+        raise click.exceptions.Exit(INTERRUPTED)
+    _finish(results)
+
+
+def _finish(results: Sequence[Result]) -> None:
+    """Name what failed, and end with the exit code that says whether all held."""
+    from diffkit.cli.gallery_output import name_failures
+
+    name_failures(results)
     raise click.exceptions.Exit(0 if all(result.held for result in results) else 1)
 
 
-def _chosen(only: tuple[str, ...], folder: Path | None) -> list[Path]:
-    """The scripts asked for, by page name or by file name."""
-    from diffkit.cli.gallery_run import find_scripts
+def _check_flags(list_only: bool, check: bool, cached: bool, fresh: bool) -> None:
+    if list_only and check:
+        raise InputError("--list and --check exclude each other", hint="give one of them.")
+    if cached and not check:
+        raise InputError("--cached goes with --check", hint="pictures are kept without it.")
+    if fresh and (cached or list_only):
+        other = "--cached" if cached else "--list"
+        raise InputError(f"--fresh and {other} exclude each other", hint="give one of them.")
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """The formats asked for; index.html needs PNG or SVG, so PDF alone brings PNG with it."""
+    from diffkit.plots.rendered import FORMATS
+
+    names = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if not names:
+        raise InputError("--formats names no format", hint="--formats png,svg,pdf")
+    chosen = {choose(name, FORMATS, "format") for name in names}
+    return tuple(name for name in FORMATS if name in chosen or (name, chosen) == ("png", {"pdf"}))
+
+
+# -- which pages ----------------------------------------------------------------------------------
+
+
+def _chosen(only: Sequence[str], chapters: Sequence[str], folder: Path | None) -> list[Path]:
+    """The scripts asked for, by page name or by file name, and by chapter."""
+    from diffkit.cli.gallery_run import find_scripts, written
 
     scripts = find_scripts(folder)
     if not scripts:
         raise InputError(f"there is no script plot_*.py in {folder}", hint="see --scripts.")
+    pages = {path: written(path) for path in scripts}
+    if chapters:
+        scripts = _of_chapters(chapters, pages)
     if not only:
         return scripts
-    by_name = {path.stem.removeprefix("plot_"): path for path in scripts}
-    pages = {name: path for path in scripts if (name := _page_name(path))}
-    names = {path.stem: path for path in scripts} | by_name | pages
+    by_file = {path.stem.removeprefix("plot_"): path for path in scripts}
+    by_name = {name: path for path in scripts if (name := pages[path].get("name"))}
+    names = {path.stem: path for path in scripts} | by_file | by_name
     chosen = [
         names[choose(name, names, "page", hint="see diffkit gallery --list.")] for name in only
     ]
     return list(dict.fromkeys(chosen))
 
 
-def _page_name(path: Path) -> str | None:
-    """The name in ``PAGE = Page("name", …)``, read without running the script."""
-    from diffkit.plots.pages import written_page
+def _of_chapters(wanted: Sequence[str], pages: Mapping[Path, dict[str, Any]]) -> list[Path]:
+    """The scripts of these chapters, named or numbered; case does not matter."""
+    from diffkit.plots.chapters import CHAPTERS
 
-    with suppress(SyntaxError):  # such a script still goes by its file name
-        return written_page(path).get("name")
-    return None
+    names = {
+        page["chapter"].lower(): page["chapter"] for page in pages.values() if "chapter" in page
+    }
+    numbers = {str(chapter.number): chapter.name.lower() for chapter in CHAPTERS}
+    given = [numbers.get(word.strip().lstrip("0"), word.strip().lower()) for word in wanted]
+    hint = f"there are {', '.join(names.values())}."
+    chosen = {names[choose(name, names, "chapter", hint)] for name in given}
+    return [path for path, page in pages.items() if page.get("chapter") in chosen]
+
+
+LIST_KEYS = ("name", "chapter", "title", "concepts")
+
+
+def _listed(scripts: Sequence[Path], jobs: int | None) -> list[Result]:
+    """The pages as written; only a script whose particulars are computed is imported."""
+    from diffkit.cli.gallery_run import Result, Work, written
+
+    pages = {path: written(path) for path in scripts}
+    found = {
+        path: Result(path, page) for path, page in pages.items() if page.keys() >= set(LIST_KEYS)
+    }
+    others = [path for path in scripts if path not in found]
+    if others:
+        results, _ = _run(others, Work(numbers=False), jobs)
+        found |= {result.path: result for result in results}
+    return [found[path] for path in scripts if path in found]
+
+
+# -- running them ---------------------------------------------------------------------------------
 
 
 def _prepared(out: Path) -> Path:
@@ -114,191 +205,83 @@ def _prepared(out: Path) -> Path:
     return out.resolve()
 
 
-def _run(scripts: Sequence[Path], work: Any, jobs: int | None) -> list[Result]:
-    from diffkit.cli.gallery_run import run_pages
+def _warm(pages: int) -> None:
+    """Compile the machine's kernels first where many pages will want them."""
+    from diffkit.engines.machine import background, storing
 
-    with _progress(len(scripts)) as advance:
-        return run_pages(scripts, work, jobs, advance)
+    if pages < MANY or not background.is_wanted() or not storing.is_writable():
+        return
+    if not all(storing.stored_info()["families"].values()):
+        from diffkit.engines.machine.warming import warm_up
+
+        with working("compiling the machine's kernels, once per computer"):
+            warm_up()
+
+
+def _run(scripts: Sequence[Path], work: Work, jobs: int | None) -> tuple[list[Result], bool]:
+    """The results in the order of the scripts, and whether the run was stopped."""
+    from diffkit.cli.gallery_run import Stopped, run_pages
+    from diffkit.plots import render_cache
+
+    kept = _kept(scripts, work)
+    missing = [path for path in scripts if path not in kept]
+    folder = work.cache or render_cache.default_folder()
+    lengths = {path: render_cache.known_seconds(folder, path) or USUAL_SECONDS for path in missing}
+    stopped = False
+    try:
+        with _progress(lengths) as advance:
+            results = run_pages(missing, work, jobs, advance, lengths)
+    except Stopped as stop:
+        results, stopped = stop.results, True
+    if work.cache is not None:
+        render_cache.prune(work.cache)
+    found = kept | {result.path: result for result in results}
+    return [found[path] for path in scripts if path in found], stopped
+
+
+def _kept(scripts: Sequence[Path], work: Work) -> dict[Path, Result]:
+    """The results of pages that need no drawing, their pictures written."""
+    from diffkit.cli.gallery_run import Result, fill
+    from diffkit.plots import render_cache
+
+    if work.cache is None or work.fresh:
+        return {}
+    found = {}
+    for path in scripts:
+        page = render_cache.load(work.cache, path)
+        if page is not None and page.has(work.formats if work.pictures else ()):
+            found[path] = fill(Result(path), replace(page, cached=True), work)
+    return found
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[Result], None]]:
-    """A progress bar on standard error, if that is a terminal."""
+def _progress(lengths: Mapping[Path, float]) -> Iterator[Callable[[Result], None]]:
+    """A bar on standard error with pages done and time left, if that is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Left
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        TextColumn("{task.fields[done]} of {task.fields[pages]} pages"),
+        *(BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("left", style="dim"), Left()),
+        TextColumn("{task.description}", style="dim"),
     )
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("pages", total=total)
+    hidden = not (console.is_terminal and lengths)
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("", total=sum(lengths.values()), done=0, pages=len(lengths))
+        done: list[str] = []
 
         def advance(result: Result) -> None:
-            bar.update(task, advance=1, description=result.name)
+            done.append(result.name)
+            bar.update(task, advance=lengths[result.path], description=result.name, done=len(done))
 
         yield advance
 
 
-LIST_KEYS = ("name", "chapter", "title", "concepts")
+def _show(index: Path) -> None:
+    """Open the index in the browser; where there is none, its path has been printed."""
+    import webbrowser
 
-
-def _listed(scripts: Sequence[Path], jobs: int | None) -> list[Result]:
-    """The pages as written; only a script whose particulars are computed is imported."""
-    from diffkit.cli.gallery_run import Result, Work
-    from diffkit.plots.pages import written_page
-
-    pages: dict[Path, dict[str, Any]] = {}
-    for path in scripts:
-        with suppress(SyntaxError):  # importing the script reports the error with its line
-            pages[path] = written_page(path)
-    written = {path: page for path, page in pages.items() if page.keys() >= set(LIST_KEYS)}
-    others = [path for path in scripts if path not in written]
-    found = {path: Result(path, page) for path, page in written.items()}
-    if others:
-        found |= {result.path: result for result in _run(others, Work(numbers=False), jobs)}
-    return [found[path] for path in scripts]
-
-
-def _write_list(results: Sequence[Result], as_json: bool) -> None:
-    """Every page with its chapter and title; as JSON also what its numbers claim."""
-    from diffkit.plots.pages import written_claims
-
-    known = [result for result in results if not result.error]
-    if as_json:
-        write_json(
-            [
-                {key: result.page[key] for key in LIST_KEYS}
-                | {"numbers": written_claims(result.path)}
-                for result in known
-            ]
-        )
-    elif on_terminal():
-        from rich.table import Table
-
-        table = Table("page", "chapter", "lesson", box=None, pad_edge=False, header_style="bold")
-        for result in known:
-            table.add_row(result.name, result.page["chapter"], result.page["title"])
-        _console().print(table)
-        suggest(f"diffkit gallery --only {known[0].name}" if known else "diffkit gallery")
-    else:
-        write_rows(
-            ["name", "chapter", "title"],
-            [(result.name, result.page["chapter"], result.page["title"]) for result in known],
-        )
-
-
-def _write_checks(results: Sequence[Result], as_json: bool) -> None:
-    """Every claim, with whether it held."""
-    rows = [row for result in results for row in _claims(result)]
-    if as_json:
-        write_json([{key: row[key] for key in (*CLAIM_KEYS, "at_most")} for row in rows])
-    elif on_terminal():
-        for result in results:
-            _print_claims(result)
-        held = sum(row["held"] for row in rows)
-        click.echo(f"{held} of {len(rows)} numbers held")
-        suggest("diffkit gallery")
-    else:
-        bounds = [
-            f"at most {row['expected']}" if row["at_most"] else row["expected"] for row in rows
-        ]
-        shown = [row | {"expected": bound} for row, bound in zip(rows, bounds, strict=True)]
-        write_rows(CLAIM_KEYS, [[row[key] for key in CLAIM_KEYS] for row in shown])
-
-
-CLAIM_KEYS = ("name", "claim", "expected", "got", "tolerance", "source", "held")
-
-
-def _claims(result: Result) -> list[dict[str, Any]]:
-    """The claims of a page; a page that failed has one, which did not hold."""
-    if not result.error:
-        return result.claims
-    failed = dict.fromkeys(CLAIM_KEYS) | {"name": result.name, "claim": "the page runs"}
-    return [failed | {"source": result.error, "held": False, "at_most": False}]
-
-
-def _print_claims(result: Result) -> None:
-    from rich.text import Text
-
-    console = _console()
-    console.print(Text(result.page.get("title") or result.name, style="bold"))
-    for claim, sentence in zip(result.claims, result.sentences, strict=True):
-        mark = Text("  ✓ ", style="green") if claim["held"] else Text("  ✗ ", style="bold red")
-        bound = f" (at most {claim['expected']})" if claim["at_most"] and claim["held"] else ""
-        console.print(mark + Text(f"{sentence}{bound}"))
-        if not claim["held"]:
-            console.print(Text(f"    {_gap(claim)}"))
-    if result.error:
-        console.print(Text("  ✗ ", style="bold red") + Text(result.error))
-    console.print()
-
-
-def _write_pictures(results: Sequence[Result], out: Path, dark: bool, as_json: bool) -> None:
-    """The index, and a line for each page."""
-    from diffkit.cli.gallery_index import write_index
-
-    index = write_index(results, out, dark)
-    if as_json:
-        write_json([_picture(result, out) for result in results])
-        return
-    if not on_terminal():
-        rows = [_picture(result, out) for result in results]
-        write_rows(PICTURE_KEYS, [[row[key] for key in PICTURE_KEYS] for row in rows])
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("", "page", "lesson", box=None, pad_edge=False, header_style="bold")
-    table.add_column("time", justify="right")
-    for result in results:
-        mark = Text("✓", style="green") if result.held else Text("✗", style="bold red")
-        title = result.page.get("title") or "failed"
-        table.add_row(mark, result.name, title, f"{result.seconds:.1f} s")
-    _console().print(table)
-    held = sum(claim["held"] for result in results for claim in result.claims)
-    claims = sum(len(result.claims) for result in results)
-    click.echo(f"\n{held} of {claims} numbers held; open {index}")
-    suggest("diffkit gallery --check")
-
-
-PICTURE_KEYS = ("name", "held", "seconds", "picture", "error")
-
-
-def _picture(result: Result, out: Path) -> dict[str, Any]:
-    return {
-        "name": result.name,
-        "held": result.held,
-        "seconds": result.seconds,
-        "picture": None if result.error else str(out / f"{result.name}.png"),
-        "error": result.error,
-    }
-
-
-def _name_failures(results: Sequence[Result]) -> None:
-    """One line on standard error for each page that failed or whose numbers did not hold."""
-    for result in results:
-        if result.error:
-            click.echo(f"{result.path.name} failed: {result.error}", err=True)
-        for claim in result.claims:
-            if not claim["held"]:
-                name = result.path.name
-                click.echo(f"{name}: did not hold: {claim['claim']}: {_gap(claim)}", err=True)
-
-
-def _gap(claim: dict[str, Any]) -> str:
-    """What was claimed and what came out."""
-    relation = "at most" if claim["at_most"] else "expected"
-    margin = f" ± {claim['tolerance']}" if claim["tolerance"] and relation == "expected" else ""
-    return f"{relation} {claim['expected']}{margin}, got {claim['got']}"
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False)
+    if not webbrowser.open(index.resolve().as_uri()):
+        click.echo(f"there is no browser to open {index}", err=True)

@@ -1,37 +1,58 @@
 """The gallery's scripts, run in processes of their own.
 
-Each page is loaded, its numbers computed and its pictures drawn in a worker process, so that
-pages run side by side and one that fails, or even kills its process, leaves the others alone.
-What comes back is plain data: strings and dictionaries, never figures.
+Each page has a process to itself: pages run side by side, none sees what another left behind (so a
+picture does not depend on its neighbours), and one that fails, or even kills its process, leaves
+the others alone.  On Linux the processes are forked from one that has imported the large libraries
+already.  What comes back is plain data, and what was drawn is kept
+(:mod:`diffkit.plots.render_cache`), so that a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from diffkit.errors import DiffkitError, InputError
+from diffkit.plots.rendered import ALWAYS, Rendered, render, rendered
 
-__all__ = ["FORMATS", "Result", "Work", "find_scripts", "run_pages", "scripts_folder"]
+__all__ = ["Result", "Stopped", "Work", "find_scripts", "run_page", "run_pages", "scripts_folder"]
 
-FORMATS = ("png", "svg")
+PRELOADED = (
+    *("numpy", "scipy.special", "scipy.linalg", "sympy", "mpmath", "numba", "optree"),
+    *("matplotlib.pyplot", "matplotlib.backends.backend_svg", "PIL.GifImagePlugin"),
+)
+"""What the process that others are forked from imports: large libraries, none of diffkit's own."""
+
+MANY = 8  # fewer pages import what they need sooner than all of that is imported
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+PAUSE = 5.0  # seconds to wait for a process that was told to end
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker does with a script: list, check its numbers, or render as well."""
+    """What is to be done with each script.
+
+    ``numbers=False`` reads the page only; ``formats`` of the pictures go to the folder
+    ``pictures``; ``cache`` is the folder of what is kept (None: nothing is read or kept), and
+    ``fresh`` draws in any case.
+    """
 
     numbers: bool = True
     pictures: Path | None = None
+    formats: tuple[str, ...] = ALWAYS
+    cache: Path | None = None
+    fresh: bool = False
 
 
 @dataclass
@@ -43,8 +64,10 @@ class Result:
     lesson: str = ""
     claims: list[dict[str, Any]] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
+    formats: tuple[str, ...] = ()
     moves: bool = False
     seconds: float = 0.0
+    cached: bool = False
     error: str = ""
     traceback: str = ""
 
@@ -57,6 +80,14 @@ class Result:
     def held(self) -> bool:
         """Whether the script ran and every claim held."""
         return not self.error and all(claim["held"] for claim in self.claims)
+
+
+class Stopped(Exception):
+    """The run was interrupted; ``results`` are those of the pages that were done."""
+
+    def __init__(self, results: list[Result]) -> None:
+        super().__init__("interrupted")
+        self.results = results
 
 
 def scripts_folder() -> Path:
@@ -84,41 +115,105 @@ def run_pages(
     work: Work,
     jobs: int | None = None,
     finished: Callable[[Result], None] = lambda result: None,
+    lengths: Mapping[Path, float] | None = None,
 ) -> list[Result]:
-    """Run all scripts in worker processes; the results are in the order of ``scripts``.
+    """Run all scripts in processes of their own; the results are in the order of ``scripts``.
 
-    ``finished`` is called with each result as it comes.  Scripts that were in a pool when a
-    worker died are run again, alone, so that only the culprit is blamed.
+    Parameters
+    ----------
+    scripts, work
+        What to run, and what to do.
+    jobs
+        How many run at once; one per core if None.
+    finished
+        Called with each result as it comes.
+    lengths
+        The seconds that scripts take, where that is known: long ones begin first.
+
+    Raises
+    ------
+    Stopped
+        On Ctrl-C, with the results that there are.
     """
-    jobs = max(1, min(jobs or os.cpu_count() or 1, len(scripts)))
     results: dict[Path, Result] = {}
-    for result in _in_pool(scripts, work, jobs):
-        if result is not None:
+    known = lengths or {}
+    queue = sorted(scripts, key=lambda path: -known.get(path, 0.0))
+    try:
+        for result in _side_by_side(queue, work, jobs or os.cpu_count() or 1):
             results[result.path] = result
             finished(result)
-    for path in (path for path in scripts if path not in results):
-        for result in _in_pool([path], work, 1):
-            results[path] = result or Result(path, error="its process ended unexpectedly")
-            finished(results[path])
+    except KeyboardInterrupt:
+        raise Stopped([results[path] for path in scripts if path in results]) from None
     return [results[path] for path in scripts]
 
 
-def _in_pool(scripts: Sequence[Path], work: Work, jobs: int) -> Iterator[Result | None]:
-    """The results of one pool as they come; None for a script whose worker died."""
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare_worker) as pool:
-        waiting: list[Future[Result]] = [pool.submit(run_page, path, work) for path in scripts]
-        for future in as_completed(waiting):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                yield None
+def _side_by_side(queue: Sequence[Path], work: Work, jobs: int) -> Iterator[Result]:
+    """The results as they come, with at most ``jobs`` processes at a time."""
+    context, waiting = _context(len(queue)), list(reversed(queue))
+    running: dict[Connection, tuple[Path, Any]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                path = waiting.pop()
+                ours, theirs = context.Pipe(duplex=False)
+                with _one_thread():
+                    process = context.Process(target=_in_process, args=(theirs, path, work))
+                    process.start()
+                theirs.close()
+                running[ours] = path, process
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                path, process = running.pop(ready)
+                yield _received(ready, path)
+                process.join(PAUSE)
+    finally:
+        for _, process in running.values():
+            process.terminate()
+            process.join(PAUSE)
 
 
-def _prepare_worker() -> None:
-    """Draw without a window, keep standard output clean, and end silently on Ctrl-C."""
-    os.environ["MPLBACKEND"] = "Agg"
+def _context(pages: int) -> Any:
+    """How processes begin: forked from one that is prepared, where that is safe and pays."""
+    if sys.platform != "linux":
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED) if pages >= MANY else [])
+    return context
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes that begin in this block leave BLAS one thread: the cores are taken by pages."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _received(pipe: Connection, path: Path) -> Result:
+    with pipe:
+        try:
+            return pipe.recv()
+        except (EOFError, OSError):
+            return Result(path, error="its process ended unexpectedly")
+
+
+def _in_process(pipe: Connection, path: Path, work: Work) -> None:
+    """Draw without a window and by our own settings, keep standard output clean, end on Ctrl-C."""
+    import matplotlib
+
     os.dup2(2, 1)  # what a script prints goes to standard error
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    matplotlib.rcdefaults()  # what a matplotlibrc says is the user's, not the picture's
+    matplotlib.use("Agg")
+    with pipe:
+        pipe.send(run_page(path, work))
 
 
 def run_page(path: Path, work: Work) -> Result:
@@ -130,45 +225,47 @@ def run_page(path: Path, work: Work) -> Result:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        result.page = written(path)
         result.error = _one_line(error, path)
         result.traceback = traceback.format_exc()
-    result.seconds = time.perf_counter() - began
+        result.seconds = time.perf_counter() - began
     return result
+
+
+def written(path: Path) -> dict[str, Any]:
+    """The particulars of a page, as far as they can be read without running its script."""
+    from diffkit.plots.pages import written_page
+
+    with suppress(SyntaxError, OSError):
+        return written_page(path)
+    return {}
 
 
 def _run_page(result: Result, work: Work) -> None:
     from diffkit.plots.pages import load_page
 
-    loaded = load_page(result.path)
-    result.page, result.lesson = loaded.page.to_dict(), loaded.lesson
-    if work.numbers:
-        claims = loaded.numbers()
-        result.claims = [claim.to_dict() for claim in claims]
-        result.sentences = [claim.sentence for claim in claims]
+    if not work.numbers:
+        loaded = load_page(result.path)
+        result.page, result.lesson = loaded.page.to_dict(), loaded.lesson
+        return
+    formats = work.formats if work.pictures else ()
+    if work.cache is None:
+        page = render(result.path, formats)
+    else:
+        page = rendered(result.path, formats, work.cache, fresh=work.fresh)
+    fill(result, page, work)
+
+
+def fill(result: Result, page: Rendered, work: Work) -> Result:
+    """Take over what was rendered, and write its pictures where they are wanted."""
+    result.page, result.lesson = page.page.to_dict(), page.lesson
+    result.claims = [claim.to_dict() for claim in page.claims]
+    result.sentences = [claim.sentence for claim in page.claims]
+    result.seconds, result.cached, result.moves = page.seconds, page.cached, page.moves
     if work.pictures is not None:
-        for dark in (False, True):
-            _save(loaded.draw(dark=dark), work.pictures, result.name, dark)
-        if loaded.frames:
-            result.moves = True
-            _save_moving(loaded.frames, work.pictures, result.name)
-
-
-def _save_moving(frames: Callable[..., Any], folder: Path, name: str) -> None:
-    from diffkit.plots.animation import save_animation
-
-    for dark, stem in ((False, name), (True, f"{name}-dark")):
-        save_animation(frames(dark=dark), folder / f"{stem}.gif", dark=dark)
-
-
-def _save(figure: Any, folder: Path, name: str, dark: bool) -> None:
-    import matplotlib.pyplot as plt
-
-    from diffkit.plots.style import save
-
-    stem = f"{name}-dark" if dark else name
-    for suffix in FORMATS:
-        save(figure, folder / f"{stem}.{suffix}", dark=dark)
-    plt.close(figure)
+        result.formats = work.formats
+        page.write(work.pictures, result.name, work.formats)
+    return result
 
 
 def _one_line(error: BaseException, path: Path) -> str:

@@ -33,6 +33,7 @@ COMMANDS = {
     "explain": ("diffkit.cli.explain:explain", "Show values, tangents and adjoints line by line."),
     "formula": ("diffkit.cli.formula:formula", "Print a gradient as formulas of matrices."),
     "gallery": ("diffkit.cli.gallery:gallery", "Render the gallery of pictures and check it."),
+    "lesson": ("diffkit.cli.lesson:lesson", "Write a hand-out of a chapter, with exercises."),
     "resume": ("diffkit.cli.resume:resume", "Go on with a training that was killed."),
     "signal": ("diffkit.cli.signal:signal", "Show how the gradient travelled through a net."),
     "steps": ("diffkit.cli.steps:steps", "Choose the step of a difference, with its error."),

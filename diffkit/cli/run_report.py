@@ -15,9 +15,9 @@ from string import Template
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from diffkit.cli.gallery_index import png_size, template
+from diffkit.cli.gallery_markup import png_size, template
 from diffkit.cli.runs import MEASURES
-from diffkit.training.verdict import SignalVerdict, judge, sparkline
+from diffkit.training.verdict import SignalVerdict, judge, measured_series, sparkline
 
 if TYPE_CHECKING:
     from diffkit.training.preparing import Prepared
@@ -32,6 +32,10 @@ CAPTIONS = {
     "signal": "The norm of the learning signal at every layer (upwards) and step (to the right), "
     "as powers of ten. Where the colour stays the same from top to bottom, the signal arrives.",
     "boundary": "Where the net decides for one class or the other, with the training examples.",
+    "masks": "Images that the net has not seen, the masks they should have, and the masks that it "
+    "gives them. IoU is the overlap: common pixels over all that either covers.",
+    "boxes": "Images that the net has not seen: the box there is (dashed) and the one it gives. "
+    "IoU is the overlap: the common area over all that either covers.",
 }
 # Settings of config.json that stand elsewhere on the page, or say nothing to a reader.
 LEFT_OUT = ("schema", "recipe", "diverged", "interrupted", "stopped", "best_epoch", "cost",
@@ -43,7 +47,7 @@ def write_report(run: Run, parts: Prepared, out: Path) -> Path:
     verdict = judge(run.signal)
     page = Template(template("run.html")).substitute(
         title=html.escape(_title(run)),
-        style=template("gallery.css") + template("run.css"),
+        style=template("page.css") + template("run.css"),
         summary=html.escape(_summary(run, parts)),
         notice=_notice(run),
         numbers="\n".join(_numbers(run)),
@@ -51,9 +55,11 @@ def write_report(run: Run, parts: Prepared, out: Path) -> Path:
         sentence=html.escape(verdict.sentence[:1].upper() + verdict.sentence[1:] + "."),
         layers=_layers(verdict),
         parameters=_parameters(verdict),
+        measures=_measures(run),
         settings=_settings(run),
         footer="Beside this page: <code>config.json</code>, <code>history.json</code>, "
-        "<code>signal.json</code>, <code>weights.npz</code> and <code>checkpoint.npz</code>.",
+        "<code>signal.json</code>, <code>weights.npz</code>, and <code>checkpoint.npz</code> with "
+        "<code>checkpoint.history</code>.",
     )
     path = out / FILE_NAME
     path.write_text(page, encoding="utf-8")
@@ -67,6 +73,10 @@ def _title(run: Run) -> str:
     accuracy, share = (config.get(f"{kind}_{name}") for name in ("accuracy", "explained"))
     if run.diverged is not None:
         return f"{data}: the training diverged in epoch {run.diverged.epoch + 1}"
+    if (overlap := config.get(f"{kind}_iou")) is not None:
+        return (
+            f"{data}: {overlap:.1%} overlap (IoU) with the truth in {'unseen ' * bool(known)}images"
+        )
     if accuracy is not None:
         unseen = "unseen examples" if known else "its own examples"
         return f"{data}: {accuracy:.1%} of {unseen} are right"
@@ -94,6 +104,8 @@ def _notice(run: Run) -> str:
 def _numbers(run: Run) -> Iterator[str]:
     config = run.config
     for name, key, form in (
+        ("overlap (IoU) on test data", "test_iou", ".1%"),
+        ("overlap (IoU) on training data", "training_iou", ".1%"),
         ("right on test data", "test_accuracy", ".1%"),
         ("right on training data", "training_accuracy", ".1%"),
         ("variance explained, test data", "test_explained", ".1%"),
@@ -116,7 +128,9 @@ def _figures(run: Run, parts: Prepared, out: Path) -> Iterator[str]:
 
     with TemporaryDirectory() as folder:
         net: Any = getattr(run.loss, "net", None)
-        for dark in save_pictures(run, Path(folder), net, parts.training, dark=True):
+        for dark in save_pictures(
+            run, Path(folder), net, parts.training, dark=True, found=parts.examples
+        ):  # fmt: skip
             light = out / dark.name
             caption = html.escape(CAPTIONS[dark.stem])
             images = f"{_image(light, 'light', caption)}{_image(dark, 'dark', caption)}"
@@ -131,6 +145,40 @@ def _image(path: Path, theme: str, alt: str) -> str:
             f'height="{height}">')  # fmt: skip
 
 
+def _measures(run: Run) -> str:
+    """What was measured between epochs, and of gradients from update to update, where it was."""
+    found = measured_series(run.signal)
+    if not found:
+        return ""
+    rows = [
+        (name, f"{values[0]:.3g}", f"{values[-1]:.3g}", values, "", "")
+        for name, values in found.items()
+    ]
+    headings = ("measured", "first", "last", "over the run", "", "")
+    costs = run.cost.get("signal", {})
+    spent = ", ".join(f"{name} {cost:.2g}" for name, cost in costs.items())
+    gradient = run.cost.get("gradient")
+    paid = f"It took, in operations: {spent}; the training itself {gradient:.2g}." if spent else ""
+    return Template(template("measures.html")).substitute(
+        pictures="\n".join(_panels(run)), paid=html.escape(paid),
+        table=_bar_table(headings, rows),
+    )  # fmt: skip
+
+
+def _panels(run: Run) -> Iterator[str]:
+    """The small pictures in both themes."""
+    from diffkit.plots.measures import save_panels
+
+    with TemporaryDirectory() as folder:
+        themes = [Path(folder) / theme for theme in ("light", "dark")]
+        for theme in themes:
+            theme.mkdir()
+        pairs = [save_panels(run.signal, theme, dark=theme.name == "dark") for theme in themes]
+        for light, dark in zip(*pairs, strict=True):
+            alt = html.escape(f"{light.stem} over the updates; the last numbers are in the table.")
+            yield f"<figure>{_image(light, 'light', alt)}{_image(dark, 'dark', alt)}</figure>"
+
+
 # Tables -------------------------------------------------------------------------------------------
 
 
@@ -140,7 +188,7 @@ def _layers(verdict: SignalVerdict) -> str:
          f"{layer.left:.3g}", layer.verdict)
         for layer in reversed(verdict.layers) if layer.cotangent
     ]  # fmt: skip
-    return _signal_table(("layer", "‖a‖", "‖∂L/∂a‖", "over the steps", "left", ""), rows)
+    return _bar_table(("layer", "‖a‖", "‖∂L/∂a‖", "over the steps", "left", ""), rows)
 
 
 def _parameters(verdict: SignalVerdict) -> str:
@@ -148,20 +196,20 @@ def _parameters(verdict: SignalVerdict) -> str:
         (one.name, _number(one.gradient), _number(one.ratio), one.gradient, "", one.verdict)
         for one in reversed(verdict.parameters) if one.gradient
     ]  # fmt: skip
-    return _signal_table(("parameter", "‖∂L/∂W‖", "‖ΔW‖/‖W‖", "over the steps", "", ""), rows)
+    return _bar_table(("parameter", "‖∂L/∂W‖", "‖ΔW‖/‖W‖", "over the steps", "", ""), rows)
 
 
 def _number(values: Sequence[float]) -> str:
     return f"{values[-1]:.3g}"
 
 
-def _signal_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _bar_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     kinds = ("", "number", "number", "bars", "number", "")
     head = "".join(f'<th class="{kind}" scope="col">{html.escape(text)}</th>'
                    for kind, text in zip(kinds, headings, strict=True))  # fmt: skip
     body = []
     for name, first, second, values, left, words in rows:
-        odd = "" if words == "fine" else ' class="odd"'
+        odd = "" if words in ("", "fine") else ' class="odd"'
         body.append(
             f"<tr><td>{html.escape(name)}</td>"
             f'<td class="number">{first}</td><td class="number">{second}</td>'

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASURES", "finish", "quietly"]
 
-MEASURES = ("test_accuracy", "test_explained", "test_loss", "training_accuracy",
-            "training_explained", "training_loss", "seconds")  # fmt: skip
+MEASURES = ("test_accuracy", "test_explained", "test_iou", "test_loss", "training_accuracy",
+            "training_explained", "training_iou", "training_loss", "seconds")  # fmt: skip
 # What is said of a run, but not in the list of its numbers.
 UNSAID = ("schema", "recipe")
 
@@ -82,6 +82,7 @@ def _report(run: Run, parts: Prepared, seconds: float) -> dict[str, Any]:
             right = loss.accuracy(run.params, *rows)
             values[f"{part}_accuracy"] = None if right is None else float(right)
             values[f"{part}_explained"] = _explained(run, *rows) if right is None else None
+            values[f"{part}_iou"] = loss.overlap(run.params, *rows)
             values[f"{part}_loss"] = float(loss(run.params, *rows))
     return {
         "schema": SCHEMA, **run.config, **values,
@@ -94,7 +95,7 @@ def _report(run: Run, parts: Prepared, seconds: float) -> dict[str, Any]:
 
 
 def _pictures(run: Run, parts: Prepared, out: Path) -> None:
-    """curves.png and signal.png, for points in the plane also boundary.png, and the report."""
+    """curves.png and signal.png, what fits the task (boundary, masks, boxes), and the report."""
     if not run.history["loss"]:
         return
     import matplotlib
@@ -103,7 +104,8 @@ def _pictures(run: Run, parts: Prepared, out: Path) -> None:
     from diffkit.cli.run_report import write_report
     from diffkit.plots.training import save_pictures
 
-    save_pictures(run, out, getattr(run.loss, "net"), parts.training)  # noqa: B009  of any loss
+    net: Any = getattr(run.loss, "net")  # noqa: B009  of any loss
+    save_pictures(run, out, net, parts.training, found=parts.examples)
     write_report(run, parts, out)
 
 
@@ -121,6 +123,8 @@ def _write_words(report: dict[str, Any]) -> None:
     kind = "test" if report["test_examples"] else "training"
     accuracy, share = report[f"{kind}_accuracy"], report[f"{kind}_explained"]
     words = f"variance explained {share:.1%}" if accuracy is None else f"accuracy {accuracy:.1%}"
+    if (overlap := report[f"{kind}_iou"]) is not None:
+        words = f"IoU {overlap:.1%}, {words}"
     after = f"after {report['epochs']} epochs"
     if report["best_epoch"] is not None:
         after = f"at the best of {report['epochs']} epochs, {report['best_epoch']}"

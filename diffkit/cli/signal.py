@@ -44,7 +44,7 @@ def signal(folder: Path, picture: Path | None, dark: bool, as_json: bool) -> Non
     against the last layer.  Of the parameters W, gradients and relative updates are shown.  A run
     that is still going, or was killed, is read from its checkpoint.
     """
-    from diffkit.training.verdict import judge
+    from diffkit.training.verdict import judge, measured_series
 
     recorded = _recorded(folder)
     verdict = judge(recorded)
@@ -53,10 +53,10 @@ def signal(folder: Path, picture: Path | None, dark: bool, as_json: bool) -> Non
     if as_json:
         write_json(_document(verdict, picture) | {"between": recorded.between})
     elif on_terminal():
-        _write_tables(verdict, folder, picture, _measured(recorded))
+        _write_tables(verdict, folder, picture, measured_series(recorded))
     else:
-        measured = [("between epochs", name, values[0], values[-1], "")
-                    for name, values in _measured(recorded).items()]  # fmt: skip
+        measured = [("measured", name, values[0], values[-1], "")
+                    for name, values in measured_series(recorded).items()]  # fmt: skip
         write_rows(["kind", "name", "first", "last", "verdict"], _rows(verdict) + measured)
 
 
@@ -80,22 +80,6 @@ def _recorded(folder: Path) -> Signal:
     raise InputError(
         f"there is no run in {folder}", hint="make one with diffkit train digits --out DIR."
     )
-
-
-# Of every measurement between epochs: when it was taken, and what it cost.
-_NOT_MEASURED = ("epoch", "step", "operations")
-
-
-def _measured(recorded: Signal) -> dict[str, tuple[float, ...]]:
-    """What was measured between epochs, where it is one number or one for each name."""
-    found: dict[str, list[float]] = {}
-    for row in recorded.between:
-        for name in (name for name in row if name not in _NOT_MEASURED):
-            numbers = row[name] if isinstance(row[name], dict) else {"": row[name]}
-            for key, number in numbers.items():
-                if isinstance(number, (int, float)):
-                    found.setdefault(f"{name} {key}".strip(), []).append(float(number))
-    return {name: tuple(numbers) for name, numbers in found.items()}
 
 
 def _draw(recorded: Signal, picture: Path, dark: bool) -> None:
@@ -189,7 +173,7 @@ def _parameter_table(verdict: SignalVerdict) -> Any:
 
 
 def _measured_table(measured: dict[str, tuple[float, ...]]) -> Any:
-    table = _table(("between epochs", "first", "last", "over the epochs", "", ""))
+    table = _table(("measured", "first", "last", "over the run", "", ""))
     from diffkit.training.verdict import sparkline
 
     for name, values in measured.items():

@@ -8,6 +8,7 @@ accuracy beside it is one of examples that decided nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,13 @@ The same command again goes on where it was stopped, if it has --out; a grid tha
 completed.  Exit codes: 0 done, 1 no setting could be trained, 2 wrong input, 130 interrupted."""
 
 TRIALS, TABLE, REPORT, PICTURE = "trials.jsonl", "trials.csv", "sweep.json", "sweep.png"
-# What settings are compared by: accuracy too where there are classes.
-MEASURED = ("validation_accuracy", "validation_loss")
+# How a part of the data is measured, of an objective: IoU where there are masks or boxes.
+KINDS: dict[str, Callable[[Any], Callable[..., Any]]] = {
+    "iou": lambda loss: loss.overlap,
+    "accuracy": lambda loss: loss.accuracy,
+    "loss": lambda loss: loss,
+}
+CHOSEN_BY = "validation_loss"
 
 
 class Several(click.ParamType):
@@ -83,7 +89,9 @@ def _several(name: str, kind: Any, text: str, *others: str) -> Any:
               help="Trainings of each setting, with seeds from 0.")  # fmt: skip
 @click.option("--jobs", type=int, default=1, show_default=True,
               help="Processes; -1 is one for each core.")  # fmt: skip
-@click.option("--by", metavar="MEASURE", help="What is best by [validation accuracy, or loss].")
+@click.option(
+    "--by", metavar="MEASURE", help="What is best by [validation_iou, _accuracy or _loss]."
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The sweep's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
 def sweep(
@@ -98,7 +106,9 @@ def sweep(
     """
     from diffkit.training.sweep import sweep as swept
 
-    grid = _grid(data, target, given)
+    grid, names = _grid(data, target, given)
+    if by is not None and by not in names:
+        raise InputError(f"there is no measure {by!r}", hint=f"--by is of {', '.join(names)}.")
     file = None if out is None else _file(out)
     found = swept(trained, grid, seeds=seeds, jobs=jobs, resume=file, progress=not as_json)
     best = _best(found, by)
@@ -128,20 +138,24 @@ def trained(data: str, seed: int, **settings: Any) -> dict[str, float]:
     if run.interrupted:
         raise KeyboardInterrupt
     last = {name: values[-1] for name, values in run.history.items() if values}
-    found = {name: last[name] for name in MEASURED if name in last}
     with np.errstate(all="ignore"):
-        right = job.loss.accuracy(run.params, *job.parts.test)
-        kind, value = ("loss", job.loss(run.params, *job.parts.test))
-        kind, value = (kind, value) if right is None else ("accuracy", right)
-    return {name: float("nan") if run.diverged else float(number)
-            for name, number in {**found, f"test_{kind}": value}.items()}  # fmt: skip
+        for kind in KINDS:
+            last[f"test_{kind}"] = KINDS[kind](job.loss)(run.params, *job.parts.test)
+    return {name: float("nan") if run.diverged else float(last.get(name, "nan"))
+            for name in _measures(job)}  # fmt: skip
+
+
+def _measures(job: Any) -> tuple[str, ...]:
+    """What a training is measured by: the last is of the test part."""
+    kinds = ["iou"] * job.loss.overlaps + ["accuracy"] * job.loss.classifies + ["loss"]
+    return (*(f"validation_{kind}" for kind in kinds), f"test_{kinds[0]}")
 
 
 def _job(data: str, seed: int, settings: dict[str, Any]) -> Any:
     """The training that ``diffkit train`` makes of these settings, with a part to choose by."""
     from diffkit.cli.train import _Job, train
 
-    words = [str(data), "--monitor", MEASURED[-1], "--seed", str(seed)]
+    words = [str(data), "--monitor", CHOSEN_BY, "--seed", str(seed)]
     for name, value in settings.items():
         words += [_option(name)] if value is True else [_option(name), str(value)]
     with train.make_context("train", words) as context:
@@ -155,17 +169,24 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _grid(data: str, target: str | None, given: dict[str, Any]) -> dict[str, Any]:
-    """The settings that were given; every combination is made once, so that errors come first."""
+def _grid(
+    data: str, target: str | None, given: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The settings that were given, and what will be measured.
+
+    Every combination is made once, so that errors come first.
+    """
     from diffkit.training.sweep_grid import points_of
 
     sizes = {name: [",".join(map(str, each)) for each in given.pop(name)]
              for name in ("hidden", "channels")}  # fmt: skip
     grid: dict[str, Any] = {"data": data, "target": target, **sizes, **given}
     grid = {name: values for name, values in grid.items() if values}
+    names: dict[str, None] = {}
     for _, settings in points_of(grid):
-        _job(seed=0, **{"data": settings.pop("data"), "settings": settings})
-    return grid
+        job = _job(seed=0, **{"data": settings.pop("data"), "settings": settings})
+        names |= dict.fromkeys(_measures(job))
+    return grid, tuple(names)
 
 
 def _file(out: Path) -> Path:

@@ -17,7 +17,15 @@ import click
 
 from diffkit.cli.runs import finish, quietly
 from diffkit.cli.shared import on_terminal
-from diffkit.cli.train_choices import LOSSES, OPTIMIZERS, SCHEDULES, made_optimizer, rate_for
+from diffkit.cli.train_choices import (
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    TASKS,
+    losses_for,
+    made_optimizer,
+    rate_for,
+)
 from diffkit.errors import InputError
 from diffkit.training.stopping import MONITORS
 
@@ -33,6 +41,7 @@ Examples:
   diffkit train digits --model mlp --out run
   diffkit train digits --model cnn --optimizer adam --schedule one-cycle --batch 32 --out runs/cnn
   diffkit train two-moons --model mlp --hidden 16,16 --activation tanh --out moons
+  diffkit train shapes --model tiny-segmenter --out masks
   diffkit train diabetes --patience 20 --out diabetes
   diffkit train digits --model rnn --cell lstm --record noise,sharpness --out runs/rnn
   diffkit train prices.csv --target price --regression
@@ -60,6 +69,8 @@ RECIPES = {
     "cnn": Recipe(rate=0.01, updates=20 * 45),
     "rnn": Recipe(rate=0.01, updates=20 * 45, hidden=(32,)),
     "deep-linear": Recipe(rate=0.01, updates=20 * 45, hidden=(32, 32)),
+    "tiny-segmenter": Recipe(rate=0.02, updates=20 * 15),  # of the shapes: 15 updates an epoch
+    "tiny-detector": Recipe(rate=0.02, updates=40 * 15, hidden=(32,), l2=0.01),
 }
 CHANNELS = (16, 32)
 CELLS = ("gru", "lstm", "plain")
@@ -173,11 +184,11 @@ class _Job:
         self.record: tuple[str, ...] = tuple(dict.fromkeys((*ALWAYS, *asked)))
         self.recipe = {"data": data, "target": settings["target"],
                        "regression": settings["regression"], "choose": self.chooses,
-                       "split": settings["split"]}  # fmt: skip
+                       "split": settings["split"], "task": TASKS.get(self.model)}  # fmt: skip
         self.parts: Prepared = prepared(self.recipe)
         self.net = _net(self, _or(settings["hidden"], recipe.hidden))
         l2 = _or(settings["l2"], recipe.l2)
-        self.loss = self.net.with_loss(_loss(self.parts, settings["loss"]), l2=l2)
+        self.loss = self.net.with_loss(_loss(self.parts, settings["loss"], self.model), l2=l2)
         n = len(self.parts.training[0])
         default = n if settings["optimizer"] in WHOLE else min(BATCH, n)
         size = _or(settings["batch_size"], default)
@@ -229,6 +240,8 @@ UNUSED = {
     "cnn": ("cell",),
     "rnn": ("channels", "activation"),
     "deep-linear": ("channels", "cell", "activation"),
+    "tiny-segmenter": ("hidden", "cell", "activation"),
+    "tiny-detector": ("cell", "activation"),
 }
 
 
@@ -252,24 +265,25 @@ def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
-def _loss(parts: Prepared, name: str | None) -> Any:
+def _loss(parts: Prepared, name: str | None, model: str) -> Any:
     """The loss by its name; it must be one for classes exactly where there are classes."""
     classes = bool(parts.dataset.classes)
-    loss = LOSSES[name or ("cross-entropy" if classes else "mse")]
-    if loss.classifies != classes:
-        what = "classes" if classes else "numbers"
-        fits = [word for word, other in LOSSES.items() if other.classifies == classes]
+    fits = losses_for(model, classes)
+    if name is not None and name not in fits:
+        what = TASKS.get(model) or ("classes" if classes else "numbers")
         raise InputError(
             f"--loss {name} does not fit {parts.dataset.name}, whose targets are {what}",
             hint=f"choose among {', '.join(fits)}.",
         )
-    return loss
+    return LOSSES[name or fits[0]]
 
 
 def _net(job: _Job, hidden: tuple[int, ...]) -> Net:
     from diffkit.nets import models
 
     parts, settings = job.parts, job.settings
+    if job.model in TASKS:
+        return _net_of_images(job, hidden)
     features = parts.training[0].shape[1]
     outputs = len(parts.dataset.classes) or parts.training[1].shape[1]
     activation = _or(settings["activation"], "relu")
@@ -286,6 +300,20 @@ def _net(job: _Job, hidden: tuple[int, ...]) -> Net:
     if job.model == "deep-linear":
         return models.deep_linear([features, *hidden, outputs])
     return models.mlp([features, *hidden, outputs], activation=activation)
+
+
+def _net_of_images(job: _Job, hidden: tuple[int, ...]) -> Net:
+    """A segmenter or a detector, with two numbers of channels."""
+    from diffkit.nets import models
+
+    data: Any = job.parts.dataset
+    channels = {} if job.settings["channels"] is None else {"channels": job.settings["channels"]}
+    if job.model == "tiny-segmenter":
+        return models.tiny_segmenter(job.parts.shape, len(data.classes), **channels)
+    if len(hidden) != 1:
+        words = ",".join(map(str, hidden))
+        raise InputError(f"--hidden {words}: a tiny-detector has one hidden layer", hint="32.")
+    return models.tiny_detector(job.parts.shape, len(data.kinds), hidden=hidden[0], **channels)
 
 
 def _units(hidden: tuple[int, ...]) -> tuple[int, int]:

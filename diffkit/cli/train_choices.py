@@ -13,9 +13,17 @@ from typing import Any
 
 from diffkit import optim
 from diffkit.nets import losses
-from diffkit.optim import optimizers, schedules
+from diffkit.optim import schedules
 
-__all__ = ["LOSSES", "OPTIMIZERS", "SCHEDULES", "made_optimizer", "rate_for"]
+__all__ = [
+    "LOSSES",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "TASKS",
+    "losses_for",
+    "made_optimizer",
+    "rate_for",
+]
 
 MOMENTUM = 0.9
 STEPS_PER_TRAINING = 3  # of the step schedule: a tenth of the rate after each third
@@ -53,7 +61,7 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "nesterov": partial(optim.sgd, momentum=MOMENTUM, nesterov=True),
     "adam": optim.adam,
 }
-OPTIMIZERS |= {name: function for name, function in _taking_a_rate(optimizers).items()
+OPTIMIZERS |= {name: function for name, function in _taking_a_rate(optim).items()
                if name not in (*OPTIMIZERS, "gradient-descent")}  # fmt: skip
 
 _OPEN = _taking_a_rate(schedules)
@@ -66,10 +74,29 @@ SCHEDULES: dict[str, Callable[[float, int], Any]] = {
     **_OF_LENGTH,
 }
 
-# Losses of masks, boxes, vectors or probabilities, which these models do not give.
-_OF_OTHERS = ("cosine", "detection", "dice", "kl-divergence", "nll", "triplet")
+# Losses of vectors or probabilities, which these models do not give.
+_OF_OTHERS = ("cosine", "kl-divergence", "nll", "triplet")
 LOSSES: dict[str, Any] = {_word(loss.name): loss for loss in reversed(losses.ALL_LOSSES)
                           if _word(loss.name) not in _OF_OTHERS}  # fmt: skip
+
+
+# What a model of images learns, and the losses that fit it, the usual one first.
+TASKS = {"tiny-segmenter": "masks", "tiny-detector": "boxes"}
+_LOSSES_OF_TASKS = {"masks": ("cross-entropy", "focal", "dice"), "boxes": ("detection",)}
+
+
+def losses_for(model: str, classes: bool) -> list[str]:
+    """The names of the losses that fit a model and its targets, the usual one first.
+
+    >>> losses_for("mlp", classes=False)[0], losses_for("tiny-detector", classes=False)
+    ('mse', ['detection'])
+    """
+    if model in TASKS:
+        return list(_LOSSES_OF_TASKS[TASKS[model]])
+    usual = "cross-entropy" if classes else "mse"
+    fits = [name for name, loss in LOSSES.items()
+            if loss.classifies == classes and name not in ("dice", "detection", usual)]  # fmt: skip
+    return [usual, *fits]
 
 
 def rate_for(optimizer: str, rate: float) -> float:

@@ -39,7 +39,7 @@ INACCURATE = 3.0  # times the least error within which methods stand when none i
 BUILDING_SECONDS = 30.0  # the machine's kernels, compiled once per computer on two cores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Advice:
     """A recommended method, and why; see :func:`advise`.
 
@@ -79,6 +79,9 @@ class Advice:
         from diffkit.comparison.advise_table import advice_dict
 
         return advice_dict(self)
+
+    def __repr__(self) -> str:
+        return f"<Advice for {self.title}: {self.method} on {self.engine}>"
 
     def __str__(self) -> str:
         return str(self.table())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffkit.comparison.diagnose_point import Point
+from diffkit.graph.notebook import as_text
 
 __all__ = ["KINDS", "SEVERITIES", "Finding", "found_at"]
 
@@ -40,6 +41,8 @@ class Finding:
     remedy: str | None = None
     digits: tuple[tuple[float, float], tuple[float, float]] | None = None
     fault: str = ""
+
+    _repr_html_ = as_text
 
     def __str__(self) -> str:
         where = f"{self.line}: " if self.line else ""

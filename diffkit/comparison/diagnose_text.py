@@ -23,7 +23,7 @@ __all__ = ["DiagnosisTable", "diagnosis_dict", "to_html"]
 WIDTH = 80
 SCHEMA = 1
 MARKS = {"wrong": ("✗", "red"), "careful": ("!", "yellow"), "note": ("·", "dim")}
-COLOURS = {"wrong": "#C00000", "careful": "#9A6700", "note": "#666666"}
+COLOURS = {"wrong": "#D93A3A", "careful": "#A97400", "note": "#7C7C7C"}
 
 
 class DiagnosisTable:

@@ -18,7 +18,7 @@ from diffkit.graph.drawing import INFIX
 from diffkit.graph.ir import LITERAL, Graph, Operation
 from diffkit.graph.printing import atom_text
 
-__all__ = ["Phrase", "constant_or_name", "formula_of", "phrase_of", "rule_phrase"]
+__all__ = ["Phrase", "bound", "constant_or_name", "formula_of", "phrase_of", "rule_phrase"]
 
 Phrase = tuple[str, int]
 """A formula and how strongly its outermost operation binds."""
@@ -68,22 +68,22 @@ def phrase_of(operation: Operation, x: Sequence[Phrase], product: str = " · ") 
     """
     name = operation.name
     if name == "mask":
-        return f"[{x[0][0]}]·{_bound(x[1], PRODUCT)}", PRODUCT
+        return f"[{x[0][0]}]·{bound(x[1], PRODUCT)}", PRODUCT
     if name == "neg":
-        return f"−{_bound(x[0], PRODUCT)}", SUM
+        return f"−{bound(x[0], PRODUCT)}", SUM
     if name in INFIX and len(x) == 2:
         return _infix(name, x, product)
     if name == "integer_power":
         power = str(operation.kwargs["n"]).translate(_SUPERSCRIPTS)
-        return f"{_bound(x[0], ATOM)}{power}", POWER
+        return f"{bound(x[0], ATOM)}{power}", POWER
     if name == "transpose" and _swaps_last(operation.kwargs["axes"]):
-        return f"{_bound(x[0], ATOM)}ᵀ", ATOM
+        return f"{bound(x[0], ATOM)}ᵀ", ATOM
     if name == "getitem":
-        return f"{_bound(x[0], ATOM)}[{_index(operation.kwargs['index'])}]", ATOM
+        return f"{bound(x[0], ATOM)}[{_index(operation.kwargs['index'])}]", ATOM
     if name == "scatter_add":
-        return f"{_bound(x[0], PRODUCT)} at [{_index(operation.kwargs['index'])}]", SUM
+        return f"{bound(x[0], PRODUCT)} at [{_index(operation.kwargs['index'])}]", SUM
     if name == "logical_not":
-        return f"¬{_bound(x[0], ATOM)}", ATOM
+        return f"¬{bound(x[0], ATOM)}", ATOM
     if name == "alias":
         return x[0]
     if name == "scan":
@@ -104,14 +104,19 @@ def _infix(name: str, x: Sequence[Phrase], product: str) -> Phrase:
     sign = {"mul": product, "div": " / " if product == " · " else "/"}.get(name)
     sign = sign or f" {'==' if name == 'equal' else INFIX[name]} "
     if name == "matmul":  # x·y @ z could be read in two ways
-        left = x[0][0] if x[0][1] == MATRIX_PRODUCT else _bound(x[0], POWER)
-        return f"{left}{sign}{_bound(x[1], POWER)}", strength
-    left = _bound(x[0], strength)
-    right = _bound(x[1], strength if name in _ASSOCIATIVE else strength + 1)
+        left = x[0][0] if x[0][1] == MATRIX_PRODUCT else bound(x[0], POWER)
+        return f"{left}{sign}{bound(x[1], POWER)}", strength
+    left = bound(x[0], strength)
+    right = bound(x[1], strength if name in _ASSOCIATIVE else strength + 1)
     return f"{left}{sign}{right}", strength
 
 
-def _bound(phrase: Phrase, strength: int) -> str:
+def bound(phrase: Phrase, strength: int) -> str:
+    """A formula as an operand: in brackets where it binds less than what it stands in.
+
+    >>> bound(("a + b", SUM), PRODUCT), bound(("a", ATOM), PRODUCT)
+    ('(a + b)', 'a')
+    """
     return phrase[0] if phrase[1] >= strength else f"({phrase[0]})"
 
 

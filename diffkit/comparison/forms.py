@@ -119,10 +119,10 @@ class FormComparison:
         return FormTable(self)
 
     def plot(self, **options: Any) -> Any:
-        """The comparison as a Matplotlib figure: error against size, and along the points."""
+        """Error against size, and along the points, as ``dk.plots.forms``; the figure."""
         from importlib import import_module
 
-        return import_module("diffkit.plots.forms").plot_forms(self, **options)
+        return import_module("diffkit.plots").forms(self, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain numbers, lists and dicts; NaN and infinities are None."""

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ from diffkit.comparison.gradcheck_causes import (
 from diffkit.comparison.gradcheck_claim import claimed_row, is_chance
 from diffkit.comparison.gradcheck_point import Point, Reference, noise_level, reference_at
 from diffkit.errors import DiffkitWarning, InputError
+from diffkit.graph.notebook import as_text
 
 __all__ = ["CAUSES", "GradCheck", "gradcheck"]
 
@@ -69,8 +70,9 @@ class GradCheck:
     evidence: tuple[str, ...]
     line: str | None
     error: float
-    claimed: Any
-    expected: Any
+    claimed: Any = field(repr=False)
+    expected: Any = field(repr=False)
+    _repr_html_ = as_text
 
     def __bool__(self) -> bool:
         return self.ok

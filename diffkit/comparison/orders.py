@@ -44,6 +44,7 @@ from diffkit.errors import (
 )
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Graph
+from diffkit.graph.notebook import as_table
 from diffkit.lazy import mp
 
 __all__ = ["METHODS", "OrderComparison", "OrderReport", "compare_orders"]
@@ -119,6 +120,8 @@ class OrderComparison:
 
     def __str__(self) -> str:
         return str(self.table())
+
+    _repr_html_ = as_table
 
     def __repr__(self) -> str:
         return f"<OrderComparison of {self.title}: orders {self.orders[0]} to {self.orders[-1]}>"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.comparison.explain_words import Phrase, bound
 from diffkit.graph.ir import LITERAL
 
 __all__ = ["filled_text", "numpy_text"]
@@ -33,6 +34,9 @@ SPECIAL = {
     "exprel": "scipy.special.exprel", "log_expit": "scipy.special.log_expit",
     "xlog1py": "scipy.special.xlog1py",
 }  # fmt: skip
+# Primitives that a call of NumPy with a constant stands for.
+CALLS = {"mask": "np.where({}, {}, 0)", "relu": "np.maximum({}, 0)",
+         "softplus": "np.logaddexp(0, {})"}  # fmt: skip
 REDUCTIONS = ("sum", "prod", "max", "min", "logsumexp")
 ALIGNING = ("reshape", "spread", "alias", "cast", "transpose")
 _WORD = re.compile(r"[A-Za-z_]\w*(?=\()")
@@ -50,7 +54,7 @@ def numpy_text(columns: Any, node: int, names: dict[int, str]) -> str:
     return _phrase(columns, node, names, 0)[0]
 
 
-def _phrase(columns: Any, node: int, names: dict[int, str], depth: int) -> tuple[str, int]:
+def _phrase(columns: Any, node: int, names: dict[int, str], depth: int) -> Phrase:
     if node in names and depth:
         return names[node], ATOM
     operation = columns.operations[node]
@@ -94,7 +98,7 @@ def _mean(columns: Any, node: int) -> int | None:
     return total if float(value) == length else None
 
 
-def _kept(columns: Any, node: int, inner: tuple[str, int]) -> tuple[str, int]:
+def _kept(columns: Any, node: int, inner: Phrase) -> Phrase:
     """A reshape that gives a reduction its dimensions back is written ``keepdims=True``."""
     below = columns.operands[node][0]
     keeps = columns.operations[node].name == "reshape" and inner[0].endswith(")")
@@ -104,7 +108,7 @@ def _kept(columns: Any, node: int, inner: tuple[str, int]) -> tuple[str, int]:
     return inner
 
 
-def _constant(value: Any) -> tuple[str, int]:
+def _constant(value: Any) -> Phrase:
     array = np.asarray(value)
     if array.ndim:
         return ("…", ATOM) if array.size > 4 else (repr(array.tolist()), ATOM)
@@ -116,24 +120,20 @@ def _constant(value: Any) -> tuple[str, int]:
     return repr(number), ATOM if not isinstance(number, bool) and number >= 0 else SIGN
 
 
-def _written(operation: Any, x: list[tuple[str, int]], ndim: int) -> tuple[str, int]:
+def _written(operation: Any, x: list[Phrase], ndim: int) -> Phrase:
     name = operation.name
     if name in INFIX and len(x) == 2:
         sign, strength = INFIX[name]
         right = strength if name in ("add", "mul") else strength + 1
-        return f"{_bound(x[0], strength)} {sign} {_bound(x[1], right)}", strength
+        return f"{bound(x[0], strength)} {sign} {bound(x[1], right)}", strength
     if name == "neg":
-        return f"-{_bound(x[0], PRODUCT)}", SIGN
+        return f"-{bound(x[0], PRODUCT)}", SIGN
     if name == "integer_power":
-        return f"{_bound(x[0], ATOM)}**{operation.kwargs['n']}", POWER
-    if name == "mask":
-        return f"np.where({x[0][0]}, {x[1][0]}, 0)", ATOM
-    if name == "relu":
-        return f"np.maximum({x[0][0]}, 0)", ATOM
-    if name == "softplus":
-        return f"np.logaddexp(0, {x[0][0]})", ATOM
+        return f"{bound(x[0], ATOM)}**{operation.kwargs['n']}", POWER
+    if name in CALLS:
+        return CALLS[name].format(*(text for text, _ in x)), ATOM
     if name == "getitem":
-        return f"{_bound(x[0], ATOM)}[{_index(operation.kwargs['index'])}]", ATOM
+        return f"{bound(x[0], ATOM)}[{_index(operation.kwargs['index'])}]", ATOM
     word = SPECIAL.get(name, f"np.{name}" if hasattr(np, name) else name)
     inside = ", ".join(text for text, _ in x)
     axes = operation.kwargs.get("axes")
@@ -145,10 +145,6 @@ def _written(operation: Any, x: list[tuple[str, int]], ndim: int) -> tuple[str, 
 def _index(index: Any) -> str:
     simple = all(isinstance(part, int) for part in index)
     return ", ".join(map(str, index)) if simple else "…"
-
-
-def _bound(phrase: tuple[str, int], strength: int) -> str:
-    return phrase[0] if phrase[1] >= strength else f"({phrase[0]})"
 
 
 def filled_text(formula: str, texts: dict[str, str]) -> str:

@@ -37,16 +37,17 @@ BAR_DIGITS = 16
 DIGITS_PER_BLOCK = 2
 WRONG_STYLE = "red underline"
 
-# Method → (name, marker, colour on dark, colour on white): the palette of the pictures, where
-# text on white takes a darker orange and green.
+# Method → (name, marker, colour on dark, colour in HTML): the palette of the pictures.  A notebook
+# may be light or dark and does not say which, so HTML has shades of it that are read on both
+# (contrast 3 and more on white and on black), and ink is the colour of the text around.
 METHOD_MARKS: dict[str, tuple[str, str, str, str]] = {
-    "symbolic": ("symbolic", "●", "bold", "#1A1A1A"),
-    "finite": ("finite diff.", "▼", "#DDA0D8", "#882255"),
-    "complex": ("complex step", "▲", "#2FC79A", "#00785A"),
-    "forward": ("forward", "■", "#3D8BEB", "#1F5FA8"),
-    "reverse": ("reverse", "◆", "#FF8A4C", "#B34E00"),
+    "symbolic": ("symbolic", "●", "bold", "inherit"),
+    "finite": ("finite diff.", "▼", "#DDA0D8", "#B5508A"),
+    "complex": ("complex step", "▲", "#2FC79A", "#00916A"),
+    "forward": ("forward", "■", "#3D8BEB", "#3D82D6"),
+    "reverse": ("reverse", "◆", "#FF8A4C", "#D55E00"),
 }
-UNKNOWN_MARK = ("", "○", "default", "#1A1A1A")
+UNKNOWN_MARK = ("", "○", "default", "inherit")
 HEADERS: tuple[str, ...] = ("max ulp", "ops", "runs", "time", "× f")
 # What a narrow terminal leaves out, the first one first, so that no number is cut.
 DISPENSABLE = ("time", "× f", "runs")
@@ -334,7 +335,7 @@ def _remarks(comparison: Comparison) -> list[str]:
 
 _CELL = 'style="text-align:right;padding:2px 8px"'
 _LEFT = 'style="text-align:left;padding:2px 8px;font-family:monospace"'
-_WRONG = 'style="color:#C00000;text-decoration:underline"'
+_WRONG = 'style="color:#D93A3A;text-decoration:underline"'
 
 
 def to_html(comparison: Comparison) -> str:

@@ -33,6 +33,7 @@ from diffkit.comparison.undefined import fitting_truths, undefined_notes
 from diffkit.engines.precise import DIGITS, NO_TRUTH, Truth, true_derivatives
 from diffkit.errors import BudgetError, DiffkitError, DiffkitWarning, DtypeError, ShapeError
 from diffkit.graph.ir import Graph
+from diffkit.graph.notebook import facts_html
 
 __all__ = ["Comparison", "MethodReport", "compare"]
 
@@ -46,7 +47,11 @@ BUDGET_SECONDS = 30.0
 RUNS_PER_INPUT = {"finite": 2, "complex": 4, "forward": 2, "taylor": 2}
 
 
-@dataclass
+# What a notebook shows of a method.
+FACTS = ("max_ulp", "median_ulp", "operations", "evaluations", "time", "memory", "derivative")
+
+
+@dataclass(repr=False)
 class MethodReport:
     """What one method gave and what it cost; ``refused`` is the reason when it gave nothing.
 
@@ -81,6 +86,14 @@ class MethodReport:
     def median_ulp(self) -> float:
         """The median error of the components, in units of their last place."""
         return self.errors.median_ulp
+
+    def __repr__(self) -> str:
+        found = self.refused or f"{self.max_ulp:.3g} ulps, {self.operations:,} operations"
+        return f"<MethodReport of {self.name}: {found}>"
+
+    def _repr_html_(self) -> str:
+        facts = {name.replace("_", " "): getattr(self, name) for name in FACTS}
+        return facts_html(self.name, {"refused": self.refused} if self.refused else facts)
 
 
 @dataclass
@@ -127,10 +140,10 @@ class Comparison:
         return ReportTable(self)
 
     def plot(self, **options: Any) -> Any:
-        """The comparison as a Matplotlib figure: error against operations."""
+        """Error against operations, as ``dk.plots.compare``; the axes."""
         from importlib import import_module
 
-        return import_module("diffkit.plots.comparison").plot_comparison(self, **options)
+        return import_module("diffkit.plots").compare(self, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain numbers, lists and dicts (schema 1, see the documentation)."""

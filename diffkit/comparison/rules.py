@@ -26,6 +26,7 @@ from diffkit.comparison.rules_kinks import check_kinks
 from diffkit.comparison.rules_sampling import draw_sample, samples_for
 from diffkit.comparison.rules_trial import Trial
 from diffkit.errors import InputError
+from diffkit.graph.notebook import as_text
 from diffkit.graph.primitive import REGISTRY, Elementwise, Primitive
 
 __all__ = ["RuleReport", "check_registry", "check_rule", "load_all_primitives"]
@@ -43,6 +44,7 @@ class RuleReport:
     checks: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     trials: int = 0
+    _repr_html_ = as_text
 
     @property
     def ok(self) -> bool:

@@ -53,7 +53,7 @@ PER_DECADE = 8  # steps of a measured curve
 SMALLEST = 2.0**4  # rounding units of x where a measured curve begins
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StepSize:
     """Steps, values and errors of stencils at a point; see :func:`step_size`.
 
@@ -181,11 +181,14 @@ class StepSize:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False)
 
     def plot(self, **options: Any) -> Axes:
-        """The V-curves, with the model's prediction laid over what is measured."""
-        return import_module("diffkit.plots.steps").plot_step_size(self, **options)
+        """The V-curves with the model's prediction, as ``dk.plots.step_size``; the axes."""
+        return import_module("diffkit.plots").step_size(self, **options)
 
     def __str__(self) -> str:
         return str(self.table())
+
+    def __repr__(self) -> str:
+        return f"<StepSize of {self.title}: {self.derivative!r} ± {self.error:.1e}>"
 
     def _repr_html_(self) -> str:
         from diffkit.comparison.steps_table import step_html

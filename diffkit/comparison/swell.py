@@ -35,6 +35,7 @@ from diffkit.differentiate.budget import SECONDS, Budget
 from diffkit.differentiate.function import function_of
 from diffkit.errors import BudgetError, DiffkitError, InputError
 from diffkit.graph.ir import Graph
+from diffkit.graph.notebook import as_table
 
 __all__ = ["METHODS", "Count", "Swell", "swell"]
 
@@ -92,10 +93,10 @@ class Swell:
         return SwellTable(self)
 
     def plot(self, **options: Any) -> Any:
-        """The counts as a Matplotlib figure, on a logarithmic axis."""
+        """The counts on a logarithmic axis, as ``dk.plots.swell``; the axes."""
         from importlib import import_module
 
-        return import_module("diffkit.plots.swell").plot_swell(self, **options)
+        return import_module("diffkit.plots").swell(self, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """The counts as plain numbers, lists and dicts."""
@@ -122,6 +123,8 @@ class Swell:
 
     def __str__(self) -> str:
         return str(self.table())
+
+    _repr_html_ = as_table
 
     def __repr__(self) -> str:
         return f"<Swell of {self.title}: {self.size_name} {self.sizes[0]} to {self.sizes[-1]}>"

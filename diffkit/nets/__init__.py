@@ -51,6 +51,7 @@ from diffkit.nets.models import (
 from diffkit.nets.net import Net
 from diffkit.nets.normalisation import batch_norm, group_norm, layer_norm
 from diffkit.nets.objective import Objective
+from diffkit.nets.overlap import box_iou, mask_iou
 from diffkit.nets.recurrent import gru, lstm, recurrent
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "avg_pool",
     "avg_pool2d",
     "batch_norm",
+    "box_iou",
     "cnn",
     "conv2d",
     "conv_transpose2d",
@@ -89,6 +91,7 @@ __all__ = [
     "log_softmax",
     "losses",
     "lstm",
+    "mask_iou",
     "max_pool",
     "max_pool2d",
     "mlp",

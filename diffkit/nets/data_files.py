@@ -1,40 +1,36 @@
-"""Reading data from files: CSV tables and NPZ archives, neither of which is trusted.
-
-A table has one example per line; one column is the target, the others are numbers. An archive has
-arrays ``x`` and ``y``.  Archives are read without pickle: a pickle runs the code of whoever wrote
-it.  Every error names the file, the line and what was found there.
+"""Reading tables of text: one example per line, one column the target, the others numbers.
 
     5.1,3.5,1.4,0.2,setosa    →    x = (5.1, 3.5, 1.4, 0.2), y = 0, classes[0] = "setosa"
 
-Reading on: RFC 4180 for CSV; NumPy's *numpy.lib.format* for NPZ.
+A file is not trusted: every error names it, the line, and what was found there.  What separates the
+cells is found out, because spreadsheets of half the world write semicolons where the others write
+commas.
+
+Reading on: RFC 4180, *Common format and MIME type for comma-separated values*.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import tokenize
-import zipfile
-import zlib
+from collections.abc import Iterable
+from itertools import islice
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from diffkit.errors import DtypeError, InputError, ShapeError
+from diffkit.errors import InputError, ShapeError
 from diffkit.nets.dataset import Dataset
 
-__all__ = ["from_csv", "from_npz"]
+__all__ = ["from_csv", "opened"]
 
 LARGEST_FILE = 2**30  # bytes; beyond it, a table does not belong in memory as text
 MOST_CLASSES = 1000  # more different labels than this are a sign of a wrong column
 
-# What NumPy and the standard library raise for an archive that is cut off or altered.
-DAMAGE = (
-    *(OSError, EOFError, KeyError, RuntimeError, MemoryError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
-)
+DELIMITERS = (",", ";", "\t")
+SNIFFED = 20  # lines that are looked at to find the delimiter
 
 # A gap in the first line makes it no header, or a row of data would be lost in silence.
 GAPS = ("", "?", "-", "na", "n/a", "null", "none", "missing")
@@ -42,8 +38,20 @@ GAPS = ("", "?", "-", "na", "n/a", "null", "none", "missing")
 File = str | PathLike[str]
 
 
-def _opened(file: File) -> tuple[Path, str]:
-    """The path and its short name, when there is a readable file of a sane size."""
+def opened(file: File) -> tuple[Path, str]:
+    """The path and its short name, when there is a readable file of a sane size.
+
+    Raises
+    ------
+    InputError
+        For what is no path, no file, or larger than a gigabyte.
+
+    >>> opened("nowhere.csv")
+    Traceback (most recent call last):
+        ...
+    diffkit.errors.InputError: there is no file 'nowhere.csv'
+      hint: check the path.
+    """
     if not isinstance(file, (str, PathLike)):
         raise InputError(f"{file!r:.40} is not the path of a file", hint='write "data.csv".')
     path = Path(fspath(file))
@@ -63,7 +71,7 @@ def _opened(file: File) -> tuple[Path, str]:
 def from_csv(
     file: File,
     target: int | str = -1,
-    delimiter: str = ",",
+    delimiter: str | None = None,
     header: bool | None = None,
     regression: bool = False,
 ) -> Dataset:
@@ -76,8 +84,9 @@ def from_csv(
     target
         The column of the targets: a number from 0 (negative: from the end), or its heading.
     delimiter, header
-        What separates the cells; whether the first line has headings (None: when it holds text
-        where the second line holds a number; refused if it holds numbers, too).
+        What separates the cells (None: a comma, a semicolon or a tab, whichever makes a table of
+        the first lines); whether the first line has headings (None: when it holds text where the
+        second line holds a number; refused if it holds numbers, too).
     regression
         Whether targets are numbers to predict; else they are classes (any words or whole numbers,
         numbered in sorted order).
@@ -86,7 +95,7 @@ def from_csv(
     ------
     InputError
         For a file that is missing, empty or no text; a cell that is no number, NaN or empty; an
-        unknown column. The message names the line.
+        unknown column; two delimiters that would both do. The message names the line.
     ShapeError
         For lines of different lengths.
 
@@ -100,7 +109,7 @@ def from_csv(
     >>> data.classes, data.y.tolist()
     (('cat', 'dog'), [0, 1, 0])
     """
-    path, name = _opened(file)
+    path, name = opened(file)
     rows = _table(path, name, delimiter)
     headings = _headings(name, rows, header)
     if headings is not None:
@@ -119,18 +128,13 @@ def from_csv(
 Rows = list[tuple[int, list[str]]]
 
 
-def _table(path: Path, name: str, delimiter: str) -> Rows:
+def _table(path: Path, name: str, delimiter: str | None) -> Rows:
     """The lines that hold something, with their numbers; all of one length."""
-    if not isinstance(delimiter, str) or len(delimiter) != 1:
+    if delimiter is not None and not (isinstance(delimiter, str) and len(delimiter) == 1):
         raise InputError(f"the delimiter is {delimiter!r}, not one character", hint='try ",".')
     try:
         text = path.read_text(encoding="utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        rows = [
-            (reader.line_num, [cell.strip() for cell in cells])
-            for cells in reader
-            if any(cell.strip() for cell in cells)
-        ]
+        rows = list(_split(text, delimiter or _sniffed(name, text)))
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}", hint="check it.") from None
     except UnicodeDecodeError as error:
@@ -150,6 +154,47 @@ def _table(path: Path, name: str, delimiter: str) -> Rows:
                 hint="every line needs the same number of cells.",
             )
     return rows
+
+
+def _split(text: str, delimiter: str) -> Iterable[tuple[int, list[str]]]:
+    """The lines that hold something, cut into cells, with their numbers."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    for cells in reader:
+        stripped = [cell.strip() for cell in cells]
+        if any(stripped):
+            yield reader.line_num, stripped
+
+
+def _sniffed(name: str, text: str) -> str:
+    """What separates the cells: the one delimiter that cuts the first lines into a table.
+
+    Where two do (a semicolon between numbers that have decimal commas), it is the one that leaves
+    one word at most in the last of these lines.
+    """
+    tables = {one: _first_lines(text, one) for one in DELIMITERS}
+    found = [one for one, rows in tables.items() if _is_table(rows)]
+    if len(found) > 1:
+        clear = [one for one in found if sum(_number(c) is None for c in tables[one][-1]) <= 1]
+        found = clear if len(clear) == 1 else found
+    if len(found) > 1:
+        words = " and ".join(map(repr, found))
+        raise InputError(
+            f"{name}: {words} both separate its lines into cells",
+            hint=f"say which with delimiter={found[-1]!r}; decimals have a point, not a comma.",
+        )
+    return found[0] if found else DELIMITERS[0]
+
+
+def _first_lines(text: str, delimiter: str) -> list[list[str]]:
+    try:
+        return [cells for _, cells in islice(_split(text, delimiter), SNIFFED)]
+    except csv.Error:
+        return []
+
+
+def _is_table(rows: list[list[str]]) -> bool:
+    """Whether all lines have the same number of cells, two or more."""
+    return len({len(cells) for cells in rows}) == 1 and len(rows[0]) > 1
 
 
 def _number(cell: str) -> float | None:
@@ -182,7 +227,10 @@ def _target_column(name: str, target: Any, headings: list[str] | None, width: in
     if isinstance(target, str):
         if headings is None or target not in headings:
             known = ", ".join(headings) if headings else "none: the file has no header"
-            raise InputError(f"{name} has no column {target!r}", hint=f"its headings are {known}.")
+            one = "; it was read as one column: is the delimiter right?" if width == 1 else "."
+            raise InputError(
+                f"{name} has no column {target!r}", hint=f"its headings are {known}{one}"
+            )
         return headings.index(target)
     whole = isinstance(target, (int, np.integer)) and not isinstance(target, bool)
     if not whole or not -width <= target < width:
@@ -246,116 +294,3 @@ def _labels(name: str, words: list[tuple[int, str]]) -> tuple[np.ndarray, tuple[
         )
     place = {word: i for i, word in enumerate(classes)}
     return np.array([place[kinds[word]] for _, word in words]), tuple(classes)
-
-
-# NPZ --------------------------------------------------------------------------------------------
-
-
-def from_npz(file: File, x: str = "x", y: str = "y", regression: bool = False) -> Dataset:
-    """A data set from the arrays ``x`` and ``y`` of a NumPy archive, read without pickle.
-
-    Parameters
-    ----------
-    file
-        The path of an ``.npz`` file.
-    x, y
-        The names of the arrays: examples in rows, and integer labels from 0 (or numbers, for a
-        regression).
-    regression
-        Whether targets are numbers to predict.
-
-    Raises
-    ------
-    InputError
-        For a file that is missing, no archive, damaged, larger inside than a gigabyte, without
-        the arrays, or with NaN.
-    DtypeError
-        For arrays of objects (which could run code) or text.
-    ShapeError
-        When lengths differ.
-
-    Source: NumPy's *numpy.lib.format*.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder, "pair.npz")
-    ...     np.savez(path, x=np.eye(2), y=np.array([0, 1]))
-    ...     from_npz(path)
-    Dataset(pair: 2 × 2, 2 classes)
-    """
-    path, name = _opened(file)
-    found, targets = _arrays(path, name, (x, y))
-    if found.ndim == 0 or targets.ndim == 0 or len(found) != len(targets):
-        raise ShapeError(
-            f"{name}: {x} has shape {found.shape} and {y} has shape {targets.shape}",
-            hint="there is one target for each example.",
-        )
-    if found.ndim == 1:
-        found = found[:, None]
-    if len(found) == 0:
-        raise InputError(f"{name} holds no examples", hint="one example per row.")
-    classes = () if regression else _integer_classes(name, targets)
-    return Dataset(path.stem, found, targets, classes, name)
-
-
-def _arrays(path: Path, name: str, wanted: tuple[str, str]) -> list[np.ndarray]:
-    try:
-        _check_archive(path, name, wanted)
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = [archive[key] for key in wanted]
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        if "allow_pickle" in str(error) or "Object arrays" in str(error):
-            raise DtypeError(
-                f"{name} holds Python objects, which are not loaded because they could run code",
-                hint="save plain arrays: np.savez(path, x=x, y=y).",
-            ) from None
-        raise InputError(f"{name} is damaged: {error}", hint="save it again.") from None
-    except DAMAGE as error:
-        raise InputError(f"{name} cannot be read: {error}", hint="save it again.") from None
-    for key, array in zip(wanted, arrays, strict=True):
-        if not isinstance(array, np.ndarray):
-            raise InputError(f"{name}: {key} is no array", hint="save it with np.savez.")
-        if array.dtype.kind not in "fiub":
-            raise DtypeError(
-                f"{name}: {key} has dtype {array.dtype}, not numbers",
-                hint="convert text to numbers before saving.",
-            )
-    return arrays
-
-
-def _check_archive(path: Path, name: str, wanted: tuple[str, str]) -> None:
-    """Look at the archive's table of contents before anything is unpacked."""
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{name} is no NPZ archive", hint="save it with np.savez(path, x=x, y=y).")
-    with zipfile.ZipFile(path) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    for key in wanted:
-        if key not in members:
-            raise InputError(
-                f"{name} has no array {key!r}",
-                hint=f"it holds {', '.join(sorted(members)[:10]) or 'nothing'}.",
-            )
-        if members[key].file_size > LARGEST_FILE:
-            raise InputError(
-                f"{name}: {key} would unpack to {members[key].file_size:,} bytes",
-                hint=f"at most {LARGEST_FILE:,} are read.",
-            )
-
-
-def _integer_classes(name: str, labels: np.ndarray) -> tuple[str, ...]:
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise DtypeError(
-            f"{name}: the labels are {labels.dtype} of shape {labels.shape}, not one integer each",
-            hint="convert whole numbers with y.astype(int), or pass regression=True.",
-        )
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= MOST_CLASSES:
-        raise InputError(
-            f"{name}: labels run from {low} to {high}",
-            hint=f"classes count from 0, and there are at most {MOST_CLASSES}.",
-        )
-    if low == high:
-        raise InputError(f"{name} has one class only, {low}", hint="check the labels.")
-    return tuple(str(label) for label in range(high + 1))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diffkit.errors import DtypeError, InputError, ShapeError
+from diffkit.graph.notebook import as_text
 from diffkit.nets.objective import as_numbers, refuse_nonfinite
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ class Dataset:
         """The labels whose shares a split keeps; None for a regression and for masks."""
         return self.y if self.classes and self.y.ndim == 1 else None
 
+    @property
+    def strata_names(self) -> tuple[str, ...]:
+        """The names of what a split keeps the shares of."""
+        return self.classes
+
     def summary(self) -> DatasetSummary:
         """A table of the features' ranges, and of the examples per class; prints itself.
 
@@ -128,10 +134,13 @@ class Dataset:
         """
         from diffkit.nets.splitting import train_test_split
 
-        stratify = self.strata
         return train_test_split(
-            self.x, self.y, test_size=test_size, random_state=random_state, stratify=stratify
-        )
+            self.x, self.y, test_size=test_size, random_state=random_state, stratify=self.strata,
+            names=self.strata_names,
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        return as_text(self.summary())
 
     def __repr__(self) -> str:
         sizes = " × ".join(map(str, self.x.shape))

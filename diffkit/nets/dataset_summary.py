@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diffkit.graph.notebook import as_text
+
 if TYPE_CHECKING:
     from diffkit.nets.dataset import Dataset
 
@@ -52,6 +54,9 @@ class DatasetSummary:
     def features(self) -> int:
         """How many numbers one example has."""
         return int(np.prod(self.shape))
+
+    def _repr_html_(self) -> str:
+        return as_text(self)
 
     def __repr__(self) -> str:
         sizes = " × ".join(map(str, self.shape))

@@ -22,9 +22,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from diffkit.errors import InputError
+from diffkit.nets.archives import from_npz
 from diffkit.nets.balancing import balanced, class_weights
+from diffkit.nets.boxed import BoxedImages
 from diffkit.nets.curves import polynomial, sine, steps
-from diffkit.nets.data_files import from_csv, from_npz
+from diffkit.nets.data_files import from_csv
 from diffkit.nets.dataset import Dataset
 from diffkit.nets.dataset_summary import DatasetSummary
 from diffkit.nets.drawn import circles, spirals, two_moons, xor
@@ -35,6 +37,7 @@ from diffkit.nets.standardising import Scaling, standardise
 
 __all__ = [
     "ALL_DATASETS",
+    "BoxedImages",
     "Dataset",
     "DatasetSummary",
     "Scaling",
@@ -83,7 +86,7 @@ SHORT = {"moons": "two-moons", "cancer": "breast-cancer"}
 
 
 def load(name: str) -> Dataset:
-    """A built-in data set by name, or a ``.csv`` or ``.npz`` file by its path.
+    """A built-in data set by name, or a ``.csv``, ``.tsv`` or ``.npz`` file by its path.
 
     Raises
     ------
@@ -100,9 +103,9 @@ def load(name: str) -> Dataset:
         return made()
     if word.lower().endswith(".npz"):
         return from_npz(name)
-    if word.lower().endswith(".csv"):
+    if word.lower().endswith((".csv", ".tsv")):
         return from_csv(name)
     raise InputError(
         f"there is no data set {word!r}",
-        hint=f"use {', '.join(ALL_DATASETS)}, or the path of a .csv or .npz file.",
+        hint=f"use {', '.join(ALL_DATASETS)}, or the path of a .csv, .tsv or .npz file.",
     )

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from diffkit.errors import InputError
+from diffkit.graph.notebook import facts_html
 from diffkit.nets.lines import users_line
 from diffkit.nets.targets import as_array, known_values, refuse_nan, same_shapes
 
@@ -30,7 +31,8 @@ class Loss:
 
     ``classifies`` says that targets are classes, ``soft`` that they may be probabilities of all
     classes.  ``formula``, ``slope`` (the derivative for one
-    example), ``targets``, ``kinks`` and ``purpose`` say in words what it is.
+    example), ``targets``, ``kinks`` and ``purpose`` say in words what it is; ``positive`` names the
+    options that are numbers above 0.
 
     >>> from diffkit.nets.losses import mse
     >>> mse, mse.slope
@@ -45,6 +47,11 @@ class Loss:
     targets: ClassVar[str] = "numbers, shaped as the prediction"
     kinks: ClassVar[str] = "none"
     purpose: ClassVar[str] = ""
+    positive: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for option in self.positive:
+            number_option(self.name, option, getattr(self, option), 0, or_low=False)
 
     def __call__(self, prediction: Any, target: Any) -> Any:
         with users_line():
@@ -94,6 +101,10 @@ class Loss:
     def classes_of(self, target: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """The targets as integer classes, for predictions of this shape."""
         return (np.asarray(target) > HALF).astype(np.intp)
+
+    def _repr_html_(self) -> str:
+        names = ("formula", "slope", "targets", "kinks", "purpose")
+        return facts_html(repr(self), {name: getattr(self, name) for name in names})
 
     def __repr__(self) -> str:
         options = [

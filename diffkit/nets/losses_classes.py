@@ -26,6 +26,7 @@ from diffkit.nets.targets import (
     check_class_shapes,
     check_labels,
     check_probabilities,
+    check_shares,
     check_weights,
     chosen,
     like,
@@ -238,20 +239,14 @@ class BinaryCrossEntropy(Loss):
     slope: ClassVar[str] = "σ(z) − t"
     targets: ClassVar[str] = "0, 1 or probabilities, shaped as the prediction"
     purpose: ClassVar[str] = "yes or no, or several answers at once"
+    positive: ClassVar[tuple[str, ...]] = ("positive_weight",)
     positive_weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        number_option(self.name, "positive_weight", self.positive_weight, 0, or_low=False)
 
     def check_values(self, shape: tuple[int, ...], target: np.ndarray) -> None:
         """Probabilities."""
         refuse_nan(self.name, target)
-        wrong = (target < 0) | (target > 1)
-        if np.any(wrong):
-            raise InputError(
-                f"bce_with_logits: the target {target[wrong][0]} is outside 0 … 1",
-                hint="targets are 0, 1 or probabilities; use cross_entropy for more classes.",
-            )
+        hint = "targets are 0, 1 or probabilities; use cross_entropy for more classes."
+        check_shares(self.name, target, hint)
 
     def each(self, prediction: Any, target: Any) -> Any:
         """The surprise of each target."""

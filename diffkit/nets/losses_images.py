@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from diffkit.errors import InputError, ShapeError
-from diffkit.nets.losses_base import HALF, Loss, number_option
+from diffkit.nets.losses_base import HALF, Loss
 from diffkit.nets.targets import (
     as_numbers_like,
     check_labels,
+    check_shares,
     chosen,
     like,
     nan_unless_valid,
@@ -59,10 +60,8 @@ class Dice(Loss):
     slope: ClassVar[str] = "∂ℓ/∂p = ((1 − ℓ) − 2t)/(Σ p + Σ t + s), times ∂p/∂z"
     targets: ClassVar[str] = "masks: labels per pixel, or 0 and 1"
     purpose: ClassVar[str] = "small shapes on a large ground"
+    positive: ClassVar[tuple[str, ...]] = ("smooth",)
     smooth: float = 1.0
-
-    def __post_init__(self) -> None:
-        number_option(self.name, "smooth", self.smooth, 0, or_low=False)
 
     def fitted(self, prediction: Any, target: Any) -> tuple[Any, Any]:
         """Masks of labels, or one mask per score."""
@@ -79,12 +78,8 @@ class Dice(Loss):
         refuse_nan(self.name, target)
         if target.shape != shape:
             check_labels(self.name, shape[-1], target)
-        elif np.any(wrong := (target < 0) | (target > 1)):
-            raise InputError(
-                f"dice: the mask holds {target[wrong][0]}, but one score per pixel separates 0 "
-                "and 1",
-                hint="for more classes give a score for each, and integer masks.",
-            )
+        else:
+            check_shares(self.name, target, "for more classes give a score for each, and integers.")
 
     def each(self, prediction: Any, target: Any) -> Any:
         """1 − Dice, of each mask of each example."""
@@ -132,12 +127,9 @@ class Detection(Loss):
     slope: ClassVar[str] = "of an edge: λ r/4β held within ±λ/4; of a score: softmax(z) − t"
     targets: ClassVar[str] = "(n, 5): four edges and the label"
     purpose: ClassVar[str] = "one box and its class per image"
+    positive: ClassVar[tuple[str, ...]] = ("box_weight", "beta")
     box_weight: float = 1.0
     beta: float = BOX_KINK
-
-    def __post_init__(self) -> None:
-        number_option(self.name, "box_weight", self.box_weight, 0, or_low=False)
-        number_option(self.name, "beta", self.beta, 0, or_low=False)
 
     def fitted(self, prediction: Any, target: Any) -> tuple[Any, Any]:
         """Boxes with scores, and boxes with labels."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from diffkit.errors import InputError, ShapeError
 from diffkit.nets.lines import users_line
-from diffkit.nets.losses_base import Loss, number_option
+from diffkit.nets.losses_base import Loss
 from diffkit.nets.targets import (
     as_array,
     check_class_shapes,
@@ -138,16 +138,17 @@ class MulticlassHinge(Loss):
 
     name: ClassVar[str] = "multiclass_hinge"
     classifies: ClassVar[bool] = True
-    formula: ClassVar[str] = "(1/C) Σ_{j≠y} max(0, 1 − zᵧ + zⱼ)"
+    formula: ClassVar[str] = "(1/C) Σ max(0, 1 − zᵧ + zⱼ) over j ≠ y"
     slope: ClassVar[str] = "1/C for each j with zⱼ > zᵧ − 1; minus their sum at y"
     targets: ClassVar[str] = "labels 0 … C − 1"
     kinks: ClassVar[str] = "zⱼ = zᵧ − 1: 1/2C, between 0 and 1/C"
     purpose: ClassVar[str] = "a margin to every other class"
+    positive: ClassVar[tuple[str, ...]] = ("margin",)
     margin: float = MARGIN
     power: int = 1
 
     def __post_init__(self) -> None:
-        number_option(self.name, "margin", self.margin, 0, or_low=False)
+        super().__post_init__()
         if self.power not in (1, 2):
             raise InputError(f"{self.name}: power is {self.power!r}", hint="1 or 2.")
 
@@ -195,10 +196,8 @@ class Triplet(Loss):
     targets: ClassVar[str] = "labels, one per embedding"
     kinks: ClassVar[str] = "margin met: half; a = p or a = n: 0 for that distance"
     purpose: ClassVar[str] = "embeddings: near to their like"
+    positive: ClassVar[tuple[str, ...]] = ("margin",)
     margin: float = MARGIN
-
-    def __post_init__(self) -> None:
-        number_option(self.name, "margin", self.margin, 0, or_low=False)
 
     def of(self, anchor: Any, positive: Any, negative: Any) -> Any:
         """The mean over triplets in rows, three arrays (n, features).

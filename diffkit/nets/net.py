@@ -22,6 +22,7 @@ import numpy as np
 
 from diffkit.capture.tracing import Tracer
 from diffkit.errors import DtypeError, InputError, ShapeError
+from diffkit.graph.notebook import html_of
 from diffkit.nets.layers import (
     Layer,
     Params,
@@ -263,6 +264,9 @@ class Net:
         2410
         """
         return summarise(self)
+
+    def _repr_html_(self) -> str:
+        return html_of(self.summary())
 
     def __repr__(self) -> str:
         parts = zip(self.names, self.layers, strict=True)

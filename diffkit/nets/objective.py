@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkit.errors import DtypeError, InputError, ShapeError
+from diffkit.graph.notebook import facts_html
 from diffkit.nets.lines import users_line
 from diffkit.nets.losses import Loss, huber
+from diffkit.nets.losses_images import EDGES, Detection
+from diffkit.nets.overlap import box_iou, mask_iou
 
 if TYPE_CHECKING:
     from diffkit.nets.net import Net
@@ -103,14 +106,37 @@ class Objective:
 
     @property
     def classifies(self) -> bool:
-        """Whether the targets are classes, so that there is an accuracy."""
-        return getattr(self.loss, "classifies", False)
+        """Whether the targets are classes, or have them, so that there is an accuracy."""
+        return getattr(self.loss, "classifies", False) or isinstance(self.loss, Detection)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the targets are masks or boxes, so that there is an overlap."""
+        masks = self.classifies and len(self.net.shapes[-1]) == len(("height", "width", "class"))
+        return masks or isinstance(self.loss, Detection)
+
+    def overlap(self, params: Any, x: Any, y: Any) -> float | None:
+        """The overlap with the right masks or boxes, IoU from 0 to 1; None where there are none.
+
+        Of masks it is the mean over the classes (:func:`~diffkit.nets.overlap.mask_iou`), of boxes
+        the mean over the examples.
+        """
+        if not self.overlaps:
+            return None
+        if isinstance(self.loss, Detection):
+            boxes = np.asarray(self.net(params, x))[:, :EDGES]
+            return float(np.mean(box_iou(boxes, np.asarray(y)[:, :EDGES])))
+        return mask_iou(self.net.predict(params, x), y)
 
     def accuracy(self, params: Any, x: Any, y: Any) -> float | None:
         """The share of examples classified rightly, from 0 to 1; None for a regression.
 
-        Raises ShapeError when inputs or targets do not fit.
+        Of masks it is the share of pixels, and of boxes that of what is in them.  Raises ShapeError
+        when inputs or targets do not fit.
         """
+        if isinstance(self.loss, Detection):
+            scores = np.asarray(self.net(params, x))[:, EDGES:]
+            return float(np.mean(scores.argmax(axis=-1) == np.asarray(y)[:, EDGES]))
         if not self.classifies:
             return None
         y = np.reshape(y, _rows(y))
@@ -158,6 +184,10 @@ class Objective:
                 f"all {len(y)} labels are {what}: there is one class only, so nothing to learn",
                 hint="check that the data are not sorted or filtered by class.",
             )
+
+    def _repr_html_(self) -> str:
+        facts = {"loss": self.loss, "net": self.net, "l2": self.l2, "l1": self.l1}
+        return facts_html("Objective", {name: fact for name, fact in facts.items() if fact})
 
     def __repr__(self) -> str:
         penalty = f" + {self.l2:g}/2 Σ w²" if self.l2 else ""

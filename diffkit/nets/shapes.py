@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.errors import InputError
+from diffkit.nets.boxed import BoxedImages
 from diffkit.nets.dataset import Dataset
 from diffkit.nets.drawn import drawing
 
@@ -64,14 +65,19 @@ class Shapes(Dataset):
         """The kind of shape in each image."""
         return self.labels
 
-    def detection(self) -> Dataset:
+    @property
+    def strata_names(self) -> tuple[str, ...]:
+        """What the kinds are called."""
+        return KINDS
+
+    def detection(self) -> BoxedImages:
         """The same images with targets (n, 5), four edges and the label, for ``losses.detection``.
 
         >>> shapes(4).detection().y.shape
         (4, 5)
         """
         y = np.concatenate([self.boxes, self.labels[:, None]], axis=1)
-        return Dataset("shapes: boxes", self.x, y, (), self.source)
+        return BoxedImages("shapes with boxes", self.x, y, (), self.source, KINDS)
 
     def classification(self) -> Dataset:
         """The same images with the kind of shape as their class.

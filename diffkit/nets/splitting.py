@@ -13,6 +13,7 @@ stratified sampling.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -24,7 +25,12 @@ __all__ = ["train_test_split"]
 
 
 def train_test_split(
-    x: Any, y: Any, test_size: float = 0.2, random_state: int = 0, stratify: Any = None
+    x: Any,
+    y: Any,
+    test_size: float = 0.2,
+    random_state: int = 0,
+    stratify: Any = None,
+    names: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(x_train, x_test, y_train, y_test), shuffled by a seed; scikit-learn draws the same.
 
@@ -38,6 +44,8 @@ def train_test_split(
         The seed, a whole number.
     stratify
         Labels whose shares both parts keep (usually y), or None.
+    names
+        What the labels 0, 1, … are called, for messages.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def train_test_split(
     test = _test_count(n, test_size)
     rng = _random_state(random_state)
     train_rows, test_rows = (
-        _shuffled_parts(n, test, rng) if labels is None else _stratified(labels, test, rng)
+        _shuffled_parts(n, test, rng) if labels is None else _stratified(labels, test, rng, names)
     )
     return x[train_rows], x[test_rows], y[train_rows], y[test_rows]
 
@@ -100,7 +108,7 @@ def _shuffled_parts(n: int, test: int, rng: np.random.RandomState) -> tuple[np.n
 
 
 def _stratified(
-    labels: np.ndarray, test: int, rng: np.random.RandomState
+    labels: np.ndarray, test: int, rng: np.random.RandomState, names: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of both parts: a share of each class, then shuffled together."""
     if labels.ndim != 1:
@@ -109,7 +117,8 @@ def _stratified(
             hint="give one label per example.",
         )
     classes, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    _check_counts(classes, counts, test)
+    words = [str(names[int(k)] if names else k) for k in classes]
+    _check_counts(words, counts, test)
     train_counts = _whole_shares(counts, len(labels) - test, rng)
     test_counts = _whole_shares(counts - train_counts, test, rng)
     rows = np.split(np.argsort(places, kind="stable"), np.cumsum(counts)[:-1])
@@ -122,10 +131,10 @@ def _stratified(
     return rng.permutation(train), rng.permutation(tested)
 
 
-def _check_counts(classes: np.ndarray, counts: np.ndarray, test: int) -> None:
+def _check_counts(classes: list[str], counts: np.ndarray, test: int) -> None:
     if counts.min() < 2:
         raise InputError(
-            f"train_test_split: class {classes[counts.argmin()]!s} has one example only, which "
+            f"train_test_split: class {classes[counts.argmin()]!r} has one example only, which "
             "cannot be in both parts",
             hint="leave the class out, or split without stratify.",
         )

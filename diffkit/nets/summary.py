@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diffkit.graph.notebook import html_of
+
 if TYPE_CHECKING:
     from diffkit.nets.net import Net
 
@@ -86,6 +88,9 @@ class Summary:
         return "\n".join(line.rstrip() for line in paper.getvalue().splitlines())
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
 
 def summarise(net: Net) -> Summary:

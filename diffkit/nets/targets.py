@@ -146,6 +146,13 @@ def check_labels_fit(name: str, prediction: Any, target: Any) -> None:
     refuse_nothing(name, prediction)
 
 
+def check_shares(name: str, target: np.ndarray, hint: str) -> None:
+    """Each number is from 0 to 1."""
+    wrong = (target < 0) | (target > 1)
+    if np.any(wrong):
+        raise InputError(f"{name}: the target {target[wrong][0]} is outside 0 … 1", hint=hint)
+
+
 def check_probabilities(name: str, target: np.ndarray) -> None:
     """Rows must be non-negative and sum to 1."""
     if np.any(target < 0) or np.any(abs(target.sum(axis=-1) - 1) > ROW_SUM_TOLERANCE):

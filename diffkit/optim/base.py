@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import optree
 
 from diffkit.errors import InputError
+from diffkit.graph.notebook import as_facts
 from diffkit.optim.schedule import Rate, as_schedule, is_number
 
 __all__ = ["Optimizer", "check_share", "check_size", "mean_of", "settings_of", "tree_map"]
@@ -75,6 +76,7 @@ class Optimizer:
     carries_on: ClassVar[bool] = True
 
     rate: Rate
+    _repr_html_ = as_facts
 
     def __post_init__(self) -> None:
         schedule = as_schedule(self.rate)
@@ -98,8 +100,14 @@ class Optimizer:
         return replace(self, rate=schedule.after(history)) if schedule.watches else self
 
     def init(self, params: Any) -> Any:
-        """The state before the first update."""
-        raise NotImplementedError
+        """The state before the first update, a tree of arrays.
+
+        Raises
+        ------
+        InputError
+            By an optimizer that does not define it.
+        """
+        raise self.undefined("init(self, params)", "() where it needs no state")
 
     def scalars(self, t: Any) -> dict[str, Any]:
         """What the update needs of its number t (or of an array of them), by name."""
@@ -108,8 +116,24 @@ class Optimizer:
     def step(
         self, gradients: Any, state: Any, params: Any, scalars: dict[str, Any]
     ) -> tuple[Any, Any]:
-        """The parameters and the state after the update whose scalars these are."""
-        raise NotImplementedError
+        """The parameters and the state after the update whose scalars these are.
+
+        Raises
+        ------
+        InputError
+            By an optimizer that defines neither this nor ``update``.
+        """
+        raise self.undefined(
+            "step(self, gradients, state, params, scalars)", "new parameters and a new state"
+        )
+
+    def undefined(self, method: str, gives: str) -> InputError:
+        """The error of an optimizer that lacks a method."""
+        name = method.partition("(")[0]
+        return InputError(
+            f"{type(self).__name__} is no optimizer yet: it has no {name}",
+            hint=f"define {method}, which returns {gives}.",
+        )
 
     def update(self, gradients: Any, state: Any, params: Any, t: Any) -> tuple[Any, Any]:
         """The parameters and the state after update t."""

@@ -15,12 +15,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from diffkit.errors import InputError
-from diffkit.optim.schedule import Schedule, as_schedule, check_count, check_rate
+from diffkit.optim.schedule import (
+    Schedule,
+    as_schedule,
+    check_count,
+    check_rate,
+    ends_at_nothing,
+)
 
 __all__ = [
     "Chained",
@@ -184,6 +190,8 @@ class PerEpoch(Schedule):
     inner: Schedule
     updates: int | None = None
 
+    counts: ClassVar[str] = "epochs"
+
     def __post_init__(self) -> None:
         check_count(self.updates, "updates")
         object.__setattr__(self, "rate", self.inner.rate)
@@ -241,6 +249,9 @@ class _ByFunction(Schedule):
 @dataclass(frozen=True, repr=False)
 class Scaled(_ByFunction):
     """η(t) = η₀ λ(t)."""
+
+    def trouble(self, total: int, per_epoch: int) -> str | None:
+        return ends_at_nothing(self, total)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -18,7 +18,14 @@ import numpy as np
 
 from diffkit.errors import InputError
 from diffkit.optim.decays import check_minimum, cosine_between, within_an_epoch
-from diffkit.optim.schedule import OfLength, Schedule, check_count, check_rate, is_number
+from diffkit.optim.schedule import (
+    LONGER,
+    OfLength,
+    Schedule,
+    check_count,
+    check_rate,
+    is_number,
+)
 
 __all__ = ["CosineRestarts", "Cyclic", "OneCycle", "cosine_restarts", "cyclic", "one_cycle"]
 
@@ -77,6 +84,8 @@ class CosineRestarts(Schedule):
         if self.growth == 1 and within_an_epoch(self.first, total, per_epoch):
             return f"cosine_restarts(first={self.first}) starts again {per_epoch // self.first} " \
                    "times or more in each epoch"  # fmt: skip
+        if self.first > LONGER * total:
+            return f"cosine_restarts(first={self.first}) is not over once in {total} updates"
         return None
 
 
@@ -127,6 +136,8 @@ class Cyclic(Schedule):
         period = self.up + (self.up if self.down is None else self.down)
         if within_an_epoch(period, total, per_epoch):
             return f"cyclic goes up and down {per_epoch // period} times or more in each epoch"
+        if period > LONGER * total:
+            return f"cyclic takes {period} updates to go up and down, and there are {total}"
         return None
 
 

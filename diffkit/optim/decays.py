@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from diffkit.errors import InputError
 from diffkit.optim.schedule import (
+    LONGER,
+    NOTHING,
     Constant,
     OfLength,
     Schedule,
@@ -44,8 +46,10 @@ __all__ = [
     "warmup",
 ]
 
-# A rate that falls below this share of its start no longer moves a float64 weight in practice.
-NOTHING = 1e-9
+# Milestones that are all passed in this share of a training were meant for another unit.
+EARLY = 0.25
+# A rate that changes by less than this share of itself might as well be constant.
+BARELY = 0.05
 
 
 def within_an_epoch(period: float, total: int, per_epoch: int) -> bool:
@@ -73,6 +77,8 @@ class Step(Schedule):
         vanishes = self.factor < 1 and falls * np.log10(self.factor) < np.log10(NOTHING)
         if vanishes or within_an_epoch(self.every, total, per_epoch):
             return f"step(every={self.every}) changes the rate {falls} times in this training"
+        if self.every > LONGER * total:
+            return f"step(every={self.every}) never changes the rate in {total} updates"
         return None
 
 
@@ -96,9 +102,13 @@ class MultiStep(Schedule):
         return self.rate * self.factor**passed
 
     def trouble(self, total: int, per_epoch: int) -> str | None:
-        last = max(self.milestones)
+        first, last = min(self.milestones), max(self.milestones)
         if within_an_epoch(last, total, per_epoch):
             return f"all milestones of multi_step, up to {last}, lie in the first epoch"
+        if per_epoch > 1 and last <= min(EARLY * total, total // per_epoch):
+            return f"all milestones of multi_step, up to {last}, lie early in {total} updates"
+        if first > LONGER * total:
+            return f"multi_step has no milestone before {first}, but there are {total} updates"
         return None
 
 
@@ -119,14 +129,14 @@ class Exponential(Schedule):
         share = 10.0 ** max(-300.0, (total - 1) * np.log10(min(self.factor, 1.0)))
         if share < NOTHING:
             return f"exponential(factor={self.factor:g}) ends at {share:.0e} of the first rate"
+        if total > 1 and self.factor < 1 and share > 1 - BARELY:
+            return f"exponential(factor={self.factor:g}) barely changes the rate in {total} updates"
         return None
 
 
 @dataclass(frozen=True)
 class Linear(OfLength):
     """η(t) = η₀ [a + (b − a) · min(t, T)/T]."""
-
-    settles: ClassVar[bool] = False
 
     start: float = 1 / 3
     end: float = 1.0
@@ -135,6 +145,11 @@ class Linear(OfLength):
         super().__post_init__()
         check_share(self.start, "the start of linear")
         check_share(self.end, "the end of linear")
+
+    @property
+    def settles(self) -> bool:  # type: ignore[override]
+        """Whether the line falls; one that rises is a warm-up, after which most is done."""
+        return self.end < self.start
 
     def formula(self, t: Any) -> Any:
         share = np.minimum(t, self.length) / self.length

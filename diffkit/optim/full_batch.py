@@ -127,8 +127,14 @@ class FullBatch(Optimizer):
         return state
 
     def direction(self, flat: _Flat, state: Any) -> np.ndarray:
-        """Where to go."""
-        raise NotImplementedError
+        """Where to go, a vector like ``flat.x``.
+
+        Raises
+        ------
+        InputError
+            By an optimizer that does not say.
+        """
+        raise self.undefined("direction(self, flat, state)", "a vector like flat.x")
 
     def first_length(self, flat: _Flat, t: int) -> float:
         """How far along the direction the search begins."""

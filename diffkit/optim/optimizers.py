@@ -1,4 +1,4 @@
-"""All optimizers: gradient descent and its kin, adaptive ones, wrappers, and the list of them.
+"""The kinds of optimizers: gradient descent and its kin, adaptive ones, wrappers, and the list.
 
 They are pure pairs (init, update), see :mod:`diffkit.optim.base`:
 
@@ -13,23 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffkit.optim.adaptive import (
-    Adadelta,
-    Adagrad,
-    AMSGrad,
-    Lion,
-    Nadam,
-    RMSProp,
-    adadelta,
-    adagrad,
-    amsgrad,
-    lion,
-    nadam,
-    rmsprop,
-)
+from diffkit.optim.adaptive import Adadelta, Adagrad, AMSGrad, Lion, Nadam, RMSProp
 from diffkit.optim.base import Optimizer, settings_of
-from diffkit.optim.descent import SGD, Adam, adam, gradient_descent, nesterov, sgd
-from diffkit.optim.full_batch import LBFGS, FullBatch, NewtonCG, lbfgs, newton_cg
+from diffkit.optim.descent import SGD, Adam
+from diffkit.optim.full_batch import LBFGS, FullBatch, NewtonCG
 from diffkit.optim.wrappers import (
     ClippedNorm,
     ClippedValues,
@@ -58,23 +45,7 @@ __all__ = [
     "NewtonCG",
     "Optimizer",
     "RMSProp",
-    "adadelta",
-    "adagrad",
-    "adam",
-    "adamw",
-    "amsgrad",
-    "clip_norm",
-    "clip_values",
-    "gradient_descent",
-    "lbfgs",
-    "lion",
-    "nadam",
-    "nesterov",
-    "newton_cg",
     "own_settings",
-    "rmsprop",
-    "sgd",
-    "weight_decay",
 ]
 
 # One of each kind; every test of optimizers runs over this list.

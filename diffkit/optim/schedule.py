@@ -9,15 +9,19 @@ Schedules are added (one after the other) and multiplied (``diffkit/optim/combin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from diffkit.errors import InputError
+from diffkit.graph.notebook import curve_svg, facts_html
 
 __all__ = [
+    "LONGER",
+    "NOTHING",
     "Constant",
     "OfLength",
     "OfStep",
@@ -27,6 +31,7 @@ __all__ = [
     "check_count",
     "check_rate",
     "check_share",
+    "ends_at_nothing",
     "is_number",
 ]
 
@@ -87,6 +92,9 @@ def check_share(share: Any, name: str) -> None:
         raise InputError(f"{name} must be a number from 0 to 1, not {share!r}", hint="try 0.5.")
 
 
+SHOWN = 200  # updates of a schedule without an end, in a notebook
+
+
 @dataclass(frozen=True)
 class Schedule:
     """The base of all schedules: a callable of the step."""
@@ -96,6 +104,8 @@ class Schedule:
     is_formula: ClassVar[bool] = True
     # Whether ``after`` looks at what the training has measured.
     watches: ClassVar[bool] = False
+    # What t counts.
+    counts: ClassVar[str] = "updates"
 
     rate: float
 
@@ -125,8 +135,24 @@ class Schedule:
     __rmul__ = __mul__
 
     def formula(self, t: Any) -> Any:
-        """The rate at float steps."""
-        raise NotImplementedError
+        """The rate at float steps, which every kind of schedule has to define.
+
+        Raises
+        ------
+        InputError
+            By a schedule that does not.
+        """
+        raise InputError(
+            f"{type(self).__name__} is no schedule yet: it does not say its rate",
+            hint="define formula(self, t), the rate at step t, or pass a function of the step.",
+        )
+
+    def _repr_html_(self) -> str:
+        whole = self.for_steps(self.span or SHOWN)
+        steps = np.arange(whole.span or SHOWN)
+        curve = "" if self.watches else curve_svg(np.ravel(whole(steps)), "the rate over updates")
+        facts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return facts_html(type(self).__name__, facts, picture=curve)
 
     def for_steps(self, total: int, per_epoch: int | None = None) -> Schedule:
         """The schedule for a training of ``total`` updates, where it was left open."""
@@ -153,8 +179,17 @@ class Schedule:
         return False
 
     def momentum_at(self, t: Any) -> Any:
-        """The momentum at a step, or at an array of steps, where the schedule cycles it."""
-        raise NotImplementedError
+        """The momentum at a step, or at an array of steps, where the schedule cycles it.
+
+        Raises
+        ------
+        InputError
+            Where it does not (``cycles_momentum``).
+        """
+        raise InputError(
+            f"{type(self).__name__} does not cycle the momentum",
+            hint="dk.schedules.one_cycle and cyclic can; ask cycles_momentum first.",
+        )
 
     def trouble(self, total: int, per_epoch: int) -> str | None:
         """In words, why the units of t look mixed up in such a training; None where they do not."""
@@ -219,6 +254,9 @@ class OfStep(Schedule):
     def formula(self, t: Any) -> Any:
         return self.function(t)
 
+    def trouble(self, total: int, per_epoch: int) -> str | None:
+        return ends_at_nothing(self, total)
+
     def at(self, t: float) -> float:
         """The rate at one step, as a positive finite float.
 
@@ -260,6 +298,11 @@ class OfLength(Schedule):
         return self.steps
 
     @property
+    def maker(self) -> str:
+        """The name of the function that makes such a schedule."""
+        return WORDS.sub("_", type(self).__name__).lower()
+
+    @property
     def length(self) -> int:
         """The number of updates.
 
@@ -270,20 +313,40 @@ class OfLength(Schedule):
         """
         if self.steps is None:
             raise InputError(
-                f"{type(self).__name__.lower()} needs to know how many updates there will be",
+                f"{self.maker} needs to know how many updates there will be",
                 hint="give steps=…; dk.train fills it in by itself.",
             )
         return self.steps
 
     def trouble(self, total: int, per_epoch: int) -> str | None:
-        name, length = type(self).__name__.lower(), self.length
+        name, length = self.maker, self.length
         if length > LONGER * total:
             return f"{name}(steps={length}) is not over when the training of {total} updates ends"
         if self.settles and LONGER * length < total:
             return f"{name}(steps={length}) is over long before the training of {total} updates"
+        if length < total and float(self(length)) == 0:
+            return f"{name}(steps={length}) leaves the rate 0 to the last {total - length} updates"
         return None
 
 
+def ends_at_nothing(schedule: Schedule, total: int) -> str | None:
+    """In words, that a function of the user's falls to nothing, as one of epochs given updates."""
+    try:
+        share = schedule(total - 1) / schedule(0)
+    except (
+        Exception
+    ):  # a user's function may fail in any way; the training will say, if it gets there
+        return None
+    if share >= NOTHING:
+        return None
+    name = getattr(schedule, "function", schedule)
+    return f"{getattr(name, '__name__', name)} ends at {share:.0e} of its first rate"
+
+
+# A rate that falls below this share of its start no longer moves a float64 weight in practice.
+NOTHING = 1e-9
+# Where a class's name has another word: OneCycle is made by one_cycle.
+WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # A schedule this many times longer or shorter than its training was meant for another unit.
 LONGER = 2
 

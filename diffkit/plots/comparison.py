@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from diffkit.comparison.report import Comparison
 
-__all__ = ["EXACT_AT", "label_points", "plot_comparison", "ulp_axis"]
+__all__ = ["EXACT_AT", "finding", "label_points", "plot_comparison", "ulp_axis"]
 
 # Where 0 ulps is drawn on a logarithmic axis, and the largest label below which 1 ulp lies.
 EXACT_AT = 0.1
@@ -62,7 +62,7 @@ def plot_comparison(
         _frame(axes, [max(report.operations, 1) for report in drawn])
         axes.set_xlabel("floating-point operations for the derivative")
         axes.set_ylabel("error (ulps), median to largest component")
-        axes.set_title(title or _finding(drawn) or comparison.title)
+        axes.set_title(title or finding(drawn) or comparison.title)
         refused = [r for r in comparison.methods.values() if r.refused is not None]
         for place, report in enumerate(refused):
             _refusal(axes, report, place, dark)
@@ -167,7 +167,8 @@ def _refusal(axes: Axes, report: Any, place: int, dark: bool) -> None:
                   bbox={"facecolor": axes.get_facecolor(), "linewidth": 0, "pad": 1})  # fmt: skip
 
 
-def _finding(reports: Sequence[Any]) -> str:
+def finding(reports: Sequence[Any]) -> str:
+    """The best and the worst of some methods in words; nothing for a single one."""
     if len(reports) < 2:
         return ""
     best = min(reports, key=lambda r: (r.max_ulp, r.operations))

@@ -92,7 +92,7 @@ def plot_size_and_error(
         colours, groups = colours_of(comparison, dark), _groups(comparison)
         places = [_place(report) for _, report in groups]
         sizes, errors = [x for x, _ in places] or [1], [y for _, y in places] or [HALF_ULP]
-        low, high = min(*errors, FLOOR), max(errors)
+        low, high = min(*errors, FLOOR), max(*errors, HALF_ULP)
         margin = (high / low) ** MARGIN
         axes.set(xscale="log", yscale="log", xlim=(min(sizes) / SIDE_ROOM, max(sizes) * SIDE_ROOM),
                  ylim=(low / margin, high * margin**2))  # fmt: skip

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from diffkit.training.sweep import Setting, Sweep
     from diffkit.training.trainability import Box, Trainability
 
-__all__ = ["mark_box", "plot_sweep", "plot_trainability", "shades"]
+__all__ = ["mark_box", "plot_basins", "plot_sweep", "plot_trainability", "shades"]
 
 PALEST = 0.16  # of a pixel at the boundary: the two sides stay apart in print and in grey
 MARKERS = "osD^vP*X"
+BASINS = ("#1F4E79", "#E8B93B", "#C0392B", "#9CC4EA")  # apart in lightness, too
+NOWHERE = {False: "#FFFFFF", True: "#14181D"}  # the background: what ends in no point
 
 
 def shades(value: np.ndarray) -> np.ndarray:
@@ -86,6 +88,33 @@ def mark_box(axes: Axes, box: Box, *, dark: bool = False, label: str = "") -> No
     axes.add_patch(Rectangle((left, low), *size, fill=False, edgecolor=INK[dark], linewidth=1.4))
     axes.annotate(label, ((left + right) / 2, high), xytext=(0, 3), textcoords="offset points",
                   ha="center", va="bottom", fontsize=9, color=INK[dark])  # fmt: skip
+
+
+def plot_basins(
+    ends: np.ndarray, points: np.ndarray, axes: Axes, edge: float, *, dark: bool = False
+) -> None:
+    """Where each start of a square of the plane ends: four colours, ink and background.
+
+    Parameters
+    ----------
+    ends
+        Integers (n, n), rows upwards: 0 to 3 for the points, 4 for a point that is none of them,
+        5 for none at all.
+    points
+        The four points, (4, 2), which are marked.
+    axes, edge
+        Where to draw; the square reaches from −edge to edge.
+    dark
+        Whether the background is dark.
+    """
+    from matplotlib.colors import ListedColormap
+
+    colours = [*BASINS, INK[dark], NOWHERE[dark]]
+    axes.imshow(ends, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(colours) - 0.5,
+                origin="lower", extent=(-edge, edge, -edge, edge), interpolation="nearest",
+                rasterized=True)  # fmt: skip
+    axes.scatter(*points.T, s=46, c=list(BASINS), edgecolors="#FFFFFF", linewidths=1.6, zorder=3)
+    axes.grid(False)
 
 
 # Sweeps -------------------------------------------------------------------------------------------

@@ -13,18 +13,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diffkit.plots.style import INK
+from diffkit.plots.style import INK, muted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["CLASSES", "diverging", "grid_of_scores", "plot_boundary", "plot_image", "plot_levels"]
+__all__ = [
+    "CLASSES",
+    "diverging",
+    "grid_of_scores",
+    "one_sided",
+    "panel_words",
+    "plot_boundary",
+    "plot_grey",
+    "plot_image",
+    "plot_levels",
+    "plot_map",
+    "side_by_side",
+]
 
 # Two classes, and the signs of filters: told apart by colour-blind readers (after RdBu of
 # Brewer 2003, moved away from the blue and the orange of the methods).
 CLASSES = {False: ("#2B6CB0", "#C0392B"), True: ("#6FB1F0", "#F2867A")}
 MIDDLE = {False: "#FFFFFF", True: "#14181D"}
+SIZES = {False: "#96650A", True: "#E8B93B"}  # the accent of diffkit's pictures
 RESOLUTION = 160  # points of a grid along each side
 PALE = 1.1  # probabilities 0 and 1 have 0.5/1.1 of the full colour, so that points stand out
 MARGIN = 0.35  # of the plane beyond the data
@@ -40,6 +54,17 @@ def diverging(dark: bool = False) -> Colormap:
 
     low, high = CLASSES[dark]
     return LinearSegmentedColormap.from_list("signs", [low, MIDDLE[dark], high], N=257)
+
+
+def one_sided(dark: bool = False, colour: str | None = None) -> Colormap:
+    """From the background to a colour, the accent if none is given: for values from zero upwards.
+
+    >>> one_sided()(0.0)[:3]
+    (1.0, 1.0, 1.0)
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("sizes", [MIDDLE[dark], colour or SIZES[dark]], N=256)
 
 
 def grid_of_scores(
@@ -86,6 +111,37 @@ def plot_image(
     limit = float(np.abs(image).max()) if limit is None else limit
     axes.imshow(image, cmap=diverging(dark), vmin=-limit, vmax=limit, interpolation="nearest")
     bare(axes)
+
+
+def plot_grey(image: np.ndarray, axes: Axes, *, dark: bool = False, most: float = 1.0) -> None:
+    """A small image of brightness from 0 to ``most``: ink on the background."""
+    axes.imshow(image, cmap=one_sided(dark, INK[dark]), vmin=0.0, vmax=most,
+                interpolation="nearest")  # fmt: skip
+    bare(axes)
+
+
+def plot_map(
+    found: np.ndarray, axes: Axes, *, dark: bool = False, most: float | None = None
+) -> None:
+    """A feature map behind a rectifier: the background is zero, the accent colour ``most``."""
+    most = float(found.max()) if most is None else most
+    axes.imshow(found, cmap=one_sided(dark), vmin=0.0, vmax=most or 1.0, interpolation="nearest")
+    bare(axes)
+
+
+def side_by_side(figure: Figure, widths: tuple[float, float]) -> tuple[SubFigure, SubFigure]:
+    """Two parts of a figure with grids of their own, of these relative widths."""
+    left, right = np.ravel(np.asarray(figure.subfigures(1, 2, width_ratios=widths)))
+    return left, right
+
+
+def panel_words(axes: Axes, words: str, *, dark: bool = False, colour: str | None = None) -> None:
+    """A remark above the left edge of a panel, which may be wider than the panel."""
+    remark = axes.annotate(words, (0, 1), xycoords="axes fraction", xytext=(0, 5), fontsize=10,
+                           textcoords="offset points", color=colour or muted(dark),
+                           annotation_clip=False)  # fmt: skip
+    remark.set_in_layout(False)  # else a long remark would widen its panel's column,
+    axes.set_title(" ", fontsize=10)  # which is why its line is reserved like this
 
 
 def plot_levels(

@@ -35,7 +35,8 @@ __all__ = [
 ]
 
 COLUMNS = 5  # of a table of schedules
-PANEL = (1.9, 1.5)  # inches, of one schedule
+PANEL = (1.9, 1.5)  # inches, of one schedule; one row of them is twice as high
+LEAST_WIDTH = 6.0  # inches
 FILL = 0.22  # how much of its colour an area under a rate shows
 SPARE = 3.0  # how far above its start a broken loss is still drawn, as a factor
 LEVELS = 12  # contours of a valley
@@ -61,9 +62,10 @@ def plot_schedules(
 
     with use_style(dark):
         if ax is None:
-            rows = -(-len(schedules) // COLUMNS)
-            size = (PANEL[0] * COLUMNS, PANEL[1] * rows)
-            figure, grid = plt.subplots(rows, COLUMNS, figsize=size, sharex=True, squeeze=False)
+            columns = min(COLUMNS, len(schedules))
+            rows = -(-len(schedules) // columns)
+            size = (max(PANEL[0] * columns, LEAST_WIDTH), PANEL[1] * rows * (1 + (rows == 1)))
+            figure, grid = plt.subplots(rows, columns, figsize=size, sharex=True, squeeze=False)
             places = list(grid.flat)
         else:
             places = list(np.ravel(np.asarray(ax)))

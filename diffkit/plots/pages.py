@@ -21,14 +21,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from diffkit.errors import InputError
+from diffkit.plots.chapters import CHAPTERS, Chapter, chapter_named, chapter_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "CHAPTERS",
+    "Chapter",
     "Claim",
     "LoadedPage",
     "Page",
+    "chapter_named",
+    "chapter_of",
     "load_page",
     "read_title",
     "written_claims",
@@ -38,7 +43,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Page:
-    """The particulars of a page: name (for ``--only``), chapter, title and what to try."""
+    """The particulars of a page: name (for ``--only``), chapter, title and what to try.
+
+    ``chapter`` is the name of one of :data:`CHAPTERS`; ``alt`` says in a sentence or two what one
+    sees in the picture, for those who do not see it.
+    """
 
     name: str
     chapter: str
@@ -47,6 +56,7 @@ class Page:
     question: str
     try_this: str
     source: str
+    alt: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The page as a JSON-able dictionary."""

@@ -1,6 +1,6 @@
 """Pictures of a training: its curves, and the learning signal at every layer and step.
 
-The curves show the loss over the epochs, the training data in ink and the test data in the
+The curves show the loss over the epochs, the training data in ink and the held-out data in the
 accent colour; the gap between them is what did not generalise.  The heat map shows
 
     log₁₀ ‖∂L/∂a‖   for every layer a (upwards) and every recorded step (to the right),
@@ -82,53 +82,70 @@ def plot_run(run: Run, ax: Axes | None = None, *, dark: bool = False) -> Figure:
 def plot_curves(
     run: Run, axes: Axes, *, dark: bool = False, title: str | None = None, log: bool = True
 ) -> None:
-    """The loss of every update (thin), of every epoch, and on test data, over the epochs."""
+    """The loss of every update (thin), of every epoch, and on held-out data, over the epochs."""
     losses = np.asarray(run.history["loss"], dtype=float)
     per_epoch = run.batches.per_epoch
     if log and len(losses) and (losses > 0).all():
         axes.set_yscale("log")
     axes.plot(np.arange(len(losses)) / per_epoch, losses, color=muted(dark), linewidth=0.6,
               alpha=0.45)  # fmt: skip
-    labels = [
+    curves = [
         _curve(axes, run, "epoch_loss", "accuracy", ("training", INK[dark]), MIDDLE),
-        _curve(axes, run, "validation_loss", "validation_accuracy", ("test", ACCENT[dark]), 0.0),
-    ]
+        _curve(axes, run, "validation_loss", "validation_accuracy",
+               (held_out_part(run), ACCENT[dark]), 0.0),
+    ]  # fmt: skip
     epochs = max(len(losses) / per_epoch, 1.0)
+    # behind the thin curve's end, wherever a bold one ends
+    labels = [(epochs, *curve) for curve in curves if curve is not None]
     axes.set_xlim(0, epochs * LABEL_ROOM)
     axes.spines["bottom"].set_bounds(0, epochs)
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= epochs])
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
     axes.set_title(finding(run) if title is None else title)
-    label_lines(axes, [label for label in labels if label is not None])
+    label_lines(axes, labels)
+
+
+def held_out_part(run: Run) -> str:
+    """What the held-out data are: a test, unless something could be chosen by them.
+
+    The command line measures the test part while nothing is chosen by it, and says so in its
+    recipe; what ``dk.train`` is given as ``validation`` is called that.
+    """
+    recipe = run.config.get("recipe")
+    return "test" if isinstance(recipe, dict) and not recipe.get("choose") else "validation"
 
 
 def _curve(
     axes: Axes, run: Run, loss: str, accuracy: str, look: tuple[str, str], lag: float
-) -> tuple[float, float, str, str] | None:
-    """A line through the epochs; what to write at its end."""
+) -> tuple[float, str, str] | None:
+    """A line through the epochs; where it ends, what to write there, and the colour."""
     values = run.history.get(loss, [])
     if not values:
         return None
     name, colour = look
-    axes.plot(np.arange(1, len(values) + 1) - lag, values, color=colour)
+    axes.plot(np.arange(1, len(values) + 1) - lag, values, color=colour,
+              marker="o" if len(values) == 1 else "")  # fmt: skip
     shares = run.history.get(accuracy)
     text = f"{name}\n{shares[-1]:.1%} right" if shares else f"{name}\n{values[-1]:.3g}"
-    return len(values) - lag, values[-1], text, colour
+    return values[-1], text, colour
 
 
 def finding(run: Run) -> str:
     """What a training came to, in words.
 
-    It is the divergence, the test accuracy, or the loss before and after.
+    It is the divergence, overlap or accuracy on held-out data, or the loss before and after.
     """
     if run.diverged is not None:
         place = run.diverged.layer or "the loss"
         return f"Diverged in epoch {run.diverged.epoch + 1} at {place}"
-    share = run.history.get("validation_accuracy")
+    share, overlap = (run.history.get(f"validation_{name}") for name in ("accuracy", "iou"))
     if share:
         epochs = len(share)
-        return f"{share[-1]:.1%} of the test examples right after {epochs} epochs"
+        part = held_out_part(run)
+        if overlap:
+            return f"IoU {overlap[-1]:.1%} on the {part} examples after {epochs} epochs"
+        return f"{share[-1]:.1%} of the {part} examples right after {epochs} epochs"
     losses = run.history["loss"]
     return f"Loss from {losses[0]:.3g} to {losses[-1]:.3g}" if losses else "Nothing was trained"
 
@@ -195,9 +212,14 @@ def binned(table: np.ndarray, steps: Sequence[int]) -> tuple[np.ndarray, np.ndar
 
 
 def save_pictures(
-    run: Run, folder: Path, net: Any, data: Sequence[np.ndarray], *, dark: bool = False
-) -> list[Path]:
-    """Write ``curves.png``, ``signal.png`` and, for two classes in the plane, ``boundary.png``."""
+    run: Run, folder: Path, net: Any, data: Sequence[np.ndarray], *, dark: bool = False,
+    found: Any = None,
+) -> list[Path]:  # fmt: skip
+    """Write ``curves.png``, ``signal.png`` and, for two classes in the plane, ``boundary.png``.
+
+    ``found`` are examples ``(x, y)`` that were held out, and the names of what is in them: where a
+    net gives masks or boxes, it is drawn beside the truth, as ``masks.png`` or ``boxes.png``.
+    """
     import matplotlib.pyplot as plt
 
     def boundary(axes: Axes) -> None:
@@ -217,4 +239,8 @@ def save_pictures(
             drawing(axes)
         paths.append(save(figure, folder / f"{name}.png"))
         plt.close(figure)
+    if found is not None and getattr(run.loss, "overlaps", False):
+        from diffkit.plots.overlaps import save_overlaps
+
+        paths.append(save_overlaps(run, folder, *found, dark=dark))
     return paths

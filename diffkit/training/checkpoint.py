@@ -7,6 +7,8 @@ before it gets its name.  So whatever ends the process, and whenever, there is t
 before or the one from after, and never half of one (Pillai et al. 2014, *All file systems are not
 created equal: on the complexity of crafting crash-consistent applications*).
 
+What grows with the training, its history, stands in a journal beside it (``journal.py``).
+
 The file is an NPZ archive of plain arrays, uncompressed: the first, ``header``, is JSON text as
 bytes, with the version of the format.  Nothing in it can run, no array is larger than the file, and
 every entry has a checksum, so that a damaged file is known as such.
@@ -18,7 +20,8 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +29,19 @@ from typing import Any
 import numpy as np
 
 from diffkit.errors import CheckpointError
+from diffkit.training.journal import read_journal
 
-__all__ = ["Checkpoint", "checkpoint_file", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "checkpoint_file",
+    "could_be_written",
+    "read_checkpoint",
+    "write_checkpoint",
+]
 
 FORMAT = "diffkit checkpoint"
-VERSION = 1
+VERSION = 2
+READ = (1, 2)  # the first had the history within
 FILE_NAME = "checkpoint.npz"
 HEADER = "header"
 SUFFIX = ".npy"
@@ -81,7 +92,7 @@ def write_checkpoint(file: Path, header: Mapping[str, Any], arrays: Mapping[str,
     part = file.with_name(file.name + PART)
     said = {"format": FORMAT, "version": VERSION, **header, "arrays": sorted(arrays)}
     text = json.dumps(said, allow_nan=False).encode()
-    try:
+    with could_be_written(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as stream:
             _write_archive(stream, {HEADER: np.frombuffer(text, np.uint8), **arrays})
@@ -89,6 +100,19 @@ def write_checkpoint(file: Path, header: Mapping[str, Any], arrays: Mapping[str,
             os.fsync(stream.fileno())
         part.replace(file)
         _synchronise_folder(file.parent)
+
+
+@contextmanager
+def could_be_written(file: Path) -> Iterator[None]:
+    """Say in one sentence where a checkpoint cannot be written.
+
+    Raises
+    ------
+    CheckpointError
+        In place of an error of the system.
+    """
+    try:
+        yield
     except OSError as error:
         raise CheckpointError(
             f"cannot write the checkpoint {file}: {error.strerror}",
@@ -140,10 +164,18 @@ def read_checkpoint(path: Any) -> Checkpoint:
         with zipfile.ZipFile(file) as archive:
             header = _header(archive, file)
             arrays = {name: _read(archive, name) for name in header["arrays"]}
-            return Checkpoint(header, arrays)
+        if header.get("journal", {}).get("bytes"):
+            header = read_journal(file, header)
+        return Checkpoint(header, arrays)
     except CheckpointError:
         raise
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if file.is_file():
+            lost = Path(error.filename).name
+            raise CheckpointError(
+                f"the history {lost} that belongs to {file} is not there",
+                hint="keep the two files together.",
+            ) from None
         raise CheckpointError(
             f"there is no checkpoint at {file}",
             hint="it is written by dk.train(..., checkpoint=path).",
@@ -164,7 +196,7 @@ def _header(archive: zipfile.ZipFile, file: Path) -> dict[str, Any]:
     header = json.loads(_read(archive, HEADER).tobytes().decode())
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise CheckpointError(f"{file} is no checkpoint of diffkit", hint="check the path.")
-    if header["version"] != VERSION:
+    if header["version"] not in READ:
         raise CheckpointError(
             f"{file} has format {header['version']!r:.20}, and this diffkit reads {VERSION}",
             hint="use the version of diffkit that wrote it.",

@@ -22,7 +22,8 @@ from diffkit.errors import (
     InterruptedTrainingWarning,
     ScheduleUnitsWarning,
 )
-from diffkit.optim.optimizers import FullBatch, Optimizer, sgd
+from diffkit.optim.descent import sgd
+from diffkit.optim.optimizers import FullBatch, Optimizer
 from diffkit.optim.schedules import as_schedule
 from diffkit.training.batches import Batches, take
 from diffkit.training.checking import (
@@ -33,21 +34,28 @@ from diffkit.training.checking import (
 )
 from diffkit.training.checkpoint import checkpoint_file
 from diffkit.training.full_batch import FullBatchTraining
-from diffkit.training.looped import looped_training
+from diffkit.training.looped import LoopedTraining, looped_training
 from diffkit.training.measuring import BETWEEN_EPOCHS, Measures
 from diffkit.training.progress import Progress
 from diffkit.training.run import Run
 from diffkit.training.saving import Saver, saver_of
+from diffkit.training.signal import Signal
 from diffkit.training.stepping import Stepper
 from diffkit.training.stepwise import Training
 from diffkit.training.stopping import Stopping
 from diffkit.training.swapped import cost_of_training
+from diffkit.training.trail import TRAILED
 
 __all__ = ["carried_through", "train", "training_of"]
 
-BY_UPDATE = ("signal", "ratios")
+BY_UPDATE = ("signal", "ratios", *TRAILED)
 RECORDABLE = ("loss", *BY_UPDATE, *BETWEEN_EPOCHS)
 DEFAULT_RATE = 0.1
+# What to do about a schedule that counts in the wrong unit, by what it counts.
+HINTS = {
+    "updates": "schedules count updates (write .per_epoch() behind one that counts epochs)",
+    "epochs": "this one counts epochs (leave .per_epoch() out where it counts updates)",
+}
 
 
 def train(
@@ -82,9 +90,11 @@ def train(
     ``signal`` is the method that gives the gradient: ``"reverse"``, ``"forward"``, ``"finite"``,
     ``"complex"``, ``"symbolic"``, or a guess by chance, ``"forward-gradient"`` or ``"spsa"``.
     ``record=("loss", "signal")`` also keeps the norms of activations, cotangents, gradients and
-    updates of every ``signal_every``-th step; ``"ratios"`` are the same.  ``"histograms"``,
-    ``"dead"``, ``"noise"``, ``"cosine"``, ``"sharpness"`` and ``"rank"`` are measured between
-    epochs (docs/signal.md), and ``run.cost`` counts the operations of all.
+    updates of every ``signal_every``-th step; ``"ratios"`` are the same.  ``"successive"`` is the
+    cosine of an update's gradient with the one before, ``"snr"`` the signal-to-noise ratio of the
+    last gradients, also at those steps.  ``"histograms"``, ``"dead"``, ``"noise"``, ``"cosine"``,
+    ``"sharpness"`` and ``"rank"`` are measured between epochs (docs/signal.md), and ``run.cost``
+    counts the operations of all.
     ``validation`` is data like ``data``, measured after every epoch.
 
     A loss with a keyword ``rng=None`` is given a key of ``dk.random`` at every update (for dropout,
@@ -138,10 +148,15 @@ def train(
         with np.errstate(all="ignore"):
             loss(tree, *held_out)  # labels or shapes that do not fit: now, not after an epoch
     check_deterministic(loss, tree, take(rows, next(batches.epoch(0))))
-    run = Run(tree, _fitted(optimizer, batches), batches, loss)
+    run = Run(tree, _fitted(optimizer, batches), batches, loss, signal=Signal(names))
     run.config = dict(config or {})
     stopping = Stopping.of(run, held_out is not None, monitor, patience, on_epoch)
     training = training_of(run, rows, signal, signal_every if watch else None, engine)
+    if "signal" in names and not training.stepper.sweeps:
+        raise InputError(
+            f"the signal at the layers needs the backward sweep, not {signal!r}",
+            hint='use signal="reverse", or record=("loss", "ratios").',
+        )
     training.measures = Measures(names, signal_every)
     saver = None
     if checkpoint is not None:
@@ -186,19 +201,22 @@ def training_of(
 
     The choice is made once; a training never changes its engine on the way.
     """
-    watch, seed = every is not None, run.batches.seed
+    seed = run.batches.seed
     if isinstance(run.optimizer, FullBatch):
         run.engine = ("machine" if _is_warm() else "interpret") if engine == "auto" else engine
-        stepper = Stepper(run.loss, signal, watch, run.engine, seed)
+        stepper = Stepper(run.loss, signal, run.engine, seed)
         return FullBatchTraining(run, stepper, rows, every)
     if engine == "machine" or (engine == "auto" and _is_warm()):
-        stepper = Stepper(run.loss, signal, watch, "interpret", seed)
+        stepper = Stepper(run.loss, signal, "interpret", seed)
         looped = looped_training(run, stepper, rows, every)
-        if looped is not None:
+        if isinstance(looped, LoopedTraining):
             run.engine = "machine"
             return looped
+        run.one_by_one = looped
+    elif engine == "auto":
+        run.one_by_one = "the machine was not built yet; `diffkit warmup` builds it"
     run.engine = "interpret" if engine == "auto" else engine
-    return Training(run, Stepper(run.loss, signal, watch, run.engine, seed), rows, every)
+    return Training(run, Stepper(run.loss, signal, run.engine, seed), rows, every)
 
 
 def _is_warm() -> bool:
@@ -230,9 +248,9 @@ def _fitted(optimizer: Optimizer | None, batches: Batches) -> Optimizer:
             hint="for example optimizer=dk.optim.sgd(0.1).",
         )
     fitted = (optimizer or sgd(DEFAULT_RATE)).for_steps(batches.total, batches.per_epoch)
-    trouble = as_schedule(fitted.rate).trouble(batches.total, batches.per_epoch)
+    schedule, n = as_schedule(fitted.rate), batches.per_epoch
+    trouble = schedule.trouble(batches.total, n)
     if trouble:
-        words = f"{trouble}; an epoch has {batches.per_epoch} updates, and schedules count updates"
-        hint = "write .per_epoch() behind a schedule that counts epochs"
-        warnings.warn(f"{words} ({hint})", ScheduleUnitsWarning, stacklevel=3)
+        words = f"{trouble}; an epoch has {n} update{'s' * (n > 1)}, and {HINTS[schedule.counts]}"
+        warnings.warn(words, ScheduleUnitsWarning, stacklevel=3)
     return fitted

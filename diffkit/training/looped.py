@@ -29,6 +29,7 @@ from diffkit.training.run import Divergence, Run
 from diffkit.training.signal import first_bad, parameter_names
 from diffkit.training.stepping import Stepper
 from diffkit.training.stepwise import Training
+from diffkit.training.trail import Trail
 
 __all__ = ["LoopedTraining", "looped_training"]
 
@@ -57,8 +58,8 @@ class _Steps:
 
 def looped_training(
     run: Run, stepper: Stepper, rows: list[np.ndarray], every: int | None
-) -> LoopedTraining | None:
-    """The training as a loop of the machine, or None where one update at a time must do.
+) -> LoopedTraining | str:
+    """The training as a loop of the machine, or in words why one update at a time must do.
 
     Raises
     ------
@@ -67,27 +68,31 @@ def looped_training(
     """
     kind = type(run.optimizer)
     own_step = kind.step is not Optimizer.step and kind.update is Optimizer.update
-    if not (stepper.sweeps and own_step and len(run.batches.sizes) <= MOST_SIZES):
-        return None
-    state = run.optimizer.init(run.params)
-    steps = _steps(run, stepper, rows, state, every)
-    return None if steps is None else LoopedTraining(run, stepper, rows, every, steps)
+    if not own_step:
+        return f"{kind.__name__} has an update of its own and no step"
+    if len(run.batches.sizes) > MOST_SIZES:
+        return f"batches have more than {MOST_SIZES} sizes"
+    steps = _steps(run, stepper, rows, every)
+    return steps if isinstance(steps, str) else LoopedTraining(run, stepper, rows, every, steps)
 
 
-def _steps(
-    run: Run, stepper: Stepper, rows: list[np.ndarray], state: Any, every: int | None
-) -> _Steps | None:
+def _steps(run: Run, stepper: Stepper, rows: list[np.ndarray], every: int | None) -> _Steps | str:
+    trail = Trail(run.signal.asked)
+    state = trail.joined(run.optimizer.init(run.params), trail.init(run.params))
     watches = {every is not None, every is not None and every == 1}
     programs, layers, data, flops = {}, [], rows, 1
     for size in sorted(run.batches.sizes):
         for watch in sorted(watches):
             batch = take(rows, np.arange(size))
             fed = [key_of_update(run.batches.seed, 0), *batch] if stepper.draws else batch
+            reason = stepper.why_by_update(run.params, fed)
+            if reason is not None:
+                return reason
             gradient, count, names = stepper.gradient(run.params, fed, watch)
-            parts = _Parts(run, gradient, count, len(names), watch, state, stepper.draws)
+            parts = _Parts(run, gradient, count, watch, state, stepper, trail)
             found = _step_of(parts, batch)
             if found is None:
-                return None
+                return "an update has something for which the machine has no kernel"
             layers = names or layers
             graph, programs[size, watch] = found.program.graph, found
             flops = max(flops, graph.flops())
@@ -107,14 +112,19 @@ class _Parts:
     run: Run
     gradient: Graph
     count: int
-    layers: int
     watch: bool
     state: Any
-    draws: bool
+    stepper: Stepper
+    trail: Trail
+
+    @property
+    def draws(self) -> bool:
+        """Whether an update needs its number, for its keys."""
+        return self.stepper.draws or self.stepper.guesses
 
     def scalars(self, t: Any) -> dict[str, Any]:
-        """The numbers of update t, or of an array of updates, by name."""
-        found = self.run.optimizer.scalars(t)
+        """The numbers of update t by name."""
+        found = self.run.optimizer.scalars(t) | self.trail.scalars(t)
         return found | {COUNT: t} if self.draws else found
 
 
@@ -125,8 +135,8 @@ def _step_of(parts: _Parts, batch: Sequence[Any]) -> Any:
     if settings is None:
         return _captured(parts, batch)
     seed = parts.run.batches.seed if parts.draws else None
-    key = ("training step", seed, parts.watch, parts.run.batches.all_in_order, *settings,
-           *parts.scalars(0))  # fmt: skip
+    key = ("training step", seed, parts.watch, parts.run.batches.all_in_order, parts.trail.names,
+           *settings, *parts.scalars(0))  # fmt: skip
     if key not in cache:
         cache[key] = _captured(parts, batch)
     return cache[key]
@@ -161,15 +171,18 @@ def _one_step(parts: _Parts) -> Callable[..., list[Any]]:
     state_structure = structure_of(parts.state)
 
     def one_step(carried: list[Any], scalars: dict[str, Any], *batch: Any) -> list[Any]:
-        key = [key_of_update(seed, scalars[COUNT])] if parts.draws else []
-        value, *rest = inline(parts.gradient, [*carried[:count], *key, *batch])
+        keys = parts.stepper.directions(scalars[COUNT]) if parts.draws else []
+        keys += [key_of_update(seed, scalars[COUNT])] if parts.stepper.draws else []
+        value, *rest = inline(parts.gradient, [*carried[:count], *keys, *batch])
         params, bars = unflatten(structure, carried[:count]), unflatten(structure, rest[:count])
-        state = unflatten(state_structure, carried[count:])
+        state, trace = parts.trail.parted(unflatten(state_structure, carried[count:]))
         after, moments = parts.run.optimizer.step(bars, state, params, scalars)
+        trace, trailed = parts.trail.step(trace, bars, scalars)
+        moments = parts.trail.joined(moments, trace)
         if structure_of(moments) != state_structure or structure_of(after) != structure:
             raise ValueError("the optimizer changes the structure of what it is given")
         new = flatten(after)[0]
-        norms = _norms(rest, carried[:count], new) if parts.watch else []
+        norms = [*_norms(rest, carried[:count], new), *trailed] if parts.watch else []
         return [*new, *flatten(moments)[0], *rest[:count], value, *norms]
 
     return one_step
@@ -214,7 +227,8 @@ class LoopedTraining(Training):
         self.steps = steps
         leaves, self.structure = flatten(run.params)
         self.count = len(leaves)
-        self.carry, self.flag = Carry([*leaves, *flatten(self.state)[0]]), Flag(DIVERGED)
+        carried, self.state_structure = flatten(super().present()[1])
+        self.carry, self.flag = Carry([*leaves, *carried]), Flag(DIVERGED)
         self.loops = {key: StepLoop(program, self.carry, steps.data, self.flag)
                       for key, program in steps.programs.items()}  # fmt: skip
         # formulas of own are asked for many steps at once, the user's functions step by step
@@ -296,7 +310,8 @@ class LoopedTraining(Training):
             rows = [optimizer.scalars(t) for t in steps.tolist()]
             found = {name: [row[name] for row in rows] for name in rows[0]}
             rates = np.array([optimizer.rate_at(t) for t in steps.tolist()], float)
-        if self.stepper.draws:
+        found = found | self.trail.scalars(steps)
+        if self.stepper.draws or self.stepper.guesses:
             found = found | {COUNT: steps}
         matrix = np.empty((len(steps), len(found)), self.carry.avals[0][1])
         for place, name in enumerate(sorted(found)):
@@ -326,9 +341,8 @@ class LoopedTraining(Training):
 
     def _by_quantity(self, norms: list[list[float]]) -> Iterator[tuple[str, list[list[float]]]]:
         signal, start = self.run.signal, 0
-        for name in (*signal.LAYER_QUANTITIES, *signal.PARAMETER_QUANTITIES):
-            layered = name in signal.LAYER_QUANTITIES
-            end = start + (len(self.steps.layers) if layered else self.count)
+        for name in signal.rows:
+            end = start + len(signal.columns(name))
             yield name, norms[start:end]
             start = end
 
@@ -345,7 +359,7 @@ class LoopedTraining(Training):
 
     def present(self) -> tuple[Any, Any]:
         leaves = [leaf.copy()[()] for leaf in self.carry.present()]
-        state = unflatten(structure_of(self.state), leaves[self.count :])
+        state = unflatten(self.state_structure, leaves[self.count :])
         return unflatten(self.structure, leaves[: self.count]), state
 
     def restore(self, params: Any, state: Any) -> None:

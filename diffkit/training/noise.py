@@ -18,6 +18,7 @@ import numpy as np
 
 from diffkit.capture.trees import flatten
 from diffkit.errors import InputError
+from diffkit.graph.notebook import table_html
 from diffkit.training.batches import take
 from diffkit.training.programs import Programs, checked, flat
 from diffkit.training.signal import parameter_names
@@ -99,6 +100,13 @@ class NoiseScale:
         pairs = zip(self.squares, self.traces, strict=True)
         ratios = [np.sqrt(max(g, 0.0) / s) if s > 0 else float("inf") for g, s in pairs]
         return dict(zip(self.parameters, map(float, ratios), strict=True))
+
+    def _repr_html_(self) -> str:
+        rows = [[name, f"{trace:.3g}", f"{square:.3g}"] for name, trace, square in
+                zip(self.parameters, self.traces, self.squares, strict=True)]  # fmt: skip
+        rows.append(["all", f"{self.trace:.3g}", f"{self.square:.3g}"])
+        title = f"Noise scale: {self.scale:.4g} examples"
+        return table_html(title, ["parameter", "tr Σ", "‖G‖²"], rows, right=[False, True, True])
 
     def __repr__(self) -> str:
         return (

@@ -61,7 +61,7 @@ class Programs:
             return loss(params, *rows)
 
         self.loss, self.engine, self.operations = measured, engine, 0
-        self.stepper = Stepper(measured, "reverse", True, engine)
+        self.stepper = Stepper(measured, "reverse", engine)
         self._bound: dict[Any, tuple[Callable[..., Any], int]] = {}
         self._flops: dict[Any, int] = {}
 

@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from diffkit.errors import DivergenceWarning, InputError
-from diffkit.optim.optimizers import FullBatch, Optimizer, sgd
+from diffkit.graph.notebook import curve_svg, facts_html
+from diffkit.optim.descent import sgd
+from diffkit.optim.optimizers import FullBatch, Optimizer
 from diffkit.optim.schedules import exponential
 from diffkit.training.checking import check_call, checked_data, checked_params
 from diffkit.training.loop import train
@@ -115,15 +117,21 @@ class RangeTest:
             lines.append(f"2/λmax     {self.edge:.3g}")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        facts = {"suggested": self.suggested, "breaks at": self.breaks_at, "2/λmax": self.edge}
+        known = {name: fact for name, fact in facts.items() if fact is not None}
+        curve = curve_svg(np.minimum(self.smooth, 2 * self.first_loss), "loss over rising rates")
+        return facts_html(f"RangeTest of {len(self.rates)} rates", known, picture=curve)
+
     def __repr__(self) -> str:
         broken = "no break" if self.breaks_at is None else f"breaks at {self.breaks_at:.3g}"
         return f"RangeTest({len(self.rates)} rates, suggested {self.suggested:.3g}, {broken})"
 
     def plot(self, ax: Any = None, *, dark: bool = False) -> Any:
-        """Loss against rate, with what was found; the figure."""
+        """Loss against rate, with what was found, as ``dk.plots.range_test``; the axes."""
         from importlib import import_module
 
-        return import_module("diffkit.plots.optim").plot_range_test(self, ax, dark=dark)
+        return import_module("diffkit.plots").range_test(self, ax=ax, dark=dark)
 
 
 def lr_range_test(

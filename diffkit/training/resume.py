@@ -23,6 +23,7 @@ from diffkit.training.batches import Batches, take
 from diffkit.training.checking import check_call, checked_data
 from diffkit.training.checkpoint import Checkpoint, checkpoint_file, read_checkpoint
 from diffkit.training.describing import rebuilt
+from diffkit.training.journal import Journal
 from diffkit.training.loop import carried_through, training_of
 from diffkit.training.measuring import Measures
 from diffkit.training.run import Divergence, Run
@@ -30,6 +31,7 @@ from diffkit.training.saving import Saver, data_facts, described_method, loss_pr
 from diffkit.training.signal import Signal
 from diffkit.training.stepwise import Training
 from diffkit.training.stopping import Best, Stopping
+from diffkit.training.trail import Trail
 
 __all__ = ["resume"]
 
@@ -97,7 +99,8 @@ def resume(
             hint="give it again as on_epoch=…; lambda run: None does nothing.",
         )
     stopping = Stopping(kept.said["monitor"], kept.said["patience"], on_epoch)
-    saver = Saver(checkpoint_file(path), kept.said["checkpoint_every"], kept.settings())
+    journal = Journal(checkpoint_file(path), run, kept.said.get("journal"))
+    saver = Saver(checkpoint_file(path), kept.said["checkpoint_every"], kept.settings(), journal)
     shown = kept.said["progress"] if progress is None else progress
     return carried_through(training, held_out, stopping, saver, shown)
 
@@ -294,7 +297,8 @@ class _Kept:
     def training(self, run: Run, rows: list[np.ndarray], signal: Any) -> Training:
         """The training as it was, on its engine, after the loss has been compared."""
         params = run.params
-        like = run.optimizer.init(params)
+        trail = Trail(run.signal.asked)
+        like = trail.joined(run.optimizer.init(params), trail.init(params))
         state = self._tree(self.said["state"], like, "state of the optimizer")
         if [np.shape(leaf) for leaf in flatten(state)[0]] != [
             np.shape(leaf) for leaf in flatten(like)[0]

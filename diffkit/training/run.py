@@ -15,13 +15,18 @@ from typing import Any
 import numpy as np
 
 from diffkit.errors import InputError
+from diffkit.graph.notebook import curve_svg, facts_html
 from diffkit.optim.optimizers import Optimizer
 from diffkit.training.batches import Batches
 from diffkit.training.signal import Signal
 from diffkit.training.stopping import Best
 from diffkit.training.weights import save_weights
 
-__all__ = ["Divergence", "Run"]
+__all__ = ["SPENT", "Divergence", "Run"]
+
+# What optimizers that search along a line write down at every update (training/full_batch.py).
+SPENT = ("evaluations", "operations")
+BY_UPDATE = {"loss", "rate", *SPENT}
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,15 @@ def _empty_history() -> dict[str, list[float]]:
 class Run:
     """What a training leaves behind.
 
-    ``history`` has ``loss`` and ``rate`` per update, and per epoch ``epoch_loss`` (the mean over
+    ``history`` has ``loss`` and ``rate`` per update (``evaluations`` and ``operations`` too, where
+    the optimizer searches along a line), and per epoch ``epoch_loss`` (the mean over
     the epoch's batches) and, where the loss can tell, ``accuracy``, ``validation_loss`` and
     ``validation_accuracy``.  ``diverged``, ``interrupted`` and ``stopped`` say why a run ended
-    early; ``engine`` is the one that made all updates.  ``best`` is the best epoch with its
+    early; ``engine`` is the one that made all updates, and ``one_by_one`` says why the machine did
+    not loop over them, where it might have.  ``best`` is the best epoch with its
     weights (:class:`~diffkit.training.stopping.Best`), where a loss or accuracy was monitored.
-    ``cost`` counts operations: of one gradient per update (``gradient``), of what was measured
+    ``cost`` counts operations: of the gradients, with all that a search or a product with the
+    Hessian took (``gradient``), of what was measured
     between epochs (``signal``), and of both.
     """
 
@@ -74,17 +82,28 @@ class Run:
     diverged: Divergence | None = None
     interrupted: bool = False
     engine: str = "interpret"
+    one_by_one: str | None = None
     config: dict[str, Any] = field(default_factory=dict)
     best: Best | None = None
     stopped: str | None = None
     cost: dict[str, Any] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        losses, epochs = self.history["loss"], len(self.history["epoch_loss"])
+        facts: dict[str, Any] = {"epochs": f"{epochs} of {self.batches.epochs}"}
+        facts |= {"updates": len(losses), "optimizer": self.optimizer, "engine": self.engine}
+        for name, values in self.history.items():
+            if values and name != "rate":
+                facts[name.replace("_", " ")] = f"{values[0]:.4g} → {values[-1]:.4g}"
+        facts |= {"ended": self.diverged or self.stopped} if self.diverged or self.stopped else {}
+        return facts_html("Run", facts, picture=curve_svg(losses, "the loss over the updates"))
 
     def __repr__(self) -> str:
         losses, epochs = self.history["loss"], len(self.history["epoch_loss"])
         words = [f"{epochs} of {self.batches.epochs} epochs, {len(losses)} updates"]
         if losses:
             words.append(f"loss {losses[0]:.4g} → {losses[-1]:.4g}")
-        for name in ("accuracy", "validation_accuracy"):
+        for name in ("accuracy", "validation_accuracy", "iou", "validation_iou"):
             if self.history.get(name):
                 words.append(f"{name.replace('_', ' ')} {self.history[name][-1]:.1%}")
         words += ["diverged"] * bool(self.diverged) + ["interrupted"] * self.interrupted
@@ -94,8 +113,7 @@ class Run:
     def interrupt(self) -> None:
         """Mark the run as stopped by Ctrl-C, and drop what was only half recorded by then."""
         self.interrupted = True
-        updates = {"loss", "rate"}
-        for names in (updates, self.history.keys() - updates):
+        for names in (self.history.keys() & BY_UPDATE, self.history.keys() - BY_UPDATE):
             whole = min(len(self.history[name]) for name in names)
             for name in names:
                 del self.history[name][whole:]
@@ -112,11 +130,12 @@ class Run:
         self, weighted: float, data: Sequence[Any], validation: Sequence[Any] | None
     ) -> None:
         self.history["epoch_loss"].append(weighted / self.batches.rows)
-        accuracy = getattr(self.loss, "accuracy", None)
-        if accuracy is not None and len(data) > 1:
-            self._note("accuracy", accuracy(self.params, *data))
-            if validation is not None:
-                self._note("validation_accuracy", accuracy(self.params, *validation))
+        for name, method in (("accuracy", "accuracy"), ("iou", "overlap")):
+            measured = getattr(self.loss, method, None)
+            if measured is not None and len(data) > 1:
+                self._note(name, measured(self.params, *data))
+                if validation is not None:
+                    self._note(f"validation_{name}", measured(self.params, *validation))
         if validation is not None:
             self._note("validation_loss", self.loss(self.params, *validation))
 
@@ -135,6 +154,7 @@ class Run:
             "updates": self.batches.total,
             "seed": self.batches.seed,
             "engine": self.engine,
+            "one_by_one": self.one_by_one,
             "diverged": str(self.diverged) if self.diverged else None,
             "interrupted": self.interrupted,
             "stopped": self.stopped,
@@ -143,11 +163,11 @@ class Run:
             **self.config,
         }
 
-    def plot(self, ax: Any = None) -> Any:
-        """The training curves (and, if recorded, the learning signal)."""
+    def plot(self, ax: Any = None, *, dark: bool = False) -> Any:
+        """The curves and, if recorded, the signal, as ``dk.plots.run``; the figure."""
         from importlib import import_module
 
-        return import_module("diffkit.plots.training").plot_run(self, ax)
+        return import_module("diffkit.plots").run(self, ax=ax, dark=dark)
 
     def save(self, path: str | Path) -> Path:
         """Write the run into a folder, which is made if it is not there.

@@ -24,8 +24,9 @@ from diffkit.differentiate.calls import Call
 from diffkit.errors import CheckpointError, InputError
 from diffkit.graph.ir import Graph
 from diffkit.training.batches import Batches, take
-from diffkit.training.checkpoint import write_checkpoint
+from diffkit.training.checkpoint import could_be_written, write_checkpoint
 from diffkit.training.describing import Arrays, described
+from diffkit.training.journal import Journal, skeletons
 from diffkit.training.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Saver:
     file: Path
     every: int
     settings: dict[str, Any]
+    journal: Journal
 
     def save(self, training: Training) -> None:
         """Write the checkpoint, if it is time.
@@ -139,6 +141,8 @@ class Saver:
             arrays: Arrays = {}
             header = {**self.settings, **_batch_settings(run.batches, arrays),
                       **_state(training, arrays)}  # fmt: skip
+            with could_be_written(self.file):
+                header["journal"] = self.journal.append(run)
             write_checkpoint(self.file, header, arrays)
 
 
@@ -176,7 +180,7 @@ def saver_of(
         "patience": stopping.patience and int(stopping.patience),
         "on_epoch": stopping.on_epoch is not None,
     }  # fmt: skip
-    return Saver(file, int(every), settings)
+    return Saver(file, int(every), settings, Journal(file))
 
 
 def _batch_settings(batches: Batches, arrays: Arrays) -> dict[str, Any]:
@@ -196,8 +200,7 @@ def _state(training: Training, arrays: Arrays) -> dict[str, Any]:
     return {
         "epoch": training.epochs, "step": training.step,
         "params": _tree(params, arrays), "state": _tree(state, arrays),
-        "history": described(run.history, arrays),
-        "signal_rows": described(run.signal.to_dict(), arrays),
+        **skeletons(run),
         "best": best, "diverged": described(diverged), "stopped": run.stopped,
         "config": described(run.config),
     }  # fmt: skip

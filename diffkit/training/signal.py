@@ -6,7 +6,8 @@ The cotangent of an activation shows what reaches a layer; the gradient of its w
 it, since shrinking activations and growing cotangents cancel there (Glorot & Bengio 2010,
 *Understanding the difficulty of training deep feedforward neural networks*, section 4.2).
 Norms are Euclidean, over all examples of the batch; the loss is a mean over the batch, so
-cotangents are those of the mean.
+cotangents are those of the mean.  What gradients say of each other from update to update stands in
+``training/trail.py``.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ import optree
 
 from diffkit.capture.trees import flatten, structure_of
 from diffkit.errors import InputError
+from diffkit.graph.notebook import table_html
+from diffkit.training.trail import TRAILED
 
-__all__ = ["Signal", "norm", "parameter_names"]
+__all__ = ["ALL", "Signal", "norm", "parameter_names"]
+
+# The first column of what is measured of whole gradients; the others are single arrays.
+ALL = "all"
 
 
 def norm(value: Any) -> float:
@@ -40,19 +46,21 @@ class Signal:
 
     ``layers`` are the probes in the order of the forward pass, ``parameters`` the arrays of the
     parameter tree.  :meth:`table` gives one quantity as an array ``(steps, layers)`` or
-    ``(steps, parameters)``.  ``between`` are rows of what was measured between epochs, which
-    :meth:`measured` gives by name.
+    ``(steps, parameters)``, or ``(steps, 1 + parameters)`` for what was ``asked`` for of
+    gradients and their predecessors: first of all parameters, then of each.  ``between`` are rows
+    of what was measured between epochs, which :meth:`measured` gives by name.
     """
 
     LAYER_QUANTITIES = ("activation", "cotangent")
     PARAMETER_QUANTITIES = ("gradient", "update", "weight")
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Sequence[str] = ()) -> None:
+        self.asked = tuple(name for name in TRAILED if name in asked)
         self.steps: list[int] = []
         self.layers: list[str] = []
         self.parameters: list[str] = []
         self.rows: dict[str, list[list[float]]] = {
-            name: [] for name in (*self.LAYER_QUANTITIES, *self.PARAMETER_QUANTITIES)
+            name: [] for name in (*self.LAYER_QUANTITIES, *self.PARAMETER_QUANTITIES, *self.asked)
         }
         self.between: list[dict[str, Any]] = []
 
@@ -63,8 +71,9 @@ class Signal:
         gradients: Any,
         before: Any,
         after: Any,
+        trailed: Sequence[Any] = (),
     ) -> None:
-        """Add a row: what this step saw and what it changed."""
+        """Add a row: what this step saw, what it changed, and the numbers of its trail."""
         self.layers = self.layers or list(probes)
         self.parameters = self.parameters or parameter_names(before)
         self.steps.append(step)
@@ -74,6 +83,10 @@ class Signal:
         self.rows["gradient"].append([norm(g) for g in bars])
         self.rows["update"].append([norm(b - a) for a, b in zip(old, new, strict=True)])
         self.rows["weight"].append([norm(w) for w in old])
+        width = 1 + len(self.parameters)
+        for place, name in enumerate(self.asked):
+            part = trailed[place * width : (place + 1) * width]
+            self.rows[name].append([float(number) for number in part])
 
     def drop_half_rows(self) -> None:
         """Remove a last row that was interrupted before all its quantities were in."""
@@ -95,10 +108,21 @@ class Signal:
         if quantity not in self.rows:
             raise InputError(
                 f"the signal has no {quantity!r}",
-                hint=f"choose among {', '.join(self.rows)}, ratio.",
+                hint=f"choose among {', '.join(self.rows)}, ratio."
+                + f' It is recorded with record=("{quantity}",).' * (quantity in TRAILED),
             )
-        columns = self.layers if quantity in self.LAYER_QUANTITIES else self.parameters
-        return np.array(self.rows[quantity], dtype=float).reshape(len(self.steps), len(columns))
+        shape = len(self.steps), len(self.columns(quantity))
+        return np.array(self.rows[quantity], dtype=float).reshape(shape)
+
+    def columns(self, quantity: str) -> list[str]:
+        """What the columns of a table are: layers, parameters, or all and each of these.
+
+        >>> Signal().columns("gradient")
+        []
+        """
+        if quantity in self.LAYER_QUANTITIES:
+            return self.layers
+        return [ALL, *self.parameters] if quantity in TRAILED else self.parameters
 
     def measured(self, name: str) -> list[Any]:
         """What was measured between epochs under this name, one entry per measurement.
@@ -137,6 +161,21 @@ class Signal:
             )
         return float(np.exp(np.polyfit(np.arange(len(norms)), np.log(norms), 1)[0]))
 
+    def __repr__(self) -> str:
+        between = f", {len(self.between)} measured between epochs" if self.between else ""
+        layers, steps = len(self.layers), len(self.steps)
+        return f"<Signal of {layers} layers over {steps} recorded updates{between}>"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, *found in zip(
+            self.layers, self.table("activation").T, self.table().T, strict=True
+        ):
+            ends = (f"{norms[place]:.3g}" for norms in found for place in (0, -1))
+            rows.append([name, *ends] if self.steps else [name, "", "", "", ""])
+        header = ["layer", "‖a‖ first", "last", "‖∂L/∂a‖ first", "last"]
+        return table_html(repr(self).strip("<>"), header, rows, right=[False, *[True] * 4])
+
     def to_dict(self) -> dict[str, Any]:
         """Everything recorded, as plain lists."""
         return {
@@ -151,7 +190,7 @@ class Signal:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Signal:
         """The signal of a saved run."""
-        signal = cls()
+        signal = cls([name for name in TRAILED if name in saved])
         signal.steps = list(saved["steps"])
         signal.layers, signal.parameters = list(saved["layers"]), list(saved["parameters"])
         signal.between = [dict(row) for row in saved.get("between", [])]

@@ -22,14 +22,22 @@ from diffkit.differentiate.function import Function
 from diffkit.differentiate.method import Method
 from diffkit.differentiate.reverse import gradient_graph, probe_nodes, scalar_output
 from diffkit.engines.calling import runner_of
-from diffkit.errors import InputError, ShapeError
+from diffkit.errors import BudgetError, DiffkitError, ShapeError
 from diffkit.graph.ir import Graph
 from diffkit.training.drawing import draws, keyed
 from diffkit.training.swapped import method_at, method_of_training
+from diffkit.training.swapped_graphs import (
+    draws_directions,
+    key_of_directions,
+    operations_of,
+    signal_graph,
+    why_no_graph,
+)
 
 __all__ = ["Probes", "Stepper"]
 
 Probes = dict[str, Probe]
+Prepared = Callable[[list[Any]], tuple[Any, list[Any], Probes]]
 
 # Graphs of losses kept from training to training, with the programs made of them: sweeps train
 # one loss again and again, and capturing it costs a tenth of lowering it.
@@ -58,35 +66,30 @@ def _kept_graph(graph: Graph) -> Graph:
 class Stepper:
     """Value, gradient and probes of a batch, with the graph of each batch shape prepared once.
 
-    ``watch`` says that probes will be asked for.  A loss that draws random numbers (``self.draws``)
-    is fed a key before the arrays of each batch.  A method that works by chance draws from ``seed``
-    and the number of the update.  ``operations`` are those of one gradient, by size of the batch.
+    A loss that draws random numbers (``self.draws``) is fed a key before the arrays of each batch.
+    A method that works by chance (``self.guesses``) draws from ``seed`` and the number of the
+    update.  ``operations`` are those of one gradient, by size of the batch.
 
     Raises
     ------
     InputError
-        For an unknown method, or one without the backward sweep that probes need.
+        For an unknown method.
     """
 
     def __init__(
         self,
         loss: Callable[..., Any],
         method: str | Method,
-        watch: bool,
         engine: str = "auto",
         seed: int = 0,
     ) -> None:
         self.draws = draws(loss)
         self.function = Function(keyed(loss) if self.draws else loss)
         self.method = method_of_training(method, seed)
+        self.guesses = draws_directions(self.method)
         self.operations: dict[int, int] = {}
         self.engine = engine
-        self._prepared: dict[Any, Callable[[list[Any]], tuple[Any, list[Any], Probes]]] = {}
-        if watch and not self.sweeps:
-            raise InputError(
-                f"the signal at the layers needs the backward sweep, not {method!r}",
-                hint='use signal="reverse", or record=("loss",).',
-            )
+        self._prepared: dict[Any, Prepared | None] = {}
 
     @property
     def sweeps(self) -> bool:
@@ -100,40 +103,81 @@ class Stepper:
 
         ``t`` is the number of the update.
         """
-        if not self.sweeps:
-            return (*self._by_method(params, batch, t), {})
         leaves, structure = flatten(params)
         key = (watch, *[array.shape for array in batch])
         if key not in self._prepared:
             self._prepared[key] = self._prepare(params, batch, watch)
-        value, bars, probes = self._prepared[key]([*leaves, *batch])
+        prepared = self._prepared[key]
+        if prepared is None:
+            return (*self._by_method(params, batch, t), {})
+        value, bars, probes = prepared([*leaves, *self.directions(t), *batch])
         return value, unflatten(structure, bars), probes
+
+    def directions(self, t: Any) -> list[Any]:
+        """The key of the directions at update t (which may be traced), where there are any."""
+        return [key_of_directions(self.method, t)] if self.guesses else []
+
+    def why_by_update(self, params: Any, batch: Sequence[np.ndarray]) -> str | None:
+        """Why the gradient of such a batch is no graph, but many runs; None where it is a graph.
+
+        Raises
+        ------
+        BudgetError
+            When formulas are too large.
+        """
+        if self.sweeps:
+            return None
+        reason = why_no_graph(self.method)
+        if reason is not None:
+            return reason
+        call, graph = self._captured(params, batch)
+        if graph.guards:
+            return "the loss branches on traced values"
+        try:
+            signal_graph(graph, len(call.wrt), self.method)
+        except BudgetError:
+            raise
+        except DiffkitError as error:
+            return error.message
+        return None
+
+    def _captured(self, params: Any, batch: Sequence[np.ndarray]) -> tuple[Call, Graph]:
+        call = Call(self.function, (params, *batch), {}, 0)
+        graph = call.bound.graph_for(call.leaves)
+        scalar_output(graph)
+        return call, graph if graph.guards else _kept_graph(graph)
 
     def gradient(
         self, params: Any, batch: Sequence[np.ndarray], watch: bool = False
     ) -> tuple[Graph, int, list[str]]:
         """The graph of value and gradient (and probes), the number of gradients, the probes.
 
+        A key of directions is an input behind the parameters, where the method draws any.
+
         Raises
         ------
         ShapeError
             For a loss that branches, or is not one scalar.
         """
-        call = Call(self.function, (params, *batch), {}, 0)
-        graph = call.bound.graph_for(call.leaves)
-        scalar_output(graph)
+        call, graph = self._captured(params, batch)
         if graph.guards:
             raise ShapeError(
                 "the loss branches on traced values, so one graph does not serve all batches",
                 hint="use np.where instead of if in the loss.",
             )
-        graph = _kept_graph(graph)
-        names = list(probe_nodes(graph)) if watch else []
-        swept = gradient_graph(graph, tuple(call.wrt), probes=watch)
-        self.operations[len(batch[-1])] = swept.flops()
+        if self.sweeps:
+            names = list(probe_nodes(graph)) if watch else []
+            swept = gradient_graph(graph, tuple(call.wrt), probes=watch)
+            spent = swept.flops()
+        else:
+            names, swept = [], signal_graph(graph, len(call.wrt), self.method)
+            spent = operations_of(graph, len(call.wrt), self.method)
+        self.operations[len(batch[-1])] = spent
         return swept, len(call.wrt), names
 
-    def _prepare(self, params: Any, batch: Sequence[np.ndarray], watch: bool) -> Any:
+    def _prepare(self, params: Any, batch: Sequence[np.ndarray], watch: bool) -> Prepared | None:
+        if self.why_by_update(params, batch) is not None:
+            return None
         graph, count, names = self.gradient(params, batch, watch)
         runner, seen = self._runner(graph), len(names)
 

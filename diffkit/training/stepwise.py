@@ -23,6 +23,7 @@ from diffkit.training.run import Divergence, Run
 from diffkit.training.signal import first_bad, parameter_names
 from diffkit.training.stepping import Stepper
 from diffkit.training.stopping import Stopping
+from diffkit.training.trail import Trail
 
 if TYPE_CHECKING:
     from diffkit.training.saving import Saver
@@ -38,6 +39,8 @@ class Training:
     ) -> None:
         self.run, self.stepper, self.rows, self.every = run, stepper, rows, every
         self.state = run.optimizer.init(run.params)
+        self.trail = Trail(run.signal.asked)
+        self.trace = self.trail.init(run.params)
         self.optimizer = run.optimizer  # of this epoch: its schedule may look at the history
         self.measures = Measures((), 1)
         self.step = 0
@@ -89,8 +92,9 @@ class Training:
         else:
             stopping.after_epoch(run)
 
-    # What a training is made of between two updates: parameters, the optimizer's state, and the
-    # number of the update.  All else follows from the history.
+    # What a training is made of between two updates: parameters, the optimizer's state (with what
+    # the record of gradients carries), and the number of the update.  All else follows from the
+    # history.
 
     def memory(self) -> Any:
         """The parameters as they are, for ``back_to``."""
@@ -102,11 +106,12 @@ class Training:
 
     def present(self) -> tuple[Any, Any]:
         """Parameters and state from which the next update starts."""
-        return self.run.params, self.state
+        return self.run.params, self.trail.joined(self.state, self.trace)
 
     def restore(self, params: Any, state: Any) -> None:
         """Start from what ``present`` gave, behind the updates that the history holds."""
-        self.run.params, self.state = params, state
+        self.run.params = params
+        self.state, self.trace = self.trail.parted(state)
         self.step = len(self.run.history["loss"])
 
     def calibrate(self) -> None:
@@ -152,11 +157,13 @@ class Training:
             run.diverged = Divergence(epoch, t, bad, float(value))
             return None
         rate = self.optimizer.rate_at(t)
+        with np.errstate(all="ignore"):
+            self.trace, trailed = self.trail.step(self.trace, gradients, self.trail.scalars(t))
         run.params = after
         losses.append(float(value))
         run.history["rate"].append(rate)
         if watch:
-            run.signal.record(t, probes, gradients, before, after)
+            run.signal.record(t, probes, gradients, before, after, trailed)
         self.step += 1
         return float(value)
 

@@ -70,7 +70,10 @@ def method_at(method: Method, update: int) -> Method:
 
 
 def cost_of_training(training: Training) -> dict[str, Any]:
-    """The operations of a training: of its gradients, of what was measured, and of both."""
+    """The operations of a training: of its gradients, of what was measured, and of both.
+
+    Where updates search along a line, each has counted its own.
+    """
     run, stepper = training.run, training.stepper
     done, sizes = len(run.history["loss"]), [len(rows) for rows in run.batches.epoch(0)]
     whole, rest = divmod(done, len(sizes))
@@ -80,6 +83,8 @@ def cost_of_training(training: Training) -> dict[str, Any]:
             batch = take(training.rows, np.arange(size))
             stepper(run.params, training.fed(batch, 0))
     spent = sum(count * stepper.operations[size] for size, count in updates.items() if count)
+    if searched := run.history.get("operations"):
+        spent = int(sum(searched))
     signal: Counter[str] = Counter()
     for row in run.signal.between:
         signal.update(row["operations"])

@@ -27,6 +27,7 @@ import numpy as np
 from diffkit.comparison.many_store import RowFile
 from diffkit.comparison.serial import SCHEMA, plain
 from diffkit.errors import InputError
+from diffkit.graph.notebook import as_table
 from diffkit.training.run import Run
 from diffkit.training.sweep_grid import check_task, key_of, points_of, seeds_of
 from diffkit.training.sweep_progress import SweepBar
@@ -34,8 +35,8 @@ from diffkit.training.sweep_progress import SweepBar
 __all__ = ["Setting", "Sweep", "Trial", "sweep"]
 
 # What a best setting is chosen by unless told otherwise: the first of these that was measured.
-PREFERRED = ("validation_accuracy", "validation_loss", "accuracy", "loss")
-LARGER_IS_BETTER = ("accuracy", "score", "share")
+PREFERRED = ("validation_iou", "validation_accuracy", "validation_loss", "accuracy", "loss")
+LARGER_IS_BETTER = ("accuracy", "iou", "score", "share")
 VALUE = "value"  # the name of the measure of a task that returns one number
 
 
@@ -128,10 +129,10 @@ class Sweep:
         Parameters
         ----------
         by
-            The measure; by default validation accuracy, validation loss, accuracy or loss,
-            whichever of them there is first, and else the first there is.
+            The measure; by default validation IoU, validation accuracy, validation loss, accuracy
+            or loss, whichever of them there is first, and else the first there is.
         largest
-            Whether more is better; by default for accuracies, scores and shares.
+            Whether more is better; by default for accuracies, IoU, scores and shares.
 
         Raises
         ------
@@ -178,8 +179,7 @@ class Sweep:
         Returns the axes; ``by`` is chosen as in :meth:`best`, and ``x`` is the first setting that
         varies in numbers.
         """
-        draw = import_module("diffkit.plots.maps").plot_sweep
-        return draw(self, by=by, x=x, ax=ax, dark=dark)
+        return import_module("diffkit.plots").sweep(self, by, x, ax=ax, dark=dark)
 
     def to_dict(self) -> dict[str, Any]:
         """The sweep as plain data (schema 1); NaN is None."""
@@ -201,6 +201,8 @@ class Sweep:
 
     def __str__(self) -> str:
         return str(self.table())
+
+    _repr_html_ = as_table
 
     def __repr__(self) -> str:
         words = [f"{len(self.trials)} trials of {len(self.settings)} settings"]

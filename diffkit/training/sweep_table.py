@@ -21,6 +21,7 @@ __all__ = ["SweepTable", "csv_text"]
 
 DIGITS = ".4g"
 NOTHING = "–"
+BETWEEN = " · "  # settings that share a column
 MOST_FAILURES = 3  # that are told below a table
 
 
@@ -68,21 +69,37 @@ class SweepTable:
         return lines
 
     def __rich_console__(self, console: Any, options: Any) -> Any:
+        from rich.text import Text
+
+        yield self._table(self._needed() > options.max_width)
+        for line in self.notes():
+            yield Text(line, style="dim")
+
+    def _needed(self) -> int:
+        """How many columns of a terminal the table takes in one line for each setting."""
+        columns = zip(self.header, *self.rows(), strict=True)
+        return sum(max(map(len, column)) + len("  ") for column in columns) - len("  ")
+
+    def _table(self, narrow: bool) -> Any:
+        """A column for each setting; where it is narrow, one for all of them, and none for time."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
+        settings, best = len(self.sweep.varied), self.best_cells()
+        last = settings + len(self.sweep.measures)
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-        for place, name in enumerate(self.header):
-            right = place >= len(self.sweep.varied)
-            table.add_column(name, justify="right" if right else "left", overflow="fold")
-        best = self.best_cells()
+        if narrow:
+            table.add_column(BETWEEN.join(self.header[:settings]))
+            for name in self.header[settings:last]:
+                table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
+        for place, name in enumerate([] if narrow else self.header):
+            table.add_column(name, justify="left" if place < settings else "right")
         for k, row in enumerate(self.rows()):
-            styles = ("bold" if (k, place) in best else "" for place in range(len(row)))
-            table.add_row(*map(Text, row, styles))
-        yield table
-        for line in self.notes():
-            yield Text(line, style="dim")
+            cells = [Text(cell, "bold" if (k, j) in best else "") for j, cell in enumerate(row)]
+            one = [Text(BETWEEN.join(row[:settings])), *cells[settings:last]]
+            table.add_row(*(one if narrow else cells))
+        return table
 
     def __str__(self) -> str:
         return plain_text(self)

@@ -20,6 +20,7 @@ import numpy as np
 
 from diffkit.differentiate.higher import derivative
 from diffkit.errors import InputError
+from diffkit.graph.notebook import as_facts
 from diffkit.nets.activations import get_activation
 
 __all__ = ["MeanField", "critical_weights", "deep_linear_mode", "mean_field"]
@@ -44,6 +45,7 @@ class MeanField:
 
     q: float
     chi: float
+    _repr_html_ = as_facts
 
     @property
     def factor(self) -> float:

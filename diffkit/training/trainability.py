@@ -31,6 +31,7 @@ from diffkit.comparison.many_store import RowFile
 from diffkit.comparison.serial import SCHEMA, plain
 from diffkit.engines.machine.threads import threads
 from diffkit.errors import InputError
+from diffkit.graph.notebook import facts_html
 from diffkit.training.checking import (
     check_call,
     check_deterministic,
@@ -126,8 +127,8 @@ class Trainability:
         return _mapped(self.runs, _axis(first, columns), _axis(second, rows), **options)
 
     def plot(self, ax: Any = None, *, dark: bool = False) -> Any:
-        """The map as a picture, converging pixels blue and diverging ones red; returns the axes."""
-        return import_module("diffkit.plots.maps").plot_trainability(self, ax, dark=dark)
+        """The map, converging pixels blue and diverging ones red; as ``dk.plots.trainability``."""
+        return import_module("diffkit.plots").trainability(self, ax=ax, dark=dark)
 
     def to_dict(self) -> dict[str, Any]:
         """The map as plain data (schema 1)."""
@@ -136,6 +137,12 @@ class Trainability:
             "second": self.second.tolist(), "value": plain(self.value.tolist()),
             "share": self.share, "dimension": plain(self.dimension()),
         }  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        ends = (self.first[0], self.first[-1], self.second[0], self.second[-1])
+        names = ("η₁ from", "η₁ to", "η₂ from", "η₂ to")
+        facts = dict(zip(names, map(float, ends), strict=True))
+        return facts_html(repr(self).strip("<>"), facts | {"dimension": self.dimension()})
 
     def __repr__(self) -> str:
         rows, columns = self.value.shape

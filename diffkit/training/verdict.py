@@ -20,7 +20,14 @@ import numpy as np
 if TYPE_CHECKING:
     from diffkit.training.signal import Signal
 
-__all__ = ["LayerVerdict", "ParameterVerdict", "SignalVerdict", "judge", "sparkline"]
+__all__ = [
+    "LayerVerdict",
+    "ParameterVerdict",
+    "SignalVerdict",
+    "judge",
+    "measured_series",
+    "sparkline",
+]
 
 # What is left of the signal at the first layer, in orders of magnitude.
 VANISHED, EXPLODED = 1e-3, 1e3
@@ -155,6 +162,8 @@ def _sentence(layers: tuple[LayerVerdict, ...]) -> str:
 def sparkline(values: tuple[float, ...], width: int = 20) -> str:
     """Norms over the steps as a row of bars, on a logarithmic scale of their own.
 
+    Numbers of either sign are drawn on a linear one.
+
     >>> sparkline((1.0, 10.0, 100.0))
     '▁▄█'
     """
@@ -163,7 +172,7 @@ def sparkline(values: tuple[float, ...], width: int = 20) -> str:
         parts = np.array_split(numbers, width)
         numbers = np.array([np.median(part) for part in parts])
     with np.errstate(all="ignore"):
-        logs = np.log10(numbers)
+        logs = numbers if np.any(numbers < 0) else np.log10(numbers)
     seen = logs[np.isfinite(logs)]
     if not len(seen):
         return "·" * len(numbers)
@@ -171,3 +180,32 @@ def sparkline(values: tuple[float, ...], width: int = 20) -> str:
     spread = (high - low) or 1.0
     heights = np.where(np.isfinite(logs), (logs - low) / spread * (len(BARS) - 1), -1)
     return "".join("·" if height < 0 else BARS[int(np.ceil(height - 0.5))] for height in heights)
+
+
+# Of every measurement between epochs: when it was taken, and what it cost.
+_NOT_MEASURED = ("epoch", "step", "operations")
+
+
+def measured_series(signal: Signal) -> dict[str, tuple[float, ...]]:
+    """What was measured between epochs, and of gradients from update to update, by name.
+
+    A series of numbers for each: one, or one for each layer or parameter; numbers that were not
+    known yet are left out.
+
+    >>> from diffkit.training.signal import Signal
+    >>> signal = Signal()
+    >>> signal.between = [{"epoch": 0, "rank": {"w": 2.0}}, {"epoch": 1, "rank": {"w": 1.5}}]
+    >>> measured_series(signal)
+    {'rank w': (2.0, 1.5)}
+    """
+    found: dict[str, list[float]] = {}
+    for name in signal.asked:
+        for column, values in zip(signal.columns(name), signal.table(name).T, strict=False):
+            found[f"{name} {column}"] = values[np.isfinite(values)].tolist()
+    for row in signal.between:
+        for name in (name for name in row if name not in _NOT_MEASURED):
+            numbers = row[name] if isinstance(row[name], dict) else {"": row[name]}
+            for key, number in numbers.items():
+                if isinstance(number, (int, float)):
+                    found.setdefault(f"{name} {key}".strip(), []).append(float(number))
+    return {name: tuple(numbers) for name, numbers in found.items() if numbers}

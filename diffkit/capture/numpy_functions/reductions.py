@@ -10,6 +10,8 @@ Reading on: Chan, Golub & LeVeque 1983, *Algorithms for computing the sample var
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from math import prod as product
 from typing import Any
 
@@ -71,18 +73,27 @@ def _as(total: Tracer, initial: Any) -> Any:
     return cast_to(traced(initial, total)[0], total.dtype)
 
 
+def _folded(
+    reduce: Any, join: Callable[[Any, Any], Any], neutral: int,
+    a: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any,
+) -> Any:  # fmt: skip
+    """A sum or a product over axes; ``join`` takes the initial value in."""
+    (a,) = traced(a)
+    axes = axes_of(axis, a.ndim, f"np.{reduce.name}")
+    total = summed_dtype(_selected(a, where, neutral), dtype)
+    total = _shaped(reduce(total, axes=axes) if axes else total, a, axes, keepdims)
+    total = cast_to(total, dtype) if given(dtype) else total
+    return join(total, _as(total, initial)) if given(initial) else total
+
+
 @implements(np.sum)
 def sum_(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = None,
     initial: Any = None, where: Any = None,
 ) -> Any:  # fmt: skip
     """Sum over axes."""
-    (a,) = traced(a)
-    axes = axes_of(axis, a.ndim, "np.sum")
-    total = summed_dtype(_selected(a, where, 0), dtype)
-    total = _shaped(reductions.sum_(total, axes=axes) if axes else total, a, axes, keepdims)
-    total = cast_to(total, dtype) if given(dtype) else total
-    return delivered(total + _as(total, initial) if given(initial) else total, out)
+    options = axis, dtype, keepdims, initial, where
+    return delivered(_folded(reductions.sum_, operator.add, 0, a, *options), out)
 
 
 @implements(np.prod)
@@ -91,12 +102,8 @@ def prod_(
     initial: Any = None, where: Any = None,
 ) -> Any:  # fmt: skip
     """Product over axes."""
-    (a,) = traced(a)
-    axes = axes_of(axis, a.ndim, "np.prod")
-    total = summed_dtype(_selected(a, where, 1), dtype)
-    total = _shaped(reductions.prod(total, axes=axes) if axes else total, a, axes, keepdims)
-    total = cast_to(total, dtype) if given(dtype) else total
-    return delivered(total * _as(total, initial) if given(initial) else total, out)
+    options = axis, dtype, keepdims, initial, where
+    return delivered(_folded(reductions.prod, operator.mul, 1, a, *options), out)
 
 
 @implements(np.nansum)

@@ -27,7 +27,7 @@ from diffkit.engines.machine import storing
 from diffkit.engines.machine.fingerprint import fingerprint
 from diffkit.engines.machine.kernels import FAMILIES
 
-__all__ = ["lower_priority", "marker_path", "warm_up_in_background"]
+__all__ = ["is_wanted", "lower_priority", "marker_path", "warm_up_in_background"]
 
 _NO = ("0", "no", "off", "false")
 _LOWEST_PRIORITY = 19  # of nice(2)
@@ -41,7 +41,7 @@ def marker_path() -> Path:
 
 def warm_up_in_background() -> bool:
     """Start a warm-up unless that was done already or is not wanted; whether it was started."""
-    if _ASKED or not _is_wanted():
+    if _ASKED or not is_wanted():
         return False
     _ASKED.append(None)
     if not _mark():
@@ -53,7 +53,8 @@ def warm_up_in_background() -> bool:
     return True
 
 
-def _is_wanted() -> bool:
+def is_wanted() -> bool:
+    """Whether warming up unasked is allowed here, by ``DIFFKIT_WARMUP`` and ``CI``."""
     if getattr(sys, "frozen", False) or not sys.executable:  # no interpreter to start
         return False
     return os.environ.get("DIFFKIT_WARMUP", "").lower() not in _NO and not os.environ.get("CI")
