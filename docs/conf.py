@@ -56,6 +56,11 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 add_module_names = False
 
+# Every reference must lead somewhere, but for the words that napoleon takes for types, and for
+# functions that a docstring names as its neighbours in the module.
+nitpicky = True
+nitpick_ignore_regex = [("py:class", ".*"), ("py:(func|data)", r"[A-Za-z_]+")]
+
 # Gallery ----------------------------------------------------------------------------------------
 
 sphinx_gallery_conf = {

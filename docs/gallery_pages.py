@@ -6,6 +6,7 @@ Sphinx-Gallery runs a script ``gallery/plot_*.py`` and asks :func:`scrape` for i
 from pathlib import Path
 from typing import Any
 
+from concept_pages import linked
 from gallery_chapters import place_of
 from sphinx.errors import ExtensionError
 from sphinx.util.rst import escape
@@ -60,4 +61,5 @@ def _caption(rendered: Any) -> list[str]:
         "", "**The numbers, computed by this script:**", "", *numbers, "",
         f"**Question.** {escape(page.question)}", "", f"**Try this.** ``{page.try_this}``", "",
         f"**Source.** {escape(page.source)}", "",
+        f"**Concepts.** {linked(page.concepts)}", "",
     ]  # fmt: skip

@@ -22,7 +22,7 @@ from diffkit.graph.primitive import REGISTRY, Elementwise, Linear, Other, Primit
 
 PAGE = Path(__file__).parent / "primitives.md"
 BEGIN, END = "<!-- begin: python docs/generate_primitives.py -->", "<!-- end -->"
-COMMON = ("operation", "what it computes", "kernel", "complex step")
+COMMON = ("operation", "what it computes", "kernel", "complex")
 ELEMENTWISE = (*COMMON[:2], "sent back", "domain", "kinks", "flops", *COMMON[2:])
 YES, NO = "✓", "–"
 SUBSCRIPTS = "₁₂₃₄"
@@ -69,7 +69,7 @@ def sent_back(primitive: Elementwise, sample: Sample) -> str:
             text = text.replace("⟨b⟩", "ȳ").replace("⟨y⟩", "y").replace("ȳ·(−1)", "−ȳ")
             told.append(f"{bar(called[k])} = {TIMES_ONE.sub('ȳ', text)}")
     given = [f"{name} = {x}" for name, x in sample.params.items() if isinstance(x, int)]
-    return cell("; ".join(told) + "".join(f" (for {text})" for text in given)) or NO
+    return cell("<br>".join(told) + "".join(f" (for {text})" for text in given)) or NO
 
 
 def bar(name: str) -> str:

@@ -61,6 +61,11 @@ def numbers() -> list[Claim]:
     ]  # fmt: skip
 
 
+def stepper() -> dict:
+    """The values, then the tangents for ẋ₁ = 1, to be stepped through."""
+    return dk.explain(f, *POINT).to_dict() | {"start": {"sweep": "tangent"}}
+
+
 def draw(dark: bool = False) -> Figure:
     """The table of lines, values and tangents."""
     graph = dk.trace(f, *POINT)

@@ -65,6 +65,11 @@ def numbers() -> list[Claim]:
     ]  # fmt: skip
 
 
+def stepper() -> dict:
+    """The sweep, to be stepped through."""
+    return dk.explain(f, *POINT).to_dict() | {"start": {"sweep": "adjoint"}}
+
+
 def draw(dark: bool = False) -> Figure:
     """The graph with values and adjoints; edges carry what flows back."""
     colour = METHODS_STYLE["reverse"].text_colour(dark)

@@ -15,6 +15,7 @@ import contextlib
 import faulthandler
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # processes of one session share it: they inherit this variable.
 _CACHE = tempfile.TemporaryDirectory(prefix="diffkit-")
 os.environ.setdefault("DIFFKIT_CACHE_DIR", _CACHE.name)
+# A shell ignores interrupts for what it runs in the background; some tests interrupt themselves.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tests start no processes of their own accord.
 os.environ["DIFFKIT_WARMUP"] = "0"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import zipfile
 from pathlib import Path
@@ -28,6 +29,39 @@ def test_no_file_no_path_no_room(tmp_path: Path) -> None:
         whole(checkpoint=tmp_path / "file")
     with pytest.raises(InputError, match="checkpoint_every"):
         whole(checkpoint=tmp_path, checkpoint_every=0)
+
+
+def test_a_full_disk_is_left_with_the_last_checkpoint_alone(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    write_checkpoint(tmp_path / "c.npz", {"epoch": 1}, {})
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(CheckpointError, match="No space left on device"):
+        write_checkpoint(tmp_path / "c.npz", {"epoch": 2}, {})
+    assert [file.name for file in tmp_path.iterdir()] == ["c.npz"]
+    assert read_checkpoint(tmp_path / "c.npz").header["epoch"] == 1
+
+
+def test_a_second_file_that_another_training_took_is_said(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(files.os, "fsync", lambda descriptor: (tmp_path / "c.npz.part").unlink())
+    with pytest.raises(CheckpointError, match="another training writes to"):
+        write_checkpoint(tmp_path / "c.npz", {"epoch": 1}, {})
+
+
+def test_two_trainings_do_not_mix_in_one_folder(tmp_path: Path) -> None:
+    """The first one stops; the folder is that of the second, and can be resumed."""
+
+    def another(run: Any) -> None:
+        if len(run.history["epoch_loss"]) == 1:
+            whole(checkpoint=tmp_path, seed=8)
+
+    with pytest.raises(CheckpointError, match="replaced or removed while this training ran"):
+        whole(checkpoint=tmp_path, on_epoch=another)
+    assert dk.resume(tmp_path, data=(X, Y)).batches.seed == 8
 
 
 def test_other_archives_and_newer_versions(tmp_path: Path, monkeypatch: Any) -> None:

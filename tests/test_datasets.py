@@ -236,6 +236,28 @@ def test_a_delimiter_that_is_not_clear_is_asked_for(table) -> None:
     assert "is the delimiter right?" in str(caught.value)
 
 
+def test_a_target_that_stands_in_the_first_line_makes_it_a_header(table) -> None:
+    with pytest.raises(InputError, match="line 2, column 'a': '0,5' is no number") as caught:
+        from_csv(table("a;kind\n0,5;cat\n1,5;dog\n"), target="kind")
+    assert "decimals have a point" in str(caught.value)
+    with pytest.raises(InputError, match="line 2, column 'a': 'red' is no number"):
+        from_csv(table("a,kind\nred,cat\nblue,dog\n"), target="kind")
+    with pytest.raises(InputError, match="holds no examples"):
+        from_csv(table("a,kind\n"), target="kind")
+
+
+def test_words_are_classes_in_an_archive_too(tmp_path: Path) -> None:
+    path = tmp_path / "pets.npz"
+    np.savez(path, x=np.eye(3), y=np.array(["dog", "cat", "dog"]))
+    data = from_npz(path)
+    assert (data.classes, data.y.tolist()) == (("cat", "dog"), [1, 0, 1])
+    with pytest.raises(DtypeError, match="y has dtype <U3, not numbers"):
+        from_npz(path, regression=True)
+    np.savez(path, x=np.eye(3), y=np.eye(3))
+    with pytest.raises(DtypeError, match=r"one-hot rows save y.argmax\(axis=1\)"):
+        from_npz(path)
+
+
 def test_a_class_of_one_example_is_called_by_its_name(table) -> None:
     data = from_csv(table("1,cat\n2,dog\n3,dog\n4,cat\n5,emu\n"))
     with pytest.raises(InputError, match="class 'emu' has one example only"):

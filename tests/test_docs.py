@@ -83,6 +83,7 @@ WITH_EXAMPLES = (
     "sweeps",
     "swell",
     "taylor",
+    "teaching",
     "threads",
     "training",
     "tutorials/backpropagation",

@@ -26,7 +26,9 @@ TEXTS = sorted(
     path
     for pattern in ("diffkit/**/*", "tests/**/*", "docs/**/*", "gallery/**/*", ".ci/*", "*")
     for path in ROOT.glob(pattern)
-    if path.suffix in {".py", ".md", ".toml", ".html", ".css", ".js", ""} and path.is_file()
+    if path.suffix in {".py", ".md", ".toml", ".html", ".css", ".js", ".ts", ".mjs", ""}
+    and "node_modules" not in path.parts
+    and path.is_file()
 )
 
 

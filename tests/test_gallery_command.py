@@ -147,13 +147,20 @@ def test_a_second_run_draws_only_what_failed(drawn: Any, root: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
+LONGEST_WAIT = 300  # seconds, so that a killed test leaves nothing running for long
+
+
 def test_a_run_that_is_stopped_goes_on(pages: Path, run: Run, tmp_path: Path, root: Path) -> None:
     flag = tmp_path / "go on"
     for name in ("dies", "raises", "wrong"):
         (pages / f"plot_{name}.py").unlink()
     # The page waits until the flag is there: the first run is stopped meanwhile.
-    waits = f"import pathlib, time\nwhile not pathlib.Path({str(flag)!r}).exists():\n"
-    slow = PAGE.format(name="slow", got=1.0, point=1) + waits + "    time.sleep(0.02)\n"
+    waits = f"""import pathlib, time
+end = time.monotonic() + {LONGEST_WAIT}
+while not pathlib.Path({str(flag)!r}).exists() and time.monotonic() < end:
+    time.sleep(0.02)
+"""
+    slow = PAGE.format(name="slow", got=1.0, point=1) + waits
     (pages / "plot_slow.py").write_text(slow)
     words = ("gallery", "--scripts", "pages", "--out", "out", "--jobs", "1")
     process = subprocess.Popen(

@@ -7,6 +7,7 @@ that a phone would rather have the PNG.
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from diffkit.cli.gallery_markup import (
 )
 from diffkit.cli.gallery_output import bound
 from diffkit.cli.gallery_run import Result
+from diffkit.explorer.static_page import stepper_part
 
 __all__ = ["article", "images", "mark", "title_of"]
 
@@ -57,6 +59,7 @@ def article(
         f'<div class="numbers">{_numbers(result)}</div>',
         f'<div class="words">{"".join(_words(result))}</div>',
         "</div>",
+        _stepper(result, name),
         _source(result),
         _turn(before, after),
         "</article>",
@@ -152,6 +155,14 @@ def _alt(result: Result) -> str:
     """What a reader who cannot see the picture needs: what it shows, and its numbers."""
     words = result.page.get("alt") or ". ".join([title_of(result).rstrip("."), *result.sentences])
     return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
+def _stepper(result: Result, name: str) -> str:
+    """The graph that readers step through, where the page has one."""
+    if not result.stepper:
+        return ""
+    part = stepper_part(json.loads(result.stepper), name=f"{name}-steps")
+    return f'<section class="steps"><h3>Step through it</h3>{part}</section>'
 
 
 # -- the words ------------------------------------------------------------------------------------

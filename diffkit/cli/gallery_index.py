@@ -18,6 +18,7 @@ from diffkit import __version__
 from diffkit.cli.gallery_article import article, chip, images, mark, title_of
 from diffkit.cli.gallery_markup import escaped, identifier, template
 from diffkit.cli.gallery_run import Result
+from diffkit.explorer.static_page import stepper_script
 from diffkit.plots.chapters import CHAPTERS
 
 __all__ = ["write_index"]
@@ -35,6 +36,7 @@ def write_index(results: Sequence[Result], out: Path, dark: bool = False) -> Pat
         theme=' data-theme="dark"' if dark else "",
         style=template("page.css") + template("gallery.css"),
         script=template("gallery.js"),
+        stepper=stepper_script() if any(result.stepper for result in results) else "",
         version=escaped(__version__),
         summary=_summary(results),
         contents="\n".join(_entry(name, pages) for name, pages in chapters),

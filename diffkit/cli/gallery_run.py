@@ -57,7 +57,10 @@ class Work:
 
 @dataclass
 class Result:
-    """What came of a script; ``error`` is one line, empty if it ran."""
+    """What came of a script; ``error`` is one line, empty if it ran.
+
+    ``stepper`` is the explanation that readers step through, as JSON, empty if there is none.
+    """
 
     path: Path
     page: dict[str, Any] = field(default_factory=dict)
@@ -66,6 +69,7 @@ class Result:
     sentences: list[str] = field(default_factory=list)
     formats: tuple[str, ...] = ()
     moves: bool = False
+    stepper: str = ""
     seconds: float = 0.0
     cached: bool = False
     error: str = ""
@@ -262,6 +266,7 @@ def fill(result: Result, page: Rendered, work: Work) -> Result:
     result.claims = [claim.to_dict() for claim in page.claims]
     result.sentences = [claim.sentence for claim in page.claims]
     result.seconds, result.cached, result.moves = page.seconds, page.cached, page.moves
+    result.stepper = page.stepper
     if work.pictures is not None:
         result.formats = work.formats
         page.write(work.pictures, result.name, work.formats)

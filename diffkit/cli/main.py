@@ -150,6 +150,8 @@ def _report(error: Exception) -> int:
         message = f"diffkit: {_one_line(error.format_message())}"
     elif isinstance(error, DiffkitError):
         message = f"{type(error).__name__}: {error.one_line}"
+    elif isinstance(error, MemoryError):
+        message = f"out of memory: {_one_line(str(error))}; hint: choose smaller sizes."
     else:
         message = (
             f"unexpected {type(error).__name__}: {_one_line(str(error))}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -51,4 +52,15 @@ def resume(folder: Path, data: str | None, as_json: bool) -> None:
         resume_run, folder, data=parts.training, validation=parts.validation, progress=True
     )
     out = folder if folder.suffix != ".npz" else folder.parent
-    finish(run, parts, out, as_json, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    if len(run.history["epoch_loss"]) == found.header["epoch"] and not run.interrupted:
+        seconds = _seconds_before(out, seconds)
+    finish(run, parts, out, as_json, seconds)
+
+
+def _seconds_before(out: Path, otherwise: float) -> float:
+    """What the training took, where it was not trained again and its folder says so."""
+    try:
+        return float(json.loads((out / "config.json").read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return otherwise

@@ -125,10 +125,11 @@ def _write_words(report: dict[str, Any]) -> None:
     words = f"variance explained {share:.1%}" if accuracy is None else f"accuracy {accuracy:.1%}"
     if (overlap := report[f"{kind}_iou"]) is not None:
         words = f"IoU {overlap:.1%}, {words}"
-    after = f"after {report['epochs']} epochs"
+    after = f"after {_count(report['epochs'], 'epoch')}"
     if report["best_epoch"] is not None:
         after = f"at the best of {report['epochs']} epochs, {report['best_epoch']}"
-    click.echo(f"{kind} {words} {after} ({report['updates']:,} updates, {report['seconds']:.1f} s)")
+    updates = _count(report["updates"], "update")
+    click.echo(f"{kind} {words} {after} ({updates}, {report['seconds']:.1f} s)")
     if report["stopped"]:
         click.echo(f"stopped: {report['stopped']}")
     if report["out"] is not None:
@@ -136,3 +137,7 @@ def _write_words(report: dict[str, Any]) -> None:
         suggest(f"diffkit signal {report['out']}")
     else:
         suggest("the same with --out DIR keeps weights, history and pictures")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -193,7 +193,9 @@ def _file(out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot write to {out}: {error.strerror}", hint="--out DIR") from error
+        raise InputError(
+            f"cannot write to {out}: {error.strerror}", hint="name a folder you may write to."
+        ) from error
     return out / TRIALS
 
 

@@ -360,4 +360,6 @@ def _prepare(out: Path) -> None:
         if new:  # nothing half-made is left behind by a training that is interrupted
             config.unlink()
     except OSError as error:
-        raise InputError(f"cannot write to {out}: {error.strerror}", hint="--out DIR") from error
+        raise InputError(
+            f"cannot write to {out}: {error.strerror}", hint="name a folder you may write to."
+        ) from error

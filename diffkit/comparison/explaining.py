@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ from diffkit.graph.sources import line_of, text_of
 __all__ = ["MODES", "Explanation", "explain"]
 
 MODES = ("primal", "tangent", "adjoint")
+
+WIDGET = "diffkit.explorer.widget"
+"""What shows an explanation in a notebook: a module of a later floor, imported by its name."""
 
 UNFOLDED = 2_000
 """Equations up to which a Python loop is shown step by step; longer ones are folded first."""
@@ -142,6 +146,14 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+    def _repr_mimebundle_(self, **choice: Any) -> Any:
+        """The stepper, where a notebook can run it; it chooses between that and the tables."""
+        return import_module(WIDGET).mimebundle(self, **choice)
+
+    def _display_(self) -> Any:
+        """What marimo shows, which asks by this name."""
+        return import_module(WIDGET).display(self)
 
 
 def _inner(a: Any, b: Any) -> float:

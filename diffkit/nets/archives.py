@@ -22,7 +22,7 @@ import numpy as np
 
 from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.nets.boxed import BoxedImages
-from diffkit.nets.data_files import LARGEST_FILE, MOST_CLASSES, File, opened
+from diffkit.nets.data_files import FOR_NUMBERS, LARGEST_FILE, MOST_CLASSES, File, opened
 from diffkit.nets.dataset import Dataset
 from diffkit.nets.objective import refuse_nonfinite
 
@@ -46,8 +46,8 @@ def from_npz(
     file
         The path of an ``.npz`` file.
     x, y
-        The names of the arrays: examples in rows, and for each a label (any whole number), a mask
-        of labels as high and wide as its image, or numbers, for a regression.
+        The names of the arrays: examples in rows, and for each a label (a whole number or a word),
+        a mask of labels as high and wide as its image, or numbers, for a regression.
     regression
         Whether targets are numbers to predict.
     boxes
@@ -62,7 +62,7 @@ def from_npz(
         For a file that is missing, no archive, damaged, larger inside than a gigabyte, without
         the arrays, or with NaN; for edges that are no box.
     DtypeError
-        For arrays of objects (which could run code) or text, and labels that are not integers.
+        For arrays of objects (which could run code), inputs of text, labels of neither kind.
     ShapeError
         When lengths differ, or a mask is not as large as its image.
 
@@ -76,7 +76,8 @@ def from_npz(
     Dataset(pair: 2 × 8 × 8 × 1, 2 classes)
     """
     path, name = opened(file)
-    found, targets, *edges = _arrays(path, name, (x, y, *([] if boxes is None else [boxes])))
+    wanted = (x, y, *([] if boxes is None else [boxes]))
+    found, targets, *edges = _arrays(path, name, wanted, words=not regression)
     if found.ndim == 0 or targets.ndim == 0 or len(found) != len(targets):
         raise ShapeError(
             f"{name}: {x} has shape {found.shape} and {y} has shape {targets.shape}",
@@ -103,10 +104,13 @@ def _rows(found: np.ndarray) -> np.ndarray:
 
 def _numbered(name: str, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """The labels that occur, numbered by size, and what they were called."""
-    if labels.dtype.kind not in "iub" or labels.ndim == 2:
+    words = labels.dtype.kind == "U" and labels.ndim == 1
+    if not words and (labels.dtype.kind not in "iub" or labels.ndim == 2):
         raise DtypeError(
             f"{name}: the labels are {labels.dtype} of shape {labels.shape}, not one integer each",
-            hint="convert whole numbers with y.astype(int), or pass regression=True.",
+            hint="of one-hot rows save y.argmax(axis=1)."
+            if _one_hot(labels)
+            else f"convert whole numbers with y.astype(int); {FOR_NUMBERS}",
         )
     occurring, places = np.unique(labels, return_inverse=True)
     if len(occurring) == 1:
@@ -114,9 +118,16 @@ def _numbered(name: str, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...
     if len(occurring) > MOST_CLASSES:
         raise InputError(
             f"{name} has {len(occurring)} different labels",
-            hint=f"there are at most {MOST_CLASSES} classes; for numbers pass regression=True.",
+            hint=f"there are at most {MOST_CLASSES} classes; {FOR_NUMBERS}",
         )
-    return places.reshape(labels.shape), tuple(str(int(label)) for label in occurring)
+    names = tuple(str(label if words else int(label)) for label in occurring)
+    return places.reshape(labels.shape), names
+
+
+def _one_hot(labels: np.ndarray) -> bool:
+    if labels.ndim != 2 or labels.dtype.kind not in "fiub":
+        return False
+    return bool(np.all((labels == 0) | (labels == 1)) and np.all(labels.sum(axis=1) == 1))
 
 
 def _images(name: str, key: str, found: np.ndarray) -> np.ndarray:
@@ -166,7 +177,7 @@ def _boxed(
 # The archive --------------------------------------------------------------------------------------
 
 
-def _arrays(path: Path, name: str, wanted: tuple[str, ...]) -> list[np.ndarray]:
+def _arrays(path: Path, name: str, wanted: tuple[str, ...], words: bool) -> list[np.ndarray]:
     try:
         _check_archive(path, name, wanted)
         with np.load(path, allow_pickle=False) as archive:
@@ -185,7 +196,8 @@ def _arrays(path: Path, name: str, wanted: tuple[str, ...]) -> list[np.ndarray]:
     for key, array in zip(wanted, arrays, strict=True):
         if not isinstance(array, np.ndarray):
             raise InputError(f"{name}: {key} is no array", hint="save it with np.savez.")
-        if array.dtype.kind not in "fiub":
+        labels = words and key == wanted[1]
+        if array.dtype.kind not in ("fiubU" if labels else "fiub"):
             raise DtypeError(
                 f"{name}: {key} has dtype {array.dtype}, not numbers",
                 hint="convert text to numbers before saving.",

@@ -30,6 +30,7 @@ LARGEST_FILE = 2**30  # bytes; beyond it, a table does not belong in memory as t
 MOST_CLASSES = 1000  # more different labels than this are a sign of a wrong column
 
 DELIMITERS = (",", ";", "\t")
+FOR_NUMBERS = "for numbers pass regression=True (--regression)."
 SNIFFED = 20  # lines that are looked at to find the delimiter
 
 # A gap in the first line makes it no header, or a row of data would be lost in silence.
@@ -86,7 +87,7 @@ def from_csv(
     delimiter, header
         What separates the cells (None: a comma, a semicolon or a tab, whichever makes a table of
         the first lines); whether the first line has headings (None: when it holds text where the
-        second line holds a number; refused if it holds numbers, too).
+        second line holds a number, refused if it holds numbers, too; or holds the target's name).
     regression
         Whether targets are numbers to predict; else they are classes (any words or whole numbers,
         numbered in sorted order).
@@ -111,17 +112,18 @@ def from_csv(
     """
     path, name = opened(file)
     rows = _table(path, name, delimiter)
-    headings = _headings(name, rows, header)
+    headings = _headings(name, rows, header, target)
     if headings is not None:
         rows = rows[1:]
     if not rows:
         raise InputError(f"{name} holds no examples", hint="one example per line.")
     column = _target_column(name, target, headings, len(rows[0][1]))
-    x = [_numbers_of(name, line, cells, column) for line, cells in rows]
+    called = [*map(repr, headings if headings is not None else range(len(rows[0][1])))]
+    x = [_numbers_of(name, line, cells, column, called) for line, cells in rows]
     if not x[0]:
         raise ShapeError(f"{name} has one column only", hint="features and a target are needed.")
     words = [(line, cells[column]) for line, cells in rows]
-    y, classes = _values(name, words, column) if regression else _labels(name, words)
+    y, classes = _values(name, words, called[column]) if regression else _labels(name, words)
     return Dataset(path.stem, np.array(x), y, classes, name)
 
 
@@ -204,7 +206,12 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _headings(name: str, rows: Rows, header: bool | None) -> list[str] | None:
+def _pointed(cell: str) -> str:
+    """The cell with a decimal point where it has a decimal comma."""
+    return cell.replace(",", ".", 1)
+
+
+def _headings(name: str, rows: Rows, header: bool | None, target: Any) -> list[str] | None:
     """The first line's words, when it is a header."""
     first = rows[0][1]
     if header is None:
@@ -212,14 +219,16 @@ def _headings(name: str, rows: Rows, header: bool | None) -> list[str] | None:
         odd = [
             a
             for a, b in zip(first, below, strict=True)
-            if _number(a) is None and a.lower() not in GAPS and _number(b) is not None
+            if _number(_pointed(a)) is None
+            and a.lower() not in GAPS
+            and _number(_pointed(b)) is not None
         ]
         if odd and any(_number(a) is not None for a in first):
             raise InputError(
                 f"{name}: the first line holds numbers and {odd[0]!r}: headings, or a slip?",
                 hint="say which with header=True or header=False.",
             )
-        header = bool(odd)
+        header = bool(odd) or (isinstance(target, str) and target in first)
     return first if header else None
 
 
@@ -240,7 +249,7 @@ def _target_column(name: str, target: Any, headings: list[str] | None, width: in
     return int(target) % width
 
 
-def _finite(name: str, line: int, column: int, cell: str) -> float:
+def _finite(name: str, line: int, column: str, cell: str) -> float:
     """A cell as a number.
 
     Raises
@@ -252,7 +261,9 @@ def _finite(name: str, line: int, column: int, cell: str) -> float:
     place = f"{name}, line {line}, column {column}"
     if number is None:
         what = f"{cell[:40]!r} is no number" if cell else "the cell is empty"
-        raise InputError(f"{place}: {what}", hint="every feature is a number.")
+        comma = _number(_pointed(cell)) is not None
+        hint = "decimals have a point, not a comma." if comma else "every feature is a number."
+        raise InputError(f"{place}: {what}", hint=hint)
     if not np.isfinite(number):
         raise InputError(
             f"{place}: the value is {number}", hint="leave the line out, or fill the gap first."
@@ -260,12 +271,14 @@ def _finite(name: str, line: int, column: int, cell: str) -> float:
     return number
 
 
-def _numbers_of(name: str, line: int, cells: list[str], target: int) -> list[float]:
-    return [_finite(name, line, i, cell) for i, cell in enumerate(cells) if i != target]
+def _numbers_of(
+    name: str, line: int, cells: list[str], target: int, called: list[str]
+) -> list[float]:
+    return [_finite(name, line, called[i], cell) for i, cell in enumerate(cells) if i != target]
 
 
 def _values(
-    name: str, words: list[tuple[int, str]], column: int
+    name: str, words: list[tuple[int, str]], column: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.array([_finite(name, line, column, word) for line, word in words]), ()
 
@@ -278,7 +291,7 @@ def _labels(name: str, words: list[tuple[int, str]]) -> tuple[np.ndarray, tuple[
             what = f"{word!r} is no class" if word else "the label is empty"
             raise InputError(
                 f"{name}, line {line}: {what}",
-                hint="classes are words or whole numbers; else pass regression=True.",
+                hint=f"classes are words or whole numbers; {FOR_NUMBERS}",
             )
     found = {word for _, word in words}
     numeric = all(_number(word) is not None for word in found)
@@ -290,7 +303,8 @@ def _labels(name: str, words: list[tuple[int, str]]) -> tuple[np.ndarray, tuple[
         )
     if len(classes) > MOST_CLASSES:
         raise InputError(
-            f"{name} has {len(classes)} different labels", hint="pass regression=True."
+            f"{name} has {len(classes)} different labels",
+            hint=FOR_NUMBERS,
         )
     place = {word: i for i, word in enumerate(classes)}
     return np.array([place[kinds[word]] for _, word in words]), tuple(classes)

@@ -118,7 +118,7 @@ class Objective:
     def overlap(self, params: Any, x: Any, y: Any) -> float | None:
         """The overlap with the right masks or boxes, IoU from 0 to 1; None where there are none.
 
-        Of masks it is the mean over the classes (:func:`~diffkit.nets.overlap.mask_iou`), of boxes
+        Of masks it is the mean over the classes (:func:`~diffkit.nets.mask_iou`), of boxes
         the mean over the examples.
         """
         if not self.overlaps:

@@ -85,7 +85,7 @@ class Shapes(Dataset):
         >>> shapes(4).classification().classes
         ('disc', 'square', 'triangle')
         """
-        return Dataset("shapes: kinds", self.x, self.labels, KINDS, self.source)
+        return Dataset("kinds of shapes", self.x, self.labels, KINDS, self.source)
 
 
 def shapes(n: int = 600, size: int = 16, noise: float = 0.1, seed: int = 0) -> Shapes:

@@ -59,8 +59,8 @@ def diverging(dark: bool = False) -> Colormap:
 def one_sided(dark: bool = False, colour: str | None = None) -> Colormap:
     """From the background to a colour, the accent if none is given: for values from zero upwards.
 
-    >>> one_sided()(0.0)[:3]
-    (1.0, 1.0, 1.0)
+    >>> [float(part) for part in one_sided()(0.0)[:3]]
+    [1.0, 1.0, 1.0]
     """
     from matplotlib.colors import LinearSegmentedColormap
 

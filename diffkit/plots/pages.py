@@ -3,8 +3,9 @@
 A script ``gallery/plot_*.py`` opens with a docstring (the finding as title, then the lesson)
 and defines ``PAGE`` (a :class:`Page`), ``numbers()`` (a list of :class:`Claim`) and
 ``draw(dark=False)`` (a Matplotlib figure); a page that moves also defines ``frames(dark=False)``
-(see :mod:`diffkit.plots.animation`), whose last frame is that figure.  The number under a picture
-is computed by the script that draws it, so a caption cannot drift away from its figure.
+(see :mod:`diffkit.plots.animation`), whose last frame is that figure; a page whose function is
+stepped through defines ``stepper()``, the ``to_dict()`` of a ``dk.explain``.  The number under a
+picture is computed by the script that draws it, so a caption cannot drift away from its figure.
 """
 
 from __future__ import annotations
@@ -147,6 +148,11 @@ class LoadedPage:
     def frames(self) -> Callable[..., Iterable[Figure]] | None:
         """What yields the frames of the page, if its picture moves."""
         return getattr(self.module, "frames", None)
+
+    @property
+    def stepper(self) -> Callable[[], dict[str, Any]] | None:
+        """What gives the explanation that readers step through, if the page has one."""
+        return getattr(self.module, "stepper", None)
 
 
 def read_title(path: str | Path) -> tuple[str, str]:

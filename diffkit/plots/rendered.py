@@ -9,6 +9,7 @@ drawn, in that order, since saving a figure may settle its layout.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ __all__ = ["ALWAYS", "FORMATS", "Rendered", "render", "rendered"]
 FORMATS = ("png", "svg", "pdf")
 ALWAYS = ("png", "svg")
 MODES = {"light": False, "dark": True}
+STEPPER = "stepper.json"
+"""The file with what readers step through, in no mode."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,9 @@ class Rendered:
     """What came of a script: its page, lesson, claims, and files by mode and format.
 
     ``files`` holds the bytes of ``"light.png"``, ``"dark.svg"``, …, and of ``"light.gif"`` and
-    ``"dark.gif"`` if the page moves; ``seconds`` is what it took when it was computed, and
-    ``cached`` says whether that was in an earlier run.
+    ``"dark.gif"`` if the page moves, and ``"stepper.json"`` if it can be stepped through;
+    ``seconds`` is what it took when it was computed, and ``cached`` says whether that was in an
+    earlier run.
 
     >>> page = Page("a", "Cost", "A title", (), "Why?", "", "")
     >>> Rendered(page, "", (Claim("a", "one", 1, 1, 0.0, ""),), {"light.gif": b""}, 0.1).moves
@@ -53,6 +57,11 @@ class Rendered:
     def moves(self) -> bool:
         """Whether the picture moves."""
         return "light.gif" in self.files
+
+    @property
+    def stepper(self) -> str:
+        """The explanation that readers step through, as JSON; empty if there is none."""
+        return self.files.get(STEPPER, b"").decode()
 
     @property
     def held(self) -> bool:
@@ -78,7 +87,7 @@ class Rendered:
         written = []
         for name, content in self.files.items():
             mode, _, suffix = name.partition(".")
-            if suffix == "gif" or suffix in formats:
+            if mode in MODES and (suffix == "gif" or suffix in formats):
                 path = Path(folder) / f"{stem}{'-dark' if MODES[mode] else ''}.{suffix}"
                 path.write_bytes(content)
                 written.append(path)
@@ -147,6 +156,8 @@ def render(script: str | Path, formats: Sequence[str] = ALWAYS) -> Rendered:
     loaded = load_page(script)
     claims = tuple(loaded.numbers())
     files = dict(_drawn(loaded, formats)) if formats else {}
+    if loaded.stepper:
+        files[STEPPER] = json.dumps(loaded.stepper(), ensure_ascii=False).encode()
     return Rendered(loaded.page, loaded.lesson, claims, files, time.perf_counter() - began)
 
 

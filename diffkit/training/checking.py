@@ -56,7 +56,9 @@ def checked_data(data: Any, name: str) -> list[np.ndarray]:
     if isinstance(data, np.ndarray) or not isinstance(data, (tuple, list)) or not len(data):
         raise InputError(
             f"{name} must be a tuple of arrays, not {type(data).__name__}",
-            hint="write (x, y); for data without targets write (x,).",
+            hint="write (data.x, data.y)."
+            if hasattr(data, "x") and hasattr(data, "y")
+            else "write (x, y); for data without targets write (x,).",
         )
     arrays = [_array(array, f"{name}[{place}]") for place, array in enumerate(data)]
     lengths = [len(array) for array in arrays]
@@ -131,7 +133,10 @@ def _array(given: Any, name: str) -> np.ndarray:
         ) from None
     if array.dtype.kind not in "fiub":
         raise InputError(
-            f"{name} has dtype {array.dtype}, not numbers", hint="encode text as numbers first."
+            f"{name} has dtype {array.dtype}, not numbers",
+            hint="np.unique(words, return_inverse=True)[1] numbers words."
+            if array.dtype.kind in "US"
+            else "give an array of real numbers.",
         )
     if not array.ndim:
         raise InputError(f"{name} is a single number", hint="pass one row per example.")

@@ -35,6 +35,7 @@ __all__ = [
     "Checkpoint",
     "checkpoint_file",
     "could_be_written",
+    "mark_of",
     "read_checkpoint",
     "write_checkpoint",
 ]
@@ -94,12 +95,38 @@ def write_checkpoint(file: Path, header: Mapping[str, Any], arrays: Mapping[str,
     text = json.dumps(said, allow_nan=False).encode()
     with could_be_written(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
-            _write_archive(stream, {HEADER: np.frombuffer(text, np.uint8), **arrays})
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
+        try:
+            with part.open("wb") as stream:
+                _write_archive(stream, {HEADER: np.frombuffer(text, np.uint8), **arrays})
+                stream.flush()
+                os.fsync(stream.fileno())
+            _rename(part, file)
+        except OSError:  # on a full disk, half a file would take the last room
+            part.unlink(missing_ok=True)
+            raise
         _synchronise_folder(file.parent)
+
+
+def _rename(part: Path, file: Path) -> None:
+    try:
+        part.replace(file)
+    except FileNotFoundError:  # it was there a moment ago
+        raise CheckpointError(
+            f"another training writes to {file}, too", hint="give every training its own folder."
+        ) from None
+
+
+def mark_of(file: Path) -> tuple[int, int, int] | None:
+    """What tells one writing of a file from the next; None where there is no file.
+
+    >>> mark_of(Path("nowhere.npz")) is None
+    True
+    """
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 @contextmanager

@@ -67,6 +67,7 @@ class Journal:
         self.file = journal_file(checkpoint)
         self.length, self.digest = 0, hashlib.sha256()
         self.kept: dict[tuple[str, str], int] = {}
+        self.mark: tuple[int, int, int] | None = None  # of the checkpoint that this one wrote
         if run is not None and said is not None:
             self.length = said["bytes"]
             if self.length:

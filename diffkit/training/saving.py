@@ -24,7 +24,7 @@ from diffkit.differentiate.calls import Call
 from diffkit.errors import CheckpointError, InputError
 from diffkit.graph.ir import Graph
 from diffkit.training.batches import Batches, take
-from diffkit.training.checkpoint import could_be_written, write_checkpoint
+from diffkit.training.checkpoint import could_be_written, mark_of, write_checkpoint
 from diffkit.training.describing import Arrays, described
 from diffkit.training.journal import Journal, skeletons
 from diffkit.training.stopping import Stopping
@@ -132,18 +132,28 @@ class Saver:
         Raises
         ------
         CheckpointError
-            When it cannot be written.
+            When it cannot be written, or is no longer the one that this training wrote last.
         """
         run = training.run
         ended = run.diverged is not None or run.stopped is not None
         ended = ended or training.epochs >= run.batches.epochs
         if ended or training.epochs % self.every == 0:
+            self._refuse_another()
             arrays: Arrays = {}
             header = {**self.settings, **_batch_settings(run.batches, arrays),
                       **_state(training, arrays)}  # fmt: skip
             with could_be_written(self.file):
                 header["journal"] = self.journal.append(run)
             write_checkpoint(self.file, header, arrays)
+            self.journal.mark = mark_of(self.file)
+
+    def _refuse_another(self) -> None:
+        """Two trainings that write to one folder would leave a mixture that neither can resume."""
+        if self.journal.mark is not None and mark_of(self.file) != self.journal.mark:
+            raise CheckpointError(
+                f"{self.file} was replaced or removed while this training ran",
+                hint="give every training a folder of its own.",
+            )
 
 
 def saver_of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,10 @@ def points_of(grid: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     [{'rate': 0.1, 'depth': 'deep'}, {'rate': 1.0, 'depth': 'deep'}]
     """
     found = []
-    for part in [grid] if isinstance(grid, Mapping) else list(grid):
-        if not isinstance(part, Mapping):
-            raise InputError(
-                f"a grid is values by name, not {part!r:.40}",
-                hint='for example {"rate": [0.01, 0.1]}.',
-            )
+    one = isinstance(grid, (Mapping, str)) or not isinstance(grid, Iterable)
+    parts: list[Any] = [grid] if one else list(grid)
+    for part in parts:
+        _refuse_no_grid(part)
         columns = [_labelled(name, values) for name, values in part.items()]
         for pairs in itertools.product(*columns):
             labels, values = zip(*pairs, strict=True) if pairs else ((), ())
@@ -50,13 +48,23 @@ def points_of(grid: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     return found
 
 
+def _refuse_no_grid(part: Any) -> None:
+    if not isinstance(part, Mapping) or not all(isinstance(name, str) for name in part):
+        raise InputError(
+            f"a grid is values by name, not {part!r:.40}",
+            hint='for example {"rate": [0.01, 0.1]}.',
+        )
+    if "seed" in part:
+        raise InputError("the seed is no setting of a grid", hint="write seeds=3, or seeds=[7, 8].")
+
+
 def _labelled(name: str, values: Any) -> list[tuple[Any, Any]]:
     """The values of a setting with their labels."""
     if isinstance(values, Mapping):
         return [(str(label), value) for label, value in values.items()]
     if isinstance(values, str) or not isinstance(values, (Sequence, np.ndarray)):
         values = [values]
-    items = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    items = [value.item() if isinstance(value, np.generic) else value for value in values]
     for value in items:
         if not isinstance(value, PLAIN):
             raise InputError(
@@ -78,7 +86,9 @@ def seeds_of(seeds: Any) -> list[int]:
     ([0, 1, 2], [7])
     """
     whole = (int, np.integer)
-    found = list(range(seeds)) if isinstance(seeds, whole) else list(seeds)
+    found = list(range(seeds)) if isinstance(seeds, whole) else [seeds]
+    if isinstance(seeds, Iterable):
+        found = list(seeds)
     good = all(isinstance(seed, whole) and not isinstance(seed, bool) for seed in found)
     if not found or not good or isinstance(seeds, bool):
         raise InputError(

@@ -39,8 +39,9 @@ class Trail:
 
     >>> trail = Trail(("successive",))
     >>> memory = trail.init(np.zeros(2))
-    >>> for gradient in (np.array([1.0, 0.0]), np.array([1.0, 1.0])):
-    ...     memory, numbers = trail.step(memory, gradient, trail.scalars(0))
+    >>> with np.errstate(invalid="ignore"):  # the first gradient has none before it: NaN
+    ...     for gradient in (np.array([1.0, 0.0]), np.array([1.0, 1.0])):
+    ...         memory, numbers = trail.step(memory, gradient, trail.scalars(0))
     >>> [round(float(cosine), 4) for cosine in numbers]  # of all, and of the one array
     [0.7071, 0.7071]
     """
