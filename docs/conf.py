@@ -5,6 +5,7 @@ Nothing in the built pages asks another computer for anything: the styles and fo
 KaTeX that ``sphinxcontrib-katex`` 0.9.11 brings along (it needs Node, only to build).
 """
 
+import os
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -62,6 +63,8 @@ nitpicky = True
 nitpick_ignore_regex = [("py:class", ".*"), ("py:(func|data)", r"[A-Za-z_]+")]
 
 # Gallery ----------------------------------------------------------------------------------------
+
+os.environ["DIFFKIT_BOOK"] = "yes"  # the pictures are taken from what is kept
 
 sphinx_gallery_conf = {
     "examples_dirs": "../gallery",

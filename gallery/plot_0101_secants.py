@@ -21,7 +21,7 @@ from diffkit.differentiate.finite import derivative_errors
 from diffkit.differentiate.stencils import stencil
 from diffkit.plots.concepts import draw_tangent
 from diffkit.plots.curves import slope
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, label_lines, use_style
 from diffkit.plots.training import ACCENT
 
@@ -128,5 +128,4 @@ def error_panel(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.concepts import level_colours
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -147,5 +147,4 @@ def rises_panel(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -21,7 +21,7 @@ from diffkit.differentiate.complex_step import complex_step_errors
 from diffkit.differentiate.finite import derivative_errors
 from diffkit.differentiate.stencils import stencil
 from diffkit.plots.curves import Curve, best_step, plot_step_errors, slope
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import METHODS_STYLE, use_style
 
 SOURCE = "Baydin et al. 2018, figure 3 (step size), l4 of the logistic map at 0.2"
@@ -144,5 +144,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -21,7 +21,7 @@ from diffkit.differentiate.finite import derivative_errors
 from diffkit.differentiate.stencils import Stencil, fornberg, stencil_of
 from diffkit.lazy import mp
 from diffkit.plots.curves import slope
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.steps import plot_stencil, power_text, stencil_shade
 from diffkit.plots.style import label_lines, muted, style_of, use_style
 
@@ -126,5 +126,4 @@ def errors_panel(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.steps import StepSize
 from diffkit.comparison.steps_tableau import Tableau
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.steps import plot_tableau
 from diffkit.plots.style import INK, muted, use_style
 
@@ -101,5 +101,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.steps import StepSize
 from diffkit.plots.curves import best_step
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.steps import plot_step_size
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 
@@ -138,5 +138,4 @@ def panel(axes: Axes, precision: str, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -23,7 +23,7 @@ from diffkit.differentiate.finite import derivative_errors
 from diffkit.differentiate.stencils import stencil
 from diffkit.engines.precise import distance, true_slope
 from diffkit.plots.curves import best_step, slope
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import METHODS_STYLE, muted, use_style
 
 SOURCE = "Squire & Trapp 1998, section 2"
@@ -137,5 +137,4 @@ def words(far: Axes, near: Axes, floor: float, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import use_style
 from diffkit.plots.traces import plot_trace_table, trace_rows
 
@@ -77,5 +77,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

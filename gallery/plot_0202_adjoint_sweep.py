@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.graphs import plot_graph
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import METHODS_STYLE, use_style
 from diffkit.plots.traces import trace_rows
 
@@ -90,5 +90,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

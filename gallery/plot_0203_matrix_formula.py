@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.matrix_formula import MatrixFormulas
 from diffkit.plots.formulas import plot_formulas
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import muted, use_style
 
 SOURCE = "Rumelhart, Hinton & Williams 1986; Giles 2008"
@@ -117,5 +117,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.concepts import draw_arrow, draw_cells, frame_cells
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -151,5 +151,4 @@ def words(axes: Axes, places: tuple[tuple[float, str], ...], colour: str) -> Non
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

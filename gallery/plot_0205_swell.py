@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.comparison.swell import Swell
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import use_style
 from diffkit.plots.swell import plot_swell
 
@@ -76,5 +76,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -23,7 +23,7 @@ from diffkit.comparison.swell import Swell
 from diffkit.comparison.swell_families import FAMILIES
 from diffkit.differentiate.equivalence import Equivalence, equivalence, normal_form
 from diffkit.differentiate.scalars import scalar_graph
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import colour_of, muted, style_of, use_style
 from diffkit.plots.swell import plot_swell
 
@@ -139,5 +139,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

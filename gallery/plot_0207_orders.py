@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.orders import OrderComparison, compare_orders
 from diffkit.differentiate.forward import pushforward_graph
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import label_lines, line_of_method, muted, style_of, use_style
 from diffkit.plots.training import ACCENT
 
@@ -179,5 +179,4 @@ def corner(axes: Axes, text: str, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -20,7 +20,7 @@ import diffkit as dk
 from diffkit.comparison.accuracy import ulps
 from diffkit.engines.precise import true_derivatives
 from diffkit.plots.comparison import EXACT_AT, ulp_axis
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import METHODS_STYLE, use_style
 
 SOURCE = "Baydin et al. 2018, tables 2 and 3"
@@ -130,5 +130,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.forms import FormComparison
 from diffkit.plots.forms import plot_error_along, plot_size_and_error
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import muted, use_style
 
 SOURCE = "the logistic map of Baydin et al. 2018, table 1; Higham 2002, section 5.1"
@@ -94,5 +94,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -23,7 +23,7 @@ import diffkit as dk
 from diffkit.comparison.conditioning import Conditioning
 from diffkit.comparison.diagnose import Diagnosis
 from diffkit.lazy import mp
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -195,5 +195,4 @@ def error_panel(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.cases import CASES
 from diffkit.plots.comparison import ulp_axis
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import METHODS_STYLE, muted, use_style
 
 PAGE = Page(
@@ -116,5 +116,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 
 SOURCE = "Chan, Golub & LeVeque 1983; Higham 2002, section 1.9"
@@ -129,5 +129,4 @@ def lines(axes: Axes, quantity: int, colour: str) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

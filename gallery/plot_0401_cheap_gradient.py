@@ -22,7 +22,7 @@ import diffkit as dk
 from diffkit.comparison.cases import CASES
 from diffkit.differentiate.reverse import gradient_graph
 from diffkit.nets.activations import ACTIVATIONS
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import colour_of, muted, style_of, use_style
 
 SOURCE = "Griewank & Walther 2008, section 4.6"
@@ -139,5 +139,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -21,7 +21,7 @@ import diffkit as dk
 from diffkit.comparison.cases import helmholtz
 from diffkit.comparison.swell import Swell
 from diffkit.differentiate.api import differentiate_flat
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import colour_of, label_lines, line_of_method, muted, style_of, use_style
 from diffkit.plots.swell import HOLLOW
 
@@ -144,5 +144,4 @@ def band(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.cases import CASES
 from diffkit.plots.comparison import plot_comparison
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import muted, use_style
 
 CASE = CASES["softmax-digits-small"]
@@ -89,5 +89,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.comparison.cases import CASES
 from diffkit.plots.comparison import plot_comparison
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import muted, use_style
 
 PAGE = Page(
@@ -94,5 +94,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

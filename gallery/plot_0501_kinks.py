@@ -23,7 +23,7 @@ import diffkit as dk
 from diffkit.comparison.peer_kinks import LIBRARIES, answer_at, declared_kinks
 from diffkit.graph.primitive import Kink
 from diffkit.plots.concepts import draw_tangent
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -155,5 +155,4 @@ def slope_text(slope: float) -> str:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

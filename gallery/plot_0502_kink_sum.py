@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.nets.activations import ACTIVATIONS
 from diffkit.plots.concepts import draw_tangent
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -126,5 +126,4 @@ def panel(axes: Axes, convention: Convention, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

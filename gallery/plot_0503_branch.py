@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.concepts import draw_tangent
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, label_lines, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -131,5 +131,4 @@ def slope_panel(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 
 SOURCE = "JAX, frequently asked questions: gradients contain NaN where using where"
@@ -147,5 +147,4 @@ def panel(axes: Axes, name: str, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -160,5 +160,4 @@ def cell(axes: Axes, x: float, y: float, kind: int, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

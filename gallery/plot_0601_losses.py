@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 
 PAGE = Page(
@@ -139,5 +139,4 @@ def mark_initial(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -21,7 +21,7 @@ from matplotlib.tri import Triangulation
 
 import diffkit as dk
 from diffkit.plots.concepts import draw_simplex, simplex_grid, to_plane
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -134,5 +134,4 @@ def map_of_norms(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -110,5 +110,4 @@ def plot(
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

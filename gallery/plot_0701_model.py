@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.nets import plot_boundary
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import muted, use_style
 
 PAGE = Page(
@@ -100,5 +100,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

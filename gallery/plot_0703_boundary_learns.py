@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.plots.animation import last_frame
 from diffkit.plots.nets import plot_boundary
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -130,5 +130,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

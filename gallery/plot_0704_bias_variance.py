@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.nets import CLASSES
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, label_lines, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -183,5 +183,4 @@ def _more_points(axes: Any, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

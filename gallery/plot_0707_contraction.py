@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.optim import descent
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -161,5 +161,4 @@ def kappa_panel(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.optim.recurrences import rates_by_recurrence
 from diffkit.optim.schedules import ALL_SCHEDULES, Schedule
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -162,5 +162,4 @@ def panel(axes: Axes, name: str, dark: bool, left: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.optim import plot_range_test
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, use_style
 from diffkit.plots.training import ACCENT
 from diffkit.training.range_test import RangeTest
@@ -123,5 +123,4 @@ def finish(axes: Axes, words: str, found: RangeTest, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

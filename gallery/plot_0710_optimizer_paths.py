@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.optim.full_batch import FullBatch
 from diffkit.plots.optim import descent, draw_path, draw_valley
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, use_style
 from diffkit.plots.training import ACCENT
 
@@ -147,5 +147,4 @@ def panel(axes: Axes, name: str, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

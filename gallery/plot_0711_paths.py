@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.nets import plot_levels
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 from diffkit.training.batches import Batches
@@ -172,5 +172,4 @@ PLACES = (
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

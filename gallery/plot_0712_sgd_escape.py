@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, label_lines, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -161,5 +161,4 @@ def _valleys(axes: Any, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

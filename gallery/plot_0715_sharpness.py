@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.signal import loose_grid, plot_sharpness
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
@@ -124,5 +124,4 @@ def loss_panel(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

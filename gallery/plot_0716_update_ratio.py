@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.signal import loose_grid, plot_ratios
 from diffkit.plots.style import muted, use_style
 
@@ -104,5 +104,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.plots.animation import last_frame
 from diffkit.plots.nets import bare
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -188,5 +188,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.signal import loose_grid
 from diffkit.plots.style import INK, label_lines, muted, use_style
 from diffkit.plots.training import ACCENT
@@ -111,5 +111,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, label_lines, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -132,5 +132,4 @@ def panel(axes: Axes, layer: str, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

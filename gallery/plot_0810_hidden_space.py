@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.nets import CLASSES, plot_boundary
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 
 PAGE = Page(
@@ -144,5 +144,4 @@ def remark(axes: Axes, words: str, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

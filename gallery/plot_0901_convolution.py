@@ -24,7 +24,7 @@ import diffkit as dk
 from diffkit.nets.convolutional import conv2d
 from diffkit.plots.concepts import draw_arrow, draw_cells, frame_cells
 from diffkit.plots.nets import CLASSES
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -184,5 +184,4 @@ def heads(axes: Axes, places: tuple[tuple[float, float, str], ...], colour: str)
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.nets.convolutional import conv2d
 from diffkit.plots.nets import bare, one_sided
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 
 SOURCE = "Luo et al. 2016; Yu & Koltun 2016"
@@ -124,5 +124,4 @@ def panel(axes: Axes, name: str, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -22,7 +22,7 @@ from scipy.fft import dctn
 
 from diffkit.plots.learned import SIDE, learned_digits, unseen_digits
 from diffkit.plots.nets import panel_words, plot_grey, plot_image, plot_map, side_by_side
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import use_style
 
 SOURCE = "LeCun et al. 1998; Zeiler & Fergus 2014"
@@ -134,5 +134,4 @@ def explain(first: list[Axes], dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from diffkit.plots.animation import last_frame
 from diffkit.plots.learned import learned_digits, unseen_digits
 from diffkit.plots.nets import panel_words, plot_image, side_by_side
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -123,5 +123,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

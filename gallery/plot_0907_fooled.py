@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.plots.learned import SIDE, learned_digits, unseen_digits
 from diffkit.plots.nets import panel_words, plot_grey, plot_image, side_by_side
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, use_style
 from diffkit.plots.training import ACCENT
 
@@ -139,5 +139,4 @@ def curves(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

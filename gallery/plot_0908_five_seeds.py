@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.learned import unseen_digits
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -123,5 +123,4 @@ def row(axes: Axes, model: str, height: int, colour: str) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

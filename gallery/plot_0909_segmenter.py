@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.nets.overlap import mask_iou
 from diffkit.plots.nets import CLASSES, MIDDLE, bare, panel_words, plot_grey, side_by_side
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, use_style
 from diffkit.plots.training import ACCENT
 
@@ -137,5 +137,4 @@ def curves(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

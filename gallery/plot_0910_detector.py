@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 import diffkit as dk
 from diffkit.nets.overlap import box_iou
 from diffkit.plots.nets import panel_words, plot_grey, side_by_side
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -140,5 +140,4 @@ def curve(axes: Axes, dark: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

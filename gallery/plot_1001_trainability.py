@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.maps import mark_box
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, use_style
 from diffkit.training.trainability import Trainability
 
@@ -115,5 +115,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.maps import plot_basins
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import use_style
 
 SOURCE = "Himmelblau 1972; Cayley 1879"
@@ -171,5 +171,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

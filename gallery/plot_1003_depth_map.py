@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.plots.nets import diverging
-from diffkit.plots.pages import Claim, Page
+from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, use_style
 
 SOURCE = "Poole et al. 2016; Schoenholz et al. 2017"
@@ -139,5 +139,4 @@ def draw(dark: bool = False) -> Figure:
 
 
 if __name__ == "__main__":
-    draw()
-    plt.show()
+    show(draw)

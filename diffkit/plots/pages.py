@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -37,6 +38,7 @@ __all__ = [
     "chapter_of",
     "load_page",
     "read_title",
+    "show",
     "written_claims",
     "written_page",
 ]
@@ -264,3 +266,25 @@ def load_page(path: str | Path) -> LoadedPage:
             hint="a gallery script defines PAGE, numbers() and draw(dark=False).",
         )
     return LoadedPage(path, module.PAGE, lesson, module.numbers, module.draw, module)
+
+
+BUILDING = "DIFFKIT_BOOK"  # set while a book is built, which takes its pictures from what is kept
+
+
+def show(draw: Callable[[], Figure]) -> None:
+    """Draw a page and show it in a window: the last line of a script of the gallery.
+
+    Where a book is built, as by Sphinx-Gallery, nothing is drawn: it asks
+    :func:`diffkit.plots.rendered.rendered` for the pictures.
+
+    >>> import os
+    >>> os.environ["DIFFKIT_BOOK"] = "yes"
+    >>> show(lambda: print("drawn"))
+    >>> del os.environ["DIFFKIT_BOOK"]
+    """
+    if BUILDING in os.environ:
+        return
+    from matplotlib import pyplot
+
+    draw()
+    pyplot.show()
