@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import RunCommand
 
 import diffkit as dk
-from conftest import RunCommand
 from diffkit.cli.main import main
 from diffkit.training.preparing import prepared
 from diffkit.training.weights import load_weights
