@@ -121,7 +121,8 @@ def map_of_norms(axes: Axes, dark: bool) -> None:
     points, triangles = simplex_grid(GRID)
     x, y = to_plane(points).T
     mesh = Triangulation(x, y, triangles)
-    painted = axes.tripcolor(mesh, norms(points), shading="gouraud", vmin=0, vmax=BOUND)
+    painted = axes.tripcolor(mesh, norms(points), shading="gouraud", vmin=0, vmax=BOUND,
+                              rasterized=True)  # fmt: skip
     draw_simplex(axes, NAMES, dark=dark)
     for middle in to_plane([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5]]):
         axes.plot(*middle, "o", color=ACCENT[False], markersize=7, markeredgewidth=1.2,

@@ -42,9 +42,15 @@ PAGE = Page(
 
 SEEN, UNSEEN, SIDE, EDGES = 900, 100, 16, 4
 EPOCHS, BATCH, RATE = 30, 20, 0.01
+LABEL = 12  # epochs that a label at the right stands under
 RANKS = (0.02, 0.12, 0.22, 0.34, 0.45, 0.56, 0.67, 0.78, 0.88, 0.98)  # from worst to best
 NET = dk.nets.tiny_detector()
-LOSS = NET.with_loss(dk.losses.detection.using(box_weight=4.0))
+MISS = NET.with_loss(dk.losses.detection.using(box_weight=4.0))
+
+
+def loss(params: Any, images: Any, truth: Any) -> Any:
+    """A plain function: nothing else is measured on the training images after every epoch."""
+    return MISS(params, images, truth)
 
 
 @cache
@@ -59,7 +65,7 @@ def answers() -> list[np.ndarray]:
     data = dk.datasets.shapes(SEEN, seed=0).detection()
     found = [np.asarray(NET(NET.init(0), unseen().x))]
     dk.train(
-        LOSS, NET.init(0), (data.x, data.y), batch_size=BATCH, epochs=EPOCHS,
+        loss, NET.init(0), (data.x, data.y), batch_size=BATCH, epochs=EPOCHS,
         optimizer=dk.optim.adam(dk.schedules.one_cycle(RATE)),
         on_epoch=lambda run: found.append(np.asarray(NET(run.params, unseen().x))),
     )  # fmt: skip
@@ -134,8 +140,8 @@ def curve(axes: Axes, dark: bool) -> None:
     axes.plot(epochs, middle, color=ACCENT[dark])
     axes.text(EPOCHS, float(middle[-1]) + 0.015, "median", color=ACCENT[dark], ha="right",
               va="bottom")  # fmt: skip
-    axes.text(EPOCHS, float(low[-1]) - 0.02, "half of the images\nare in the band", ha="right",
-              va="top", color=muted(dark), fontsize=9.5)  # fmt: skip
+    axes.text(EPOCHS, float(low[-LABEL:].min()) - 0.02, "half of the images\nare in the band",
+              ha="right", va="top", color=muted(dark), fontsize=9.5)  # fmt: skip
     axes.set(xlim=(0, EPOCHS), ylim=(0, 1), xlabel="epoch", ylabel="overlap, IoU")
 
 

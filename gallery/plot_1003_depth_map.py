@@ -88,9 +88,10 @@ def crossing(bias_std: float) -> float:
     return float(np.interp(0.0, row, centres(WEIGHTS, ACROSS)))
 
 
+@cache
 def line() -> tuple[np.ndarray, np.ndarray]:
     """The critical weights of the theory, for biases from the bottom to the top."""
-    biases = np.linspace(*BIASES, 25)
+    biases = np.linspace(*np.sqrt(BIASES), 25) ** 2  # closer where the line bends
     return np.array([dk.signal.critical_weights("tanh", b) for b in biases]), biases
 
 

@@ -229,7 +229,7 @@ ROWS = {
     "Baydin et al. 2018, Helmholtz energy": Evidence(
         "helmholtz",
         (
-            "sizes n = 1…50 at which reverse mode is outside 1.5 to 4 functions",
+            "sizes from 1 to 50 at which reverse mode is outside 1.5 to 4 functions",
             "finite differences over the function, divided by n = 50",
             "forward mode over the function, divided by n = 50",
         ),

@@ -1,7 +1,13 @@
-"""Pages of the gallery as tests see them: found by name, loaded once, held to their claims."""
+"""Pages of the gallery as tests see them: found by name, loaded once, held to their claims.
+
+The test of a page computes its numbers; a test that reads them takes what it, or another process,
+has computed from the same files.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +16,14 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_hex
 
-from diffkit.plots.pages import LoadedPage, load_page, written_page
+from diffkit.engines.cache import cache_folder
+from diffkit.plots import render_cache
+from diffkit.plots.pages import Claim, LoadedPage, load_page, written_page
+from diffkit.plots.rendered import Rendered
 
 GALLERY = Path(__file__).resolve().parents[1] / "gallery"
 BACKGROUND = {False: "#ffffff", True: "#14181d"}
+WORTH_KEEPING = 0.3  # seconds: what is quicker is computed again
 
 
 @cache
@@ -30,15 +40,41 @@ def page(name: str) -> LoadedPage:
     return load_page(scripts()[name])
 
 
+def store() -> Path:
+    """Where the processes of a session keep numbers for each other."""
+    return cache_folder() / "gallery-tests"
+
+
+def computed(name: str) -> list[Claim]:
+    """The numbers of a page, computed here and kept for the other processes."""
+    loaded, began = page(name), time.process_time()
+    with render_cache.watching() as used:
+        claims = loaded.numbers()
+    if (seconds := time.process_time() - began) > WORTH_KEEPING:
+        new = Rendered(loaded.page, loaded.lesson, tuple(claims), {}, seconds)
+        render_cache.keep(store(), loaded.path, new, used)
+    return claims
+
+
+@cache
+def known(name: str) -> Sequence[Claim]:
+    """The numbers of a page: those that are kept, if its files are the same, else computed."""
+    kept = render_cache.load(store(), scripts()[name])
+    return kept.claims if kept else computed(name)
+
+
 @cache
 def got(name: str) -> dict[str, Any]:
-    """What a page computed, by the words of its claims."""
-    return {claim.claim: claim.got for claim in page(name).numbers()}
+    """What a page computed, by the words of its claims; several numbers are a list."""
+    return {
+        claim.claim: list(claim.got) if isinstance(claim.got, Sequence) else claim.got
+        for claim in known(name)
+    }
 
 
 def assert_claims_hold(name: str) -> None:
     """A page has at least three numbers, they are its own, and they hold."""
-    claims = page(name).numbers()
+    claims = computed(name)
     assert len(claims) >= 3
     assert {claim.name for claim in claims} == {name}
     assert [claim.sentence for claim in claims if not claim.held] == []

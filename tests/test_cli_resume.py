@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import RunCommand
 
 import diffkit as dk
 from diffkit.cli.main import main
@@ -285,3 +286,17 @@ def test_the_report_of_a_divergence_says_so(
     assert code == 1 and "diverged in epoch" in err
     assert 'class="notice"' in text and "the training diverged in epoch" in text
     assert "&lt;b&gt;&amp;" in text and "<b>&" not in text
+
+
+def test_a_second_run_leaves_the_first(run: RunCommand, tmp_path: Path) -> None:
+    words = ("train", "two-moons", "--epochs", "1", "--out", "moons", "--seed")
+    assert run(*words, "0").returncode == 0
+    first = (tmp_path / "moons" / "weights.npz").read_bytes()
+    done = run(*words, "1")
+    assert done.returncode == 0
+    assert "moons held a run: it is kept as moons.1" in done.stderr
+    assert (tmp_path / "moons.1" / "weights.npz").read_bytes() == first
+    assert (tmp_path / "moons" / "weights.npz").read_bytes() != first
+    (tmp_path / "config.json").write_text("{}")
+    refused = run(*words[:-2], ".", "--seed", "0")
+    assert refused.returncode == 2 and "holds a run already" in refused.stderr

@@ -194,6 +194,7 @@ while not pathlib.Path({str(flag)!r}).exists() and time.monotonic() < end:
         (("--formats", "bmp"), "no format named 'bmp'"),
         (("--formats", ","), "names no format"),
         (("--chapter", "Cots"), "did you mean cost?"),
+        (("--chapter", "cost", "--only", "ulps"), "no page in chapter cost named 'ulps'"),
         (("--cached",), "goes with --check"),
         (("--check", "--cached", "--fresh"), "exclude each other"),
     ],
@@ -205,6 +206,23 @@ def test_what_is_asked_wrongly(words: Any, message: str, tmp_path: Path, capsys:
     given = [word.replace("file/", f"{tmp_path}/file/") for word in words]
     assert main(["gallery", *given]) == WRONG_INPUT
     assert message in one_line(capsys.readouterr().err)
+
+
+def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    from diffkit.cli.gallery_output import write_pictures
+    from diffkit.cli.gallery_run import Result, Work, fill
+    from diffkit.errors import InputError
+    from diffkit.plots.pages import Page
+    from diffkit.plots.rendered import Rendered
+
+    page = Page("a", "Cost", "A title", (), "Why?", "", "")
+    for name in ("a.png", "index.html"):
+        (tmp_path / name).mkdir()
+    drawn = Rendered(page, "", (), {"light.png": b""}, 0.1)
+    with pytest.raises(InputError, match=r"cannot write .*a\.png: Is a directory"):
+        fill(Result(tmp_path), drawn, Work(pictures=tmp_path))
+    with pytest.raises(InputError, match=r"cannot write .*index\.html: Is a directory"):
+        write_pictures([], tmp_path, dark=False, as_json=False)
 
 
 # -- numbers and lists ----------------------------------------------------------------------------

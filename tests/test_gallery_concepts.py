@@ -6,12 +6,17 @@ The expected numbers stand here a second time, so that a script cannot change it
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from gallery_pages import got, page
 
 from diffkit.plots.concepts import simplex_grid, to_plane
+from diffkit.plots.style import save
+
+MOST_BYTES = 600_000  # of a picture in a page that a phone loads
 
 # The numbers of the sources, once more -----------------------------------------------------------
 
@@ -50,6 +55,14 @@ def test_softmax_stretches_by_a_half_at_most() -> None:
     assert found["differences of scores are stretched at most by"] <= 0.5
     corner = page("softmax").module.norms(np.eye(3))
     assert np.all(corner == 0.0)
+
+
+def test_a_painted_mesh_is_an_image_in_an_svg(tmp_path: Path) -> None:
+    figure = page("softmax").draw()
+    path = save(figure, tmp_path / "softmax.svg")
+    plt.close(figure)
+    assert b"<image" in path.read_bytes()
+    assert path.stat().st_size < MOST_BYTES
 
 
 def test_a_gap_of_800_breaks_the_naive_form_only() -> None:

@@ -138,6 +138,17 @@ def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:
     assert b'<html lang="en" data-theme="dark">' in write_index(pages, tmp_path, True).read_bytes()
 
 
+def test_an_address_with_a_stray_percent_sign_breaks_nothing() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node is not there")
+    lines = (TEMPLATES / "gallery.js").read_text(encoding="utf-8").splitlines()
+    (plain,) = [line for line in lines if "const plain =" in line]
+    code = f"{plain}\nconsole.log(plain('find=50%'), plain('find=50%25'))"
+    done = subprocess.run([node, "-e", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["find=50%", "find=50%"]
+
+
 def test_the_script_is_javascript() -> None:
     node = shutil.which("node")
     if node is None:

@@ -5,34 +5,8 @@ The expected numbers stand here a second time, so that a script cannot change it
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import Any
-
 import pytest
-
-from diffkit.plots.pages import LoadedPage, load_page
-
-GALLERY = Path(__file__).resolve().parents[1] / "gallery"
-SCRIPTS = {
-    "equivalence": "plot_0206_equivalence",
-    "helmholtz": "plot_0402_helmholtz",
-    "cheap-gradient": "plot_0401_cheap_gradient",
-}
-
-
-@cache
-def page(name: str) -> LoadedPage:
-    """The page of this name; a script keeps what it computed, so it computes once."""
-    if name == "cheap-gradient":
-        pytest.importorskip("sklearn")
-    return load_page(GALLERY / f"{SCRIPTS[name]}.py")
-
-
-@cache
-def got(name: str) -> dict[str, Any]:
-    """What a page computed, by the words of its claims."""
-    return {claim.claim: claim.got for claim in page(name).numbers()}
+from gallery_pages import got
 
 
 def test_differentiating_first_costs_eight_functions_and_the_graph_costs_two() -> None:
@@ -51,6 +25,7 @@ def test_reverse_mode_is_flat_in_the_number_of_substances() -> None:
 
 
 def test_no_gradient_of_the_built_in_cases_costs_five_functions() -> None:
+    pytest.importorskip("sklearn")
     found = got("cheap-gradient")
     assert found["operations of (f, ∇f) over those of f, the largest"] <= 5
     assert found["the dearest: Speelpenning's product of 10"] == pytest.approx(11 / 3)

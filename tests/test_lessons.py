@@ -6,11 +6,13 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import diffkit as dk
+from diffkit.cli.gallery_run import Stopped
 from diffkit.cli.lesson_formulas import mathml
 from diffkit.cli.lesson_page import lesson_page
 from diffkit.cli.lesson_pictures import NotebookPicture, Script, draw
@@ -65,6 +67,7 @@ def test_exercises_come_out(lesson: Lesson) -> None:
         assert each.kind in KINDS
         assert each.question and each.hint
         assert set(each.values) == set(each.expected), "every number is asserted"
+        assert {type(value) for value in each.values.values()} <= {int, float}, "shown as is"
         assert [claim for claim in each.claims if not claim.held] == []
 
 
@@ -74,6 +77,16 @@ def test_solutions_show_their_numbers(lesson: Lesson) -> None:
         assert fields <= set(each.values)
         assert "{" not in each.solved and len(each.solved) > 80
         assert each.code.startswith(f"def {each.name}():")
+
+
+def test_numbers_are_written_as_by_hand() -> None:
+    told = "{minus:.2f}, {power:.0e}, {none:.0e} or {part:.0%}, 1e-5"
+
+    @exercise("by hand", "How?", "Look.", told, {})
+    def written() -> dict[str, float]:
+        return {"minus": -0.826, "power": 5e-5, "none": 0.0, "part": 0.25}
+
+    assert written.solved == "−0.83, 5·10⁻⁵, 0 or 25\u00a0%, 1e-5"
 
 
 def test_solutions_run_as_they_are_shown(lesson: Lesson) -> None:
@@ -180,6 +193,24 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
 def test_wrong_words(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lesson", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_lesson_that_is_stopped_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*args: Any, **options: Any) -> None:
+        raise Stopped([])
+
+    monkeypatch.setattr("diffkit.cli.gallery_run.run_pages", stopped)
+    assert main(["lesson", "maps", "--out", str(tmp_path)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lesson_is_known_by_its_chapter_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["kinks"], ["5"], ["05"], ["Kinks and traps"]):
+        assert main(["lesson", "--list", "--json", *words]) == 0
+        assert [row["name"] for row in json.loads(capsys.readouterr().out)["lessons"]] == ["kinks"]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 import diffkit as dk
 from diffkit.errors import InputError, ShapeError
@@ -27,6 +28,7 @@ LOSS = NET.with_loss(dk.losses.cross_entropy)
 THREE = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]] * 4)
 CNN = dk.nets.cnn((8, 8, 1), classes=3)
 IMAGE = np.random.default_rng(0).random((8, 8, 1))
+POLAR = Figure().add_subplot(projection="polar")
 
 
 def wave(x: Any) -> Any:
@@ -209,6 +211,15 @@ WRONG: dict[str, Callable[[], Any]] = {
     "for one row of scores": lambda: P.softmax(np.ones((2, 5))),
     "functions of prediction and target": lambda: P.losses([]),
     "is no loss of one score": lambda: P.losses(lambda p, t: p[7]),
+    "flat axes, and these are polar": lambda: P.derivative(np.sin, 0.0, 1.0, ax=POLAR),
+    "the function needs 3": lambda: P.gradient_field(lambda x, y, z: x * y * z),
+    "no stencil 'sixth'": lambda: P.step_size(np.sin, 1.0, names=("sixth",)),
+    "x must be a finite number": lambda: P.stencils(np.sin, "one"),  # type: ignore[arg-type]
+    "not a str": lambda: P.trace("x * y", 1.0, 2.0),  # type: ignore[arg-type]
+    "not a list": lambda: P.landscape([], NET.init(0), (DATA.x, DATA.y)),  # type: ignore[arg-type]
+    "scores are numbers": lambda: P.softmax("abc"),
+    "x must be finite numbers": lambda: P.decision_boundary(NET, NET.init(0), [[np.nan, 0.0]], [0]),
+    'record=."loss", "dead".': lambda: type(run().signal)().measured("dead"),
 }
 
 

@@ -155,9 +155,8 @@ def _chosen(only: Sequence[str], chapters: Sequence[str], folder: Path | None) -
     by_file = {path.stem.removeprefix("plot_"): path for path in scripts}
     by_name = {name: path for path in scripts if (name := pages[path].get("name"))}
     names = {path.stem: path for path in scripts} | by_file | by_name
-    chosen = [
-        names[choose(name, names, "page", hint="see diffkit gallery --list.")] for name in only
-    ]
+    what = f"page in chapter {', '.join(chapters)}" if chapters else "page"
+    chosen = [names[choose(name, names, what, hint="see diffkit gallery --list.")] for name in only]
     return list(dict.fromkeys(chosen))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffkit.cli.shared import on_terminal, suggest, write_json, write_rows
+from diffkit.cli.shared import on_terminal, suggest, write_json, write_rows, writing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -179,7 +179,8 @@ def write_pictures(results: Sequence[Result], out: Path, dark: bool, as_json: bo
     """Write the index and print a line for each page; returns the path of the index."""
     from diffkit.cli.gallery_index import write_index
 
-    index = write_index(results, out, dark)
+    with writing():
+        index = write_index(results, out, dark)
     if as_json:
         write_json([_picture(result, out) for result in results])
     elif on_terminal():

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from diffkit.cli.shared import writing
 from diffkit.errors import DiffkitError, InputError
 from diffkit.plots.rendered import ALWAYS, Rendered, render, rendered
 
@@ -269,7 +270,8 @@ def fill(result: Result, page: Rendered, work: Work) -> Result:
     result.stepper = page.stepper
     if work.pictures is not None:
         result.formats = work.formats
-        page.write(work.pictures, result.name, work.formats)
+        with writing():
+            page.write(work.pictures, result.name, work.formats)
     return result
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffkit.cli.shared import choose, on_terminal, suggest, write_json, write_rows
+from diffkit.cli.shared import choose, on_terminal, suggest, write_json, write_rows, writing
 from diffkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ Examples:
 Solutions are folded away on the screen and stand on the last pages on paper: print the
 page from the browser.
 
-Exit codes: 0 done, 1 a picture failed or a number did not hold, 2 the input was wrong."""
+Exit codes: 0 done, 1 a picture failed or a number did not hold, 2 the input was wrong, 130
+stopped with Ctrl-C (what was drawn is kept: the same command goes on from there)."""
 
 
 @click.command(epilog=EXAMPLES)
@@ -64,7 +65,10 @@ def lesson(
     open_pages: bool,
     as_json: bool,
 ) -> None:
-    """Write the hand-out of a chapter of the gallery, with exercises and solutions."""
+    """Write the hand-out of a chapter of the gallery, with exercises and solutions.
+
+    NAME is that of --list, or the chapter's name or number.
+    """
     if as_json and not list_only:
         raise InputError("--json goes with --list", hint="diffkit lesson --list --json")
     lessons = _chosen(names, every or list_only)
@@ -88,8 +92,21 @@ def _chosen(names: tuple[str, ...], every: bool) -> list[Lesson]:
 
     if not names and not every:
         raise InputError("which lesson?", hint=f"there are {', '.join(LESSONS)}; or --all.")
-    wanted = [choose(name, LESSONS, "lesson") for name in names] or LESSONS
+    wanted = [choose(_of_chapter(name), LESSONS, "lesson") for name in names] or LESSONS
     return [lesson_named(name) for name in dict.fromkeys(wanted)]
+
+
+def _of_chapter(name: str) -> str:
+    """The lesson of a chapter that is named or numbered; any other name as it is."""
+    from diffkit.cli.lessons import LESSONS
+    from diffkit.plots.chapters import CHAPTERS
+
+    known = {
+        word: lesson
+        for chapter, lesson in zip(CHAPTERS, LESSONS, strict=True)
+        for word in (chapter.name.lower(), str(chapter.number))
+    }
+    return known.get(name.strip().lower().lstrip("0"), name.strip().lower())
 
 
 # -- the list -------------------------------------------------------------------------------------
@@ -150,12 +167,8 @@ def _prepare(out: Path) -> None:
 
 
 def _save(path: Path, text: str) -> Path:
-    try:
+    with writing():
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}", hint="give another folder with --out."
-        ) from None
     return path
 
 

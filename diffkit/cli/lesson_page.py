@@ -29,6 +29,7 @@ from diffkit.plots.rendered import Rendered
 
 __all__ = ["lesson_page"]
 
+LINES = 4  # to write on, below each exercise on paper
 LARGE_SVG = 300_000  # bytes: beyond, a PNG makes the page smaller
 
 
@@ -141,7 +142,7 @@ def _exercises(exercises: Sequence[Exercise]) -> Iterator[str]:
             f"{_text(each.question)}"
             f"<details><summary>Hint</summary>{_text(each.hint)}</details>"
             f"<details><summary>Solution</summary>{_solution(each)}</details>"
-            '<div class="lines" aria-hidden="true"></div></section>'
+            f'<div class="lines" aria-hidden="true">{"<span></span>" * LINES}</div></section>'
         )
 
 

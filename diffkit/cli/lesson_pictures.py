@@ -41,8 +41,13 @@ def draw(
     """The pages of these scripts, in order; what is not kept is drawn, one script per core.
 
     ``finished`` is told, now and then, how many are there.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C; the pages that were drawn are kept.
     """
-    from diffkit.cli.gallery_run import Result, Work, run_pages
+    from diffkit.cli.gallery_run import Result, Stopped, Work, run_pages
     from diffkit.plots import render_cache
 
     folder = render_cache.default_folder()
@@ -58,7 +63,11 @@ def draw(
 
     with TemporaryDirectory() as pictures:
         work = Work(pictures=Path(pictures), cache=folder)
-        failed = {r.path: r.error for r in run_pages(missing, work, finished=told) if r.error}
+        try:
+            results = run_pages(missing, work, finished=told)
+        except Stopped:
+            raise KeyboardInterrupt from None
+    failed = {result.path: result.error for result in results if result.error}
     return [
         Script(path, None, failed[path])
         if path in failed

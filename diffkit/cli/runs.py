@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,13 @@ import click
 
 from diffkit.cli.main import FAILED, INTERRUPTED
 from diffkit.cli.shared import SCHEMA, on_terminal, suggest, write_json, write_rows
-from diffkit.errors import DivergenceWarning, InterruptedTrainingWarning
+from diffkit.errors import DivergenceWarning, InputError, InterruptedTrainingWarning
 
 if TYPE_CHECKING:
     from diffkit.training.preparing import Prepared
     from diffkit.training.run import Run
 
-__all__ = ["MEASURES", "finish", "quietly"]
+__all__ = ["MEASURES", "finish", "keep_earlier_run", "quietly"]
 
 MEASURES = ("test_accuracy", "test_explained", "test_iou", "test_loss", "training_accuracy",
             "training_explained", "training_iou", "training_loss", "seconds")  # fmt: skip
@@ -35,6 +36,37 @@ def quietly(training: Callable[..., Run], *arguments: Any, **options: Any) -> Ru
         for kind in (DivergenceWarning, InterruptedTrainingWarning):
             warnings.simplefilter("ignore", kind)
         return training(*arguments, **options)
+
+
+OF_A_RUN = ("config.json", "checkpoint.npz")  # a folder with one of them holds a run
+
+
+def keep_earlier_run(out: Path) -> Path | None:
+    """Move a run that is in the folder already to a numbered neighbour, which is returned.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = Path(folder, "mlp")
+    ...     out.mkdir()
+    ...     _ = (out / "config.json").write_text("{}")
+    ...     keep_earlier_run(out).name, out.exists()
+    ('mlp.1', False)
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be moved, as the one that the command runs in.
+    """
+    if not any((out / name).exists() for name in OF_A_RUN):
+        return None
+    names = (out.with_name(f"{out.name}.{number}") for number in count(1))
+    try:
+        kept = next(name for name in names if not name.exists())
+        return out.rename(kept)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{out} holds a run already, and cannot be moved", hint="name another folder by --out."
+        ) from error
 
 
 def finish(run: Run, parts: Prepared, out: Path | None, as_json: bool, seconds: float) -> None:

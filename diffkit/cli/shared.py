@@ -38,6 +38,7 @@ __all__ = [
     "working",
     "write_json",
     "write_rows",
+    "writing",
 ]
 
 SCHEMA = 1
@@ -195,6 +196,24 @@ def choose(name: str, known: Iterable[str], what: str, hint: str = "") -> str:
     near = difflib.get_close_matches(name, names, n=1)
     advice = f"did you mean {near[0]}?" if near else hint or f"there are {', '.join(names)}."
     raise InputError(f"there is no {what} named {_shortened(name)!r}", hint=advice)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """What cannot be written in this block is told in a sentence.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be written, naming it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"cannot write {error.filename or 'the file'}: {error.strerror or error}",
+            hint="give another folder with --out.",
+        ) from None
 
 
 def load_function(target: str) -> tuple[Callable[..., Any], Path] | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffkit.cli.runs import finish, quietly
+from diffkit.cli.runs import finish, keep_earlier_run, quietly
 from diffkit.cli.shared import on_terminal
 from diffkit.cli.train_choices import (
     LOSSES,
@@ -157,8 +157,9 @@ def train(data: str, out: Path | None, as_json: bool, **settings: Any) -> None:
 
     DATA is the name of a data set (digits, iris, wine, two-moons, spirals, diabetes, …), or the
     path of a CSV or NPZ file.  With --out, everything is kept in a folder, with a checkpoint after
-    every epoch.  With --patience or --monitor a fifth of the training data is held out, by which
-    the best epoch is chosen; the test data stay unseen.
+    every epoch; a run that is there already is kept as FOLDER.1.  With --patience or --monitor a
+    fifth of the training data is held out, by which the best epoch is chosen; the test data stay
+    unseen.
     """
     job = _Job(data, **settings)
     if out is not None:
@@ -352,6 +353,8 @@ def _image_shape(parts: Prepared, needs: str = "a CNN needs images") -> tuple[in
 
 def _prepare(out: Path) -> None:
     """Make the folder first: a long training should not end at a place it cannot write to."""
+    if (kept := keep_earlier_run(out)) is not None:
+        click.echo(f"{out} held a run: it is kept as {kept}", err=True)
     try:
         out.mkdir(parents=True, exist_ok=True)
         config = out / "config.json"

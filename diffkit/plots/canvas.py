@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "SERIES", "arguments_of", "checked_axes", "interval", "mosaic", "numbers_at", "panel", "quiet",
-    "result_of", "series_colour", "whole",
+    "SERIES", "arguments_of", "checked_axes", "checked_function", "interval", "mosaic", "number",
+    "numbers_at", "panel", "quiet", "result_of", "series_colour", "whole",
 ]  # fmt: skip
 
 # Colours for things that are not methods: dark enough to be read as words on white, light enough
@@ -40,6 +40,7 @@ SERIES = {
 }
 PROBES = (0, 1, -1)  # of many points: what one call gives there must be what single calls give
 GAP = 1  # empty pixels between the images of a mosaic
+CURVED = ("3d", "aitoff", "hammer", "lambert", "mollweide", "polar")  # projections of Matplotlib
 
 
 def series_colour(place: int, dark: bool = False) -> str:
@@ -57,14 +58,37 @@ def checked_axes(ax: Any) -> Any:
     Raises
     ------
     InputError
-        For anything that is not Matplotlib axes.
+        For anything that is not Matplotlib axes, or axes that are not flat.
     """
     if ax is not None and not callable(getattr(ax, "add_patch", None)):
         raise InputError(
             f"ax is a {type(ax).__name__}, not axes of Matplotlib",
             hint="take one from plt.subplots(), or leave ax out for a figure of its own.",
         )
+    if (projection := getattr(ax, "name", "")) in CURVED:
+        raise InputError(
+            f"pictures are drawn in flat axes, and these are {projection}",
+            hint="take axes without a projection, as those of plt.subplots().",
+        )
     return ax
+
+
+def checked_function(f: Any) -> Any:
+    """The function or graph that was given.
+
+    Raises
+    ------
+    InputError
+        For what cannot be called, such as text.
+
+    >>> checked_function(np.sin) is np.sin
+    True
+    """
+    if not callable(f):
+        raise InputError(
+            f"expected a function, not a {type(f).__name__}", hint='text is read by dk.parse("…").'
+        )
+    return f
 
 
 @contextmanager
@@ -125,6 +149,26 @@ def interval(name: str, ends: Any) -> tuple[float, float]:
     return low, high
 
 
+def number(name: str, value: Any) -> float:
+    """A finite number.
+
+    Raises
+    ------
+    InputError
+        For anything else, naming it.
+
+    >>> number("x", 2)
+    2.0
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise InputError(f"{name} must be a finite number, not {value!r:.40}")
+    return found
+
+
 def whole(name: str, value: Any, least: int = 1) -> int:
     """A whole number that is large enough.
 
@@ -155,10 +199,7 @@ def numbers_at(f: Callable[..., Any], points: Any) -> np.ndarray:
     >>> numbers_at(lambda x: x * x, [1.0, 3.0]).tolist()
     [1.0, 9.0]
     """
-    if not callable(f):
-        raise InputError(
-            f"expected a function, not a {type(f).__name__}", hint='text is read by dk.parse("…").'
-        )
+    checked_function(f)
     at_once = _at_once(f, points) if np.ndim(points) == 1 else None
     if at_once is not None:
         return at_once

@@ -163,7 +163,12 @@ def softmax(
     >>> softmax([2.0, 1.0, 0.0]).get_xlabel()
     'temperature T'
     """
-    z = np.asarray(scores, float)
+    try:
+        z = np.asarray(scores, float)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"scores are numbers, not {scores!r:.40}", hint="for instance [2.0, 1.0, 0.0]."
+        ) from None
     single = z.ndim == 1 and z.size > 1
     if (not single and (z.ndim != 2 or z.shape[1] != SIMPLEX)) or not np.isfinite(z).all():
         raise InputError(

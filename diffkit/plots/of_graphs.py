@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from diffkit.capture.capturing import trace as traced
 from diffkit.errors import InputError
 from diffkit.graph.ir import Graph
-from diffkit.plots.canvas import checked_axes, panel
+from diffkit.plots.canvas import checked_axes, checked_function, panel
 from diffkit.plots.graphs import plot_graph
 from diffkit.plots.traces import plot_trace_table
 
@@ -77,7 +77,7 @@ def _captured(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Gr
         raise InputError(
             "name the values only of a graph", hint="pass those of a function in order."
         )
-    return traced(f, *args), args
+    return traced(checked_function(f), *args), args
 
 
 def graph(

@@ -24,7 +24,7 @@ from diffkit.differentiate.higher import derivative as derivative_of
 from diffkit.differentiate.stencils import stencil
 from diffkit.errors import InputError
 from diffkit.graph.ir import Graph
-from diffkit.plots.canvas import checked_axes, panel, result_of
+from diffkit.plots.canvas import checked_axes, checked_function, number, panel, result_of
 from diffkit.plots.comparison import EXACT_AT, label_points
 from diffkit.plots.steps import plot_step_size, power_text, stencil_shade
 from diffkit.plots.style import label_lines, line_of_method, style_of
@@ -256,9 +256,10 @@ def stencils(
     ['error ~ h', 'error ~ h²']
     """
     rows = [stencil(accuracy) for accuracy in accuracies]
-    exact = derivative_of(f)(float(x))
-    steps = STEPS * max(abs(float(x)), 1.0)
-    found = [derivative_errors(f, float(x), steps, row, exact) for row in rows]
+    at = number("x", x)
+    exact = derivative_of(checked_function(f))(at)
+    steps = STEPS * max(abs(at), 1.0)
+    found = [derivative_errors(f, at, steps, row, exact) for row in rows]
     floor = EXACT * float(np.spacing(abs(exact) or 1.0))
     with panel(ax, dark) as axes:
         axes.set(xscale="log", yscale="log", xlabel="step h", ylabel="absolute error of f′")

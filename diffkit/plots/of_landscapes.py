@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkit.errors import InputError
-from diffkit.plots.canvas import interval, panel, whole
+from diffkit.plots.canvas import checked_function, interval, panel, whole
 from diffkit.plots.concepts import level_colours
 from diffkit.plots.signal import loose_grid
 from diffkit.plots.style import INK, label_lines, muted
@@ -146,6 +146,7 @@ def landscape(
     """
     if dimensions not in (1, 2):
         raise InputError(f"a landscape has 1 or 2 dimensions, not {dimensions!r}")
+    checked_function(loss)
     low, high = interval("span", span)
     at = np.linspace(low, high, whole("points", points, 3))
     ways = [random_direction(params, seed + place) for place in range(dimensions)]

@@ -52,13 +52,18 @@ def net_of(net: Any) -> Net:
 
 
 def _labelled(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    points, labels = np.asarray(x, float), np.asarray(y)
+    points, labels = np.asarray(x), np.asarray(y)
+    if points.dtype.kind not in "fiub" or points.ndim < 2 or not np.isfinite(points).all():
+        raise InputError(
+            "x must be finite numbers, a row for each example",
+            hint=f"it is {points.dtype}{list(points.shape)}; np.isfinite(x) says where it is not.",
+        )
     if labels.shape != points.shape[:1] or labels.dtype.kind not in "iub" or not len(points):
         raise InputError(
             f"y must be one whole number for each of the {len(points)} examples",
             hint=f"it is {labels.dtype}{list(labels.shape)}.",
         )
-    return points, labels.astype(int)
+    return points.astype(float), labels.astype(int)
 
 
 def decision_boundary(

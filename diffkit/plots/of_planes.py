@@ -20,6 +20,7 @@ from diffkit.optim.base import Optimizer
 from diffkit.optim.full_batch import FullBatch
 from diffkit.plots.canvas import (
     arguments_of,
+    checked_function,
     interval,
     numbers_at,
     panel,
@@ -113,12 +114,14 @@ def _plane(bounds: Any) -> tuple[tuple[float, float], tuple[float, float]]:
 
 def _of_points(f: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     """A function of two numbers, or of an array of two, and its gradient: both of an array."""
-    if not callable(f):
-        raise InputError(
-            f"expected a function, not a {type(f).__name__}", hint='text is read by dk.parse("…").'
-        )
-    if arguments_of(f) == 1:
+    needed = arguments_of(checked_function(f))
+    if needed == 1:
         return f, grad(f)
+    if needed > 2:
+        raise InputError(
+            f"the plane has two numbers, and the function needs {needed}",
+            hint="fix the others, as in lambda x, y: f(x, y, 1.0).",
+        )
     if isinstance(f, Graph):
         by_name = grad(f)
         return lambda p: f(p[0], p[1]), lambda p: list(by_name(p[0], p[1]).values())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diffkit.errors import InputError
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 
 if TYPE_CHECKING:
@@ -71,11 +72,20 @@ def plot_step_size(
         Where to draw (a new figure if left out), and on which background.
     title
         The finding; by default the derivative with its error.
+
+    Raises
+    ------
+    InputError
+        For a stencil that is not there, or that found no step.
     """
     import matplotlib.pyplot as plt
 
     kept = [c.stencil.name for c in found.choices if c.refused is None]
     names = kept if names is None else list(names)
+    if wrong := [name for name in names if name not in kept]:
+        raise InputError(
+            f"there is no stencil {wrong[0]!r} to draw", hint=f"choose among {', '.join(kept)}."
+        )
     size = abs(found.derivative) or 1.0
     floor = EXACT * float(np.spacing(size))
     with use_style(dark):

@@ -137,8 +137,11 @@ class Signal:
         """
         names = list(self.between[0]) if self.between else []
         if name not in names:
+            from diffkit.training.measuring import BETWEEN_EPOCHS
+
+            asked = name if name in BETWEEN_EPOCHS else "noise"
             known = f"choose among {', '.join(names)}." if names else (
-                'it is asked for with record=("loss", "noise"), say.')  # fmt: skip
+                f'it is asked for with record=("loss", "{asked}"), say.')  # fmt: skip
             raise InputError(f"{name!r} was not measured between epochs", hint=known)
         return [row[name] for row in self.between]
 

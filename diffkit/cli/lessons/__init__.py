@@ -112,7 +112,7 @@ class Exercise:
 
 
 class _Writing(Formatter):
-    """Writes numbers as one writes them by hand: −0.83 and 5·10⁻⁵ for -0.83 and 5e-05."""
+    """Writes numbers by hand: −0.83, 5·10⁻⁵ and 25 % for -0.83, 5e-05 and 25%."""
 
     def format_field(self, value: float, format_spec: str) -> str:
         text = super().format_field(value, format_spec)
@@ -120,7 +120,7 @@ class _Writing(Formatter):
         if mark:
             raised = str(int(power)).translate(RAISED)
             text = f"{digits}·10{raised}" if float(digits) else "0"
-        return text.replace("-", "−")
+        return text.replace("-", "−").replace("%", "\u00a0%")
 
 
 def exercise(

@@ -77,9 +77,9 @@ def two_variances():
     question="""x² − 10⁸x + 1 = 0 has a root near 10⁻⁸. The school formula (10⁸ − √(10¹⁶ −
     4))/2 gives 7.45e-9. Change it so that every digit is right, with the same few operations.""",
     hint="The product of the two roots is 1.",
-    solution="""The large root, with a plus, subtracts nothing. Divide 1 by it: {stable:.6e}.
-    The school formula is wrong by {error:.0%}, for it subtracts two numbers that agree in all
-    but their last digits.""",
+    solution="""The large root, with a plus, subtracts nothing. Divide 1 by it:
+    2/(10⁸ + √(10¹⁶ − 4)) = {stable:.6e}. The school formula is wrong by {error:.0%}, for it
+    subtracts two numbers that agree in all but their last digits.""",
     expected={"stable": (1e-8, 1e-23), "error": (0.255, 0.001)},
 )
 def small_root():
@@ -95,16 +95,18 @@ def small_root():
     1.01. In the picture of equal formulas, where would each stand, and why does "simplify" not
     help?""",
     hint="The value is 10⁻¹⁴. How large are the terms that are added up?",
-    solution="""The terms of the expanded form are up to 36 and cancel down to 10⁻¹⁴, so an
-    error of a few ulps of 36 is as large as the answer: it is off by {expanded:.0%}. The
-    factored form is off by {factored:.0e}, which is x − 1 = 0.01 not being exact.
-    Simplification shortens a formula; it knows nothing of cancellation.""",
-    expected={"expanded": (0.2006, 0.001), "factored": (0.0, 1e-14)},
+    solution="""The terms of the expanded form are up to 36 and cancel down to 10⁻¹⁴. One ulp
+    of 36 is {ulp:.0e}, nearly as large as the answer: in nested form it is off by
+    {expanded:.0%}. The factored form is off by {factored:.0e}, which is 1.01 not being a
+    double. It stands at the lower left of the picture, short and right, the other at the upper
+    right. To simplify is to look for something short; it knows nothing of cancellation.""",
+    expected={"ulp": (7.1e-15, 1e-16), "expanded": (0.2006, 0.001), "factored": (0.0, 1e-14)},
 )
 def seventh_power():
     x = 1.01
     expanded = np.polyval([1, -7, 21, -35, 35, -21, 7, -1], x)
     return {
+        "ulp": float(np.spacing(36.0)),
         "expanded": float(abs(expanded / 1e-14 - 1)),
         "factored": float(abs((x - 1) ** 7 / 1e-14 - 1)),
     }

@@ -18,7 +18,8 @@ __all__ = ["LESSON"]
     hint="x₁ is used in two lines, so two amounts arrive at it.",
     solution="""The values are a = 5, b = 6, y = 30. Backwards: ā = ȳ·b = 6 and b̄ = ȳ·a = 5.
     Then x̄₁ = ā·1 + b̄·x₂ = 6 + 15 = {first:g} and x̄₂ = ā·1 + b̄·x₁ = 6 + 10 = {second:g}.
-    One sweep gave both. Check it: y = x₁²x₂ + x₁x₂², so ∂y/∂x₁ = 2x₁x₂ + x₂² = 12 + 9.""",
+    One sweep gave both. Check it: y = x₁²x₂ + x₁x₂², so ∂y/∂x₁ = 2x₁x₂ + x₂² = 12 + 9 and
+    ∂y/∂x₂ = x₁² + 2x₁x₂ = 4 + 12.""",
     expected={"first": (21, 0), "second": (16, 0)},
 )
 def backward_sweep():
@@ -67,9 +68,9 @@ def overwritten():
 
     Add division and a sine, and differentiate sin(x)/x at x = 1.5.""",
     hint="(u/v)′ = (u′ − (u/v)·v′)/v; the quotient itself is known already.",
-    solution="""Two rules of one line each. At 1.5 the tangent is {dual:.6f}, the same as
-    diffkit's to the last digits (they differ by {gap:.0e}). No step was chosen and no formula
-    was written out: each line carries its own derivative along.""",
+    solution="""Two short methods. At 1.5 the tangent is {dual:.6f}; from diffkit's it differs by
+    {gap:.0e}. No step was chosen and no formula was written out: each operation carries its
+    own derivative along. NumPy helps: `np.sin(x)` of an object asks for its method `sin`.""",
     expected={"dual": (-0.396173, 1e-6), "gap": (0.0, 2e-16)},
 )
 def dual_numbers():

@@ -50,7 +50,7 @@ def pull_of_a_filter():
 
 @exercise(
     "predict",
-    question="""From an image of 8 × 8 to sixteen maps of 8 × 8: how many parameters has a
+    question="""From a grey image of 8 × 8 to sixteen maps of 8 × 8: how many parameters has a
     convolution with 3 × 3 filters, and how many a dense layer with as many outputs?""",
     hint="A filter has nine weights and one bias, wherever it looks.",
     solution="""16·(9 + 1) = {filters:,.0f} against 64·1,024 + 1,024 = {dense:,.0f}:
@@ -120,7 +120,7 @@ def pooled_shift():
 )
 def share_of_noise():
     pixels = 224 * 224 * 3
-    return {"digits": 1 / np.sqrt(64), "pixels": pixels, "photo": float(1 / np.sqrt(pixels))}
+    return {"digits": 64**-0.5, "pixels": pixels, "photo": pixels**-0.5}
 
 
 LESSON = Lesson(

@@ -55,13 +55,13 @@ def matrix_products():
 @exercise(
     "change it",
     question="""Newton's method needs the Hessian H times *one* vector v. A program with 1,000
-    inputs computes all of H and multiplies. What does `dk.hvp` do instead, and how many
-    numbers less does it keep?""",
+    inputs computes all of H and multiplies. What does `dk.hvp` do instead, and how much
+    less has it to keep?""",
     hint="H·v is the derivative of the gradient along v.",
     solution="""One forward sweep through the backward sweep gives H·v without ever forming H:
     here with {operations:g} operations on whole arrays, where the function itself has
     {function:g}. It keeps vectors of 1,000 numbers, and H would have {entries:,.0f}.""",
-    expected={"operations": (10, 6), "function": (3, 0), "entries": (1e6, 0)},
+    expected={"operations": (10, 2), "function": (3, 0), "entries": (1e6, 0)},
 )
 def hessian_times_vector():
     def f(x):

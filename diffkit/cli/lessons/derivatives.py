@@ -14,7 +14,7 @@ __all__ = ["LESSON"]
     "by hand",
     question="""Take f(x) = x³ at x = 2. Work out the forward quotient (f(2 + h) − f(2)) / h
     and the central quotient (f(2 + h) − f(2 − h)) / 2h for h = 0.1, on paper. How far is each
-    from the derivative, and what do you expect for h = 0.05?""",
+    from the derivative, 12, and what do you expect for h = 0.05?""",
     hint="Expand (2 + h)³ first: most terms cancel.",
     solution="""The forward quotient is 12 + 6h + h², so its error at h = 0.1 is {forward:.2f};
     the central one is 12 + h², error {central:.2f}. With h halved the forward error is about
@@ -49,7 +49,7 @@ def cubic():
 )
 def three_steps():
     def error(h):
-        return abs((np.exp(1 + h) - np.exp(1)) / h / np.e - 1)
+        return float(abs((np.exp(1 + h) - np.exp(1)) / h / np.e - 1))
 
     return {"large": error(1e-4), "middle": error(1e-8), "small": error(1e-12)}
 
@@ -79,13 +79,15 @@ def modulus():
 @exercise(
     "change it",
     question="""Use a central difference on f(x) = sin(10⁴·x) at x = 0.3 with the customary
-    step ∛ε ≈ 6e-6. How many digits are right? Change the step to get as many as for sin(x).""",
-    hint="The error of the formula has f‴ in it, which is 10¹² times larger here.",
+    step ∛ε ≈ 6e-6. How many digits are right? Find a step that gives eight. Why does none give
+    eleven, as for sin(x)?""",
+    hint="The formula's error has f‴ in it. And how large is an ulp of the argument, 3000?",
     solution="""The error of the formula is h²·f‴/6, relative to f′ about (10⁴h)²/6: with h =
-    6e-6 that is {customary:.0e}, three digits. The function varies on a scale of 10⁻⁴, and so
-    must the step: with h = 6e-10 the relative error is {scaled:.0e}. No step is right for
-    every function; `diffkit steps` measures the scale first.""",
-    expected={"customary": (6.0e-4, 1e-4), "scaled": (0.0, 1e-8)},
+    6e-6 that is {customary:.0e}, three digits. The function varies on a scale of 10⁻⁴, and the
+    step must be small beside that: with h = 1e-8 the relative error is {scaled:.0e}. Smaller
+    steps do not help: the argument 3000 is rounded to within {rounded:.0e}, and the quotient
+    divides that by 10⁴h. No step is right for every function; `diffkit steps` measures first.""",
+    expected={"customary": (6.0e-4, 1e-4), "scaled": (2e-9, 3e-9), "rounded": (2.27e-13, 1e-15)},
 )
 def fast_sine():
     def f(x):
@@ -94,9 +96,10 @@ def fast_sine():
     truth = 1e4 * np.cos(1e4 * 0.3)
 
     def error(h):
-        return abs((f(0.3 + h) - f(0.3 - h)) / (2 * h) / truth - 1)
+        return float(abs((f(0.3 + h) - f(0.3 - h)) / (2 * h) / truth - 1))
 
-    return {"customary": error(6e-6), "scaled": error(6e-10)}
+    rounded = np.spacing(3000.0) / 2
+    return {"customary": error(6e-6), "scaled": error(1e-8), "rounded": float(rounded)}
 
 
 @exercise(

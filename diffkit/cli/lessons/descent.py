@@ -66,8 +66,8 @@ def digits_of_a_valley():
     after three epochs, and what should it be?""",
     hint="A schedule counts whatever you count with it: 150 batches have gone by.",
     solution="""After 150 batches the rate was divided by 10 five times: {batches:.0e} instead
-    of {epochs:g}. A training that stands still early and quietly is often a unit of the
-    schedule: batches for epochs.""",
+    of {epochs:g}. When a training stands still early and quietly, look at the
+    unit of its schedule: batches for epochs is a common mistake.""",
     expected={"batches": (1e-6, 1e-12), "epochs": (0.1, 1e-15)},
 )
 def wrong_units():
@@ -103,14 +103,20 @@ def batches_of_three():
     has at step 90?""",
     hint="η(t) = η₀·½(1 + cos πt/T).",
     solution="""Half of it after half the way, {middle:.3f}, and {late:.5f} at step 90. The
-    straight line has that rate only at step {line:.1f}: the cosine stays high for longer at
-    first and low for longer at the end.""",
-    expected={"middle": (0.05, 1e-12), "late": (0.0024472, 1e-6), "line": (97.55, 0.01)},
+    straight line has that rate at step {line:.1f}, {later:.1f} steps later: the cosine stays
+    high for longer at first and low for longer at the end.""",
+    expected={
+        "middle": (0.05, 1e-12),
+        "late": (0.0024472, 1e-6),
+        "line": (97.55, 0.01),
+        "later": (7.55, 0.01),
+    },
 )
 def half_a_cosine():
     rate = dk.schedules.cosine(0.1, 100)
-    late = float(rate(90))
-    return {"middle": float(rate(50)), "late": late, "line": 100 * (1 - late / 0.1)}
+    middle, late = float(rate(50)), float(rate(90))
+    line = 100 * (1 - late / 0.1)
+    return {"middle": middle, "late": late, "line": line, "later": line - 90}
 
 
 @exercise(
@@ -121,12 +127,12 @@ def half_a_cosine():
     hint="Exercise 1: what happens to a direction with curvature above 2/η?",
     solution="""In a direction with curvature above 2/η each update overshoots by more than it
     corrects: the distance grows, until the path is thrown to where the valley is wider. With η
-    = 0.05 the limit is {limit:g}, with half of that rate {double:g}: smaller rates end in
-    sharper valleys.""",
-    expected={"limit": (40, 0), "double": (80, 0)},
+    = 1 the limit is {limit:g}, with half of that rate {double:g}: smaller rates end in sharper
+    valleys.""",
+    expected={"limit": (2, 0), "double": (4, 0)},
 )
 def sharpest_valley():
-    return {"limit": 2 / 0.05, "double": 2 / 0.025}
+    return {"limit": 2 / 1.0, "double": 2 / 0.5}
 
 
 LESSON = Lesson(

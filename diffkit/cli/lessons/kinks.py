@@ -12,8 +12,9 @@ __all__ = ["LESSON"]
 
 @exercise(
     "by hand",
-    question="""relu(x) − relu(−x) is x for every x. Use the chain rule at x = 0 with a
-    declared slope relu′(0) = s. What comes out for s = 0, ½ and 1? Which s is right?""",
+    question="""relu(x) = max(x, 0) has a kink at 0, and relu(x) − relu(−x) is x for every x.
+    Use the chain rule at x = 0 with a declared slope relu′(0) = s. What comes out for s = 0, ½
+    and 1? Which s is right?""",
     hint="The second term has −(−1)·relu′(−0).",
     solution="""The chain rule gives s + s = 2s: 0, 1 and 2. The function is x, so only s = ½
     is right here, and diffkit's `np.maximum`, which shares a tie evenly, gives {shared:g}. But
@@ -57,8 +58,8 @@ def two_absolutes():
 @exercise(
     "find the flaw",
     question="""`np.where(x > 0, np.log(x), 0)` is safe at x = 0: the value is 0. A student
-    writes its backward pass as `mask * (1 / x)` and gets NaN at 0. Where is the mistake? It is
-    in many a library.""",
+    writes its backward pass as `mask * (1 / x)` and gets NaN at 0. Where is the mistake?
+    Several well-known libraries make it, too.""",
     hint="What is 0·∞ in floating point?",
     solution="""At 0 the mask is 0 and 1/x is ∞, and 0·∞ is NaN. The mask has to *select*, not
     to multiply: `np.where(mask, 1 / x, 0)`. diffkit's rule selects, and gives {right:g}. Where

@@ -51,8 +51,8 @@ def memory():
     0.5. It trains, but with eight hidden units it does no better than with one. Why?""",
     hint="Compare the gradients of two hidden units at the first step, and at the second.",
     solution="""All eight units compute the same, so they get the same gradient: its eight
-    columns are {columns:g} column, eight times. Equal units with equal gradients stay equal.
-    First weights have to be random to break the tie, not to be small; biases may be zero.""",
+    columns are all alike ({columns:g} distinct). Equal units with equal gradients stay equal.
+    First weights are random to break this tie; biases may be zero.""",
     expected={"columns": (1, 0)},
 )
 def all_alike():
@@ -67,8 +67,8 @@ def all_alike():
 @exercise(
     "change it",
     question="""Thirty layers of 512 rectifiers. With weights of variance 1/n the signal
-    reaches the first layer weakened by 5e-5. Which variance keeps it, and how large are the
-    weights then?""",
+    that reaches the first layer is 5e-5 of the last layer's. Which variance keeps it, and how
+    large are the weights then?""",
     hint="A rectifier lets half of the units through, so each layer keeps half of the square.",
     solution="""Half of the mean square is lost at every layer, a factor 1/√2, and 29 layers
     make 2^(−29/2) = {lost:.1e}. Twice the variance, 2/n, makes up for it (He's rule): a
@@ -86,9 +86,9 @@ def he_rule():
     weights, and why can no optimizer bring it back? What would a leaky rectifier with slope
     0.01 change?""",
     hint="Write the chain rule through relu′ of a negative number.",
-    solution="""The gradient is exactly {dead:g}, so gradient descent, momentum and Adam alike
-    have nothing to add. With the leak it is {leaky:.3f}: a hundredth of what it would be, but
-    not zero, and so there is a way back.""",
+    solution="""The gradient is relu′ of a negative number times the input, exactly {dead:g}: no
+    optimizer has anything to go by. With the leak it is {leaky:.3f}: a hundredth of what it
+    would be, but not zero, and so there is a way back.""",
     expected={"dead": (0, 0), "leaky": (0.015, 1e-12)},
 )
 def dead_unit():

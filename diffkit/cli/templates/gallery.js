@@ -61,8 +61,9 @@
     scrollTo({ top: 0, behavior: "instant" });
     title.focus({ preventScroll: true });
   };
+  const plain = (text) => { try { return decodeURIComponent(text); } catch { return text; } };
   const route = () => {
-    const target = decodeURIComponent(location.hash.slice(1));
+    const target = plain(location.hash.slice(1));
     if (named.has(target)) return open(named.get(target));
     wall();
     if (target.startsWith("find=")) {
