@@ -91,7 +91,8 @@ def crossing(bias_std: float) -> float:
 @cache
 def line() -> tuple[np.ndarray, np.ndarray]:
     """The critical weights of the theory, for biases from the bottom to the top."""
-    biases = np.linspace(*np.sqrt(BIASES), 25) ** 2  # closer where the line bends
+    lowest, highest = np.sqrt(BIASES)
+    biases = np.linspace(lowest, highest, 25) ** 2  # closer where the line bends
     return np.array([dk.signal.critical_weights("tanh", b) for b in biases]), biases
 
 

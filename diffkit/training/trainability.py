@@ -44,7 +44,7 @@ from diffkit.training.sweep_progress import SweepBar
 __all__ = ["Trainability", "trainability"]
 
 Range = tuple[float, float]
-Box = Sequence[Sequence[float]]
+Box = Sequence[Sequence[float] | np.ndarray]
 
 # Of the paper's measure: the largest loss over the first one, and how many losses are the end.
 MOST = 1e6
