@@ -83,7 +83,7 @@ def mark_box(axes: Axes, box: Box, *, dark: bool = False, label: str = "") -> No
     """Frame a part of a map, in ink; the label stands above the frame."""
     from matplotlib.patches import Rectangle
 
-    (left, right), (low, high) = np.log10(box)
+    (left, right), (low, high) = np.log10(np.asarray(box, dtype=float))
     size = right - left, high - low
     axes.add_patch(Rectangle((left, low), *size, fill=False, edgecolor=INK[dark], linewidth=1.4))
     axes.annotate(label, ((left + right) / 2, high), xytext=(0, 3), textcoords="offset points",
