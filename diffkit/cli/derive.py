@@ -7,10 +7,12 @@ SymPy differentiates it.  ``differentiate/symbolic.py`` does the work within its
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.candidates import variables
 from diffkit.cli.derive_forms import write_forms
 from diffkit.cli.shared import (
     SCHEMA,
@@ -21,6 +23,7 @@ from diffkit.cli.shared import (
     write_json,
     write_rows,
 )
+from diffkit.cli.words import again, hanging
 from diffkit.errors import DiffkitError, InputError
 
 if TYPE_CHECKING:
@@ -45,10 +48,12 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
 @click.argument("expression")
-@click.option("--wrt", metavar="NAMES", help="Variables to differentiate by, as x or x,y [all].")
+@click.option("--wrt", metavar="NAMES", shell_complete=variables,
+              help="Variables to differentiate by, as x or x,y [all].")  # fmt: skip
 @click.option(
     "--order",
     type=click.IntRange(1, MAX_ORDER),
+    metavar="N",
     default=1,
     show_default=True,
     help="Order of the derivative.",
@@ -57,9 +62,11 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the derivative and its LaTeX.")
 @click.option("--forms", is_flag=True, help="Compare its forms: size, and error at points.")
 @click.option("--at", metavar="POINT", multiple=True, help="For --forms: values, as x=1,y=pi/3.")
-@click.option("--from", "start", type=float, help="For --forms: the first point.")
-@click.option("--to", "end", type=float, help="For --forms: the last point.")
-@click.option("--points", type=click.IntRange(2), help="For --forms: how many points [197].")
+@click.option("--from", "start", type=float, metavar="X", help="For --forms: the first point.")
+@click.option("--to", "end", type=float, metavar="X", help="For --forms: the last point.")
+@click.option(
+    "--points", type=click.IntRange(2), metavar="N", help="For --forms: how many points [197]."
+)
 def derive(
     expression: str,
     wrt: str | None,
@@ -82,7 +89,7 @@ def derive(
         )
     from diffkit.differentiate.symbolic import derivative_expressions
 
-    numbers = f'diffkit compare "{expression.strip()}" --at {_example_point(graph)}'
+    numbers = again("compare", expression, [_example_point(graph)])
     try:
         derivatives = derivative_expressions(graph, names, order)
     except DiffkitError as error:
@@ -124,31 +131,15 @@ def _check_finite(derivatives: dict[str, Any]) -> None:
 
 
 def _text(derivatives: dict[str, Any]) -> dict[str, str]:
-    """The formulas as they can be typed; Euler's number is exp(1), for E may be a variable."""
-    from sympy.printing.str import StrPrinter
+    from diffkit.differentiate.formula_printing import formula_text
 
-    class Printer(StrPrinter):
-        def _print_Exp1(self, expr: Any) -> str:
-            return "exp(1)"
-
-    return {name: Printer().doprint(formula) for name, formula in derivatives.items()}
+    return {name: formula_text(formula) for name, formula in derivatives.items()}
 
 
 def _latex(derivatives: dict[str, Any]) -> dict[str, str]:
-    """The formulas as LaTeX; Euler's number is upright, for e may be a variable."""
-    import sympy as sp
-    from sympy.printing.latex import LatexPrinter
+    from diffkit.differentiate.formula_printing import formula_latex
 
-    class Printer(LatexPrinter):
-        def _print(self, expr: Any, **kwargs: Any) -> str:  # Exp1 prints itself, as "e"
-            text = super()._print(expr, **kwargs)
-            return r"\mathrm{e}" if expr == sp.E else text
-
-        def _print_ExpBase(self, expr: Any, exp: Any = None) -> str:
-            power = rf"\mathrm{{e}}^{{{self._print(expr.args[0])}}}"
-            return self._do_exponent(power, exp)
-
-    return {name: Printer().doprint(formula) for name, formula in derivatives.items()}
+    return {name: formula_latex(formula) for name, formula in derivatives.items()}
 
 
 def _document(derivatives: dict[str, Any]) -> dict[str, Any]:
@@ -160,9 +151,11 @@ def _print_formulas(derivatives: dict[str, Any], order: int, latex: bool) -> Non
     power = "" if order == 1 else str(order).translate(SUPERSCRIPTS)
     texts = _latex(derivatives) if latex else _text(derivatives)
     labels = {name: f"∂{power}/∂{name}{power}" for name in texts}
-    width = max(map(len, labels.values()))
+    indent = max(map(len, labels.values())) + 2
+    width = shutil.get_terminal_size().columns
     for name, text in texts.items():
-        click.echo(f"{labels[name]:{width}}  {text}")
+        line = f"{labels[name]:{indent}}{text}"
+        click.echo(line if latex else hanging(line, width, indent))
 
 
 def _example_point(graph: Graph) -> str:

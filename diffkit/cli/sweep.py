@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.candidates import data_sets, listed
 from diffkit.cli.main import FAILED, INTERRUPTED
 from diffkit.cli.runs import quietly
 from diffkit.cli.shared import on_terminal, suggest, write_json, write_rows
 from diffkit.cli.train import CELLS, RECIPES, BatchSize, Sizes
-from diffkit.cli.train_choices import LOSSES, OPTIMIZERS, SCHEDULES
+from diffkit.cli.words import shell_words
 from diffkit.errors import InputError
+from diffkit.training.choices import LOSSES, OPTIMIZERS, SCHEDULES
 
 if TYPE_CHECKING:
     from diffkit.training.sweep import Setting, Sweep
@@ -28,9 +30,9 @@ __all__ = ["sweep"]
 
 EXAMPLES = """\b
 Examples:
-  diffkit sweep digits --model mlp --rate 0.01,0.1 --optimizer sgd,adam --seeds 3 --out runs/sweep
+  diffkit sweep digits --rate 0.01,0.1 --optimizer sgd,adam --out runs/sweep
   diffkit sweep iris --model softmax,mlp --l2 0,0.001 --epochs 50
-  diffkit sweep two-moons --hidden 8 --hidden 16,16 --activation relu,tanh --jobs -1
+  diffkit sweep two-moons --hidden 8 --hidden 16,16 --seeds 3 --jobs -1
   diffkit sweep table.csv --target label --rate 0.003,0.01,0.03 --json
 
 The same command again goes on where it was stopped, if it has --out; a grid that has grown is
@@ -53,6 +55,10 @@ class Several(click.ParamType):
         self.kind = click.types.convert_type(kind)
         self.name = f"{self.kind.name},…"
 
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[Any]:
+        """The last of several names, where the kind is a choice."""
+        return listed(lambda: getattr(self.kind, "choices", ()))(ctx, param, incomplete)
+
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[Any, ...]:
         if isinstance(value, tuple):
             return value
@@ -68,7 +74,7 @@ def _several(name: str, kind: Any, text: str, *others: str) -> Any:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("data")
+@click.argument("data", shell_complete=data_sets)
 @click.option("--target", metavar="COLUMN", help="Of a CSV file: heading or number [the last].")
 @click.option("--regression", is_flag=True, help="A file's targets are numbers, not classes.")
 @_several("--model", click.Choice(list(RECIPES)), f"Of {', '.join(RECIPES)} [mlp].")
@@ -78,16 +84,16 @@ def _several(name: str, kind: Any, text: str, *others: str) -> Any:
               help="Filters of the CNN, as 16,32; once for each choice.")  # fmt: skip
 @_several("--cell", click.Choice(CELLS), "Of the RNN [gru].")
 @_several("--activation", str, "Of the hidden layers [relu].")
-@_several("--loss", click.Choice(list(LOSSES)), "[cross-entropy for classes, mse for numbers]")
+@_several("--loss", click.Choice(list(LOSSES)), "As of `diffkit train` [cross-entropy, or mse].")
 @_several("--optimizer", click.Choice(list(OPTIMIZERS)), "As of `diffkit train` [adam].")
 @_several("--rate", float, "Learning rates [one that suits the model].")
 @_several("--schedule", click.Choice(list(SCHEDULES)), "As of `diffkit train` [one-cycle].")
 @_several("--l2", float, "Weight decay [suits the model].")
 @_several("--batch-size", BatchSize(), "Numbers, or full [32].", "--batch")
-@_several("--epochs", click.IntRange(1), "[enough for the model]")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True,
+@_several("--epochs", click.IntRange(1), "Times that all examples are seen [enough for the model].")
+@click.option("--seeds", type=click.IntRange(1), metavar="N", default=1, show_default=True,
               help="Trainings of each setting, with seeds from 0.")  # fmt: skip
-@click.option("--jobs", type=int, default=1, show_default=True,
+@click.option("--jobs", type=int, metavar="N", default=1, show_default=True,
               help="Processes; -1 is one for each core.")  # fmt: skip
 @click.option(
     "--by", metavar="MEASURE", help="What is best by [validation_iou, _accuracy or _loss]."
@@ -257,4 +263,4 @@ def _write_words(found: Sweep, best: Setting | None, out: Path | None) -> None:
         click.echo(f"everything is in {out}")
     options = [_option(name) if value is True else f"{_option(name)} {value}"
                for name, value in best.settings.items() if name != "data"]  # fmt: skip
-    suggest(" ".join(["diffkit train", str(best.settings["data"]), *options, "--out run"]))
+    suggest(" ".join(["diffkit train", shell_words(best.settings["data"]), *options, "--out run"]))

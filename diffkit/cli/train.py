@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.candidates import activations, data_sets, listed, named, recordable
 from diffkit.cli.runs import finish, keep_earlier_run, quietly
 from diffkit.cli.shared import on_terminal
-from diffkit.cli.train_choices import (
+from diffkit.errors import InputError
+from diffkit.training.choices import (
     LOSSES,
     OPTIMIZERS,
     SCHEDULES,
@@ -26,7 +28,6 @@ from diffkit.cli.train_choices import (
     made_optimizer,
     rate_for,
 )
-from diffkit.errors import InputError
 from diffkit.training.stopping import MONITORS
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ __all__ = ["train"]
 EXAMPLES = """\b
 Examples:
   diffkit train digits --model mlp --out run
-  diffkit train digits --model cnn --optimizer adam --schedule one-cycle --batch 32 --out runs/cnn
-  diffkit train two-moons --model mlp --hidden 16,16 --activation tanh --out moons
+  diffkit train digits --model cnn --schedule cosine --batch 64 --out runs/cnn
+  diffkit train two-moons --hidden 16,16 --activation tanh --out moons
   diffkit train shapes --model tiny-segmenter --out masks
   diffkit train diabetes --patience 20 --out diabetes
-  diffkit train digits --model rnn --cell lstm --record noise,sharpness --out runs/rnn
+  diffkit train digits --model rnn --cell lstm --record noise --out runs/rnn
   diffkit train prices.csv --target price --regression
-  diffkit train table.csv --target label --model softmax --optimizer sgd --rate 0.1
+  diffkit train table.csv --target label --optimizer sgd --rate 0.1
 
 A training that was killed goes on with `diffkit resume FOLDER`.
 
@@ -124,19 +125,24 @@ class Records(click.ParamType):
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("data")
+@click.argument("data", shell_complete=data_sets)
 @click.option("--target", metavar="COLUMN", help="Of a CSV file: heading or number [the last].")
 @click.option("--regression", is_flag=True, help="A file's targets are numbers, not classes.")
-@click.option("--split", type=click.Choice(SPLITS), default=SPLITS[0], show_default=True,
-              help="The test part: a fifth of each class, or the last fifth.")  # fmt: skip
-@click.option("--model", type=click.Choice(list(RECIPES)), default="mlp", show_default=True)
+@click.option("--split", type=click.Choice(SPLITS), metavar="HOW", default=SPLITS[0],
+              show_default=True,
+              help="The test part: a fifth of each class (stratified), or the last.")  # fmt: skip
+@click.option("--model", type=click.Choice(list(RECIPES)), metavar="NAME", default="mlp",
+              show_default=True, help=f"Of {', '.join(RECIPES)}.")  # fmt: skip
 @click.option("--hidden", type=Sizes(), help="Sizes of the hidden layers, as 64,32.")
 @click.option("--channels", type=Sizes(), help="Filters of the CNN, layer by layer [16,32].")
-@click.option("--cell", type=click.Choice(CELLS), help="Of the RNN [gru].")
-@click.option("--activation", metavar="NAME", help="Of the hidden layers [relu].")
+@click.option("--cell", type=click.Choice(CELLS), metavar="NAME",
+              help=f"Of the RNN: {', '.join(CELLS)} [gru].")  # fmt: skip
+@click.option("--activation", metavar="NAME", shell_complete=named(activations),
+              help="Of the hidden layers [relu].")  # fmt: skip
 @click.option("--loss", type=click.Choice(list(LOSSES)), metavar="NAME",
-              help="[cross-entropy for classes, mse for numbers]")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), metavar="N", help="[enough for the model]")
+              help=f"Of {', '.join(LOSSES)} [cross-entropy; mse for numbers].")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), metavar="N",
+              help="Times that all examples are seen [enough for the model].")  # fmt: skip
 @click.option("--batch-size", "--batch", type=BatchSize(), help="A number, or full [32].")
 @click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam",
               metavar="NAME", show_default=True, help=f"Of {', '.join(OPTIMIZERS)}.")  # fmt: skip
@@ -146,10 +152,12 @@ class Records(click.ParamType):
 @click.option("--l2", type=float, metavar="L2", help="Weight decay [suits the model].")
 @click.option("--patience", type=click.IntRange(1), metavar="N",
               help="Stop after N epochs without a better one, and keep the best.")  # fmt: skip
-@click.option("--monitor", type=click.Choice(list(MONITORS)), help="What is better by [loss].")
-@click.option("--record", type=Records(), metavar="A,B,…",
+@click.option("--monitor", type=click.Choice(list(MONITORS)), metavar="MEASURE",
+              help=f"What is better by: {', '.join(MONITORS)} [loss].")  # fmt: skip
+@click.option("--record", type=Records(), metavar="A,B,…", shell_complete=listed(recordable),
               help="Of the signal, beside its norms: noise,sharpness,…")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), metavar="N", default=0, show_default=True,
+              help="Of the weights and of the order of the batches.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
 def train(data: str, out: Path | None, as_json: bool, **settings: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.engines.exact_matmul import exact_matmul
-from diffkit.errors import UnsupportedError
+from diffkit.errors import BudgetError, UnsupportedError
 from diffkit.graph.ir import Columns, Operation
 from diffkit.graph.primitive import Elementwise, Other
 from diffkit.graph.sources import place_of
@@ -155,6 +155,12 @@ def _ieee(function: Callable[..., Any], *x: Any) -> Any:
         return mp.inf
     except (ValueError, OverflowError):
         return mp.nan
+    except mp.libmp.NoConvergence as error:
+        name = getattr(function, "__name__", "a special function")
+        raise BudgetError(
+            f"{name}: its series converges too slowly for many digits here",
+            hint="ask at a smaller argument.",
+        ) from error
     if isinstance(y, mp.mpc):
         return y.real if y.imag == 0 else mp.nan
     return y

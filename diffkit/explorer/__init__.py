@@ -5,5 +5,6 @@ serves pages, notebooks and the live explorer alike.  It draws what ``dk.explain
 says, so every number on the screen was computed by diffkit itself.
 
 Reading on: ``static_page.py`` puts it into a page that works from ``file://``, ``widget.py`` into
-a notebook.
+a notebook; ``server.py`` is what the live page asks, ``security.py`` who may, ``limits.py`` how
+much.
 """

@@ -46,7 +46,7 @@ __all__ = [
 class _OfParts(Schedule):
     """A schedule of several others."""
 
-    rate: float = field(init=False)
+    rate: float = field(init=False, repr=False)
     parts: tuple[Schedule, ...] = ()
 
     def __post_init__(self) -> None:
@@ -186,7 +186,7 @@ def one_after_the_other(first: Schedule, then: Any) -> Schedule:
 class PerEpoch(Schedule):
     """A schedule whose t counts epochs of so many updates."""
 
-    rate: float = field(init=False)
+    rate: float = field(init=False, repr=False)
     inner: Schedule
     updates: int | None = None
 

@@ -1,4 +1,4 @@
-"""What a training can be made of, by the names the command line uses.
+"""What a training can be made of, by the names that the command line and the explorer use.
 
 Optimizers are the functions of ``diffkit.optim`` that take a learning rate first, losses those of
 ``ALL_LOSSES`` that fit one prediction per example; a new one is offered as soon as it is there.

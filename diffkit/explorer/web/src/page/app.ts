@@ -1,0 +1,304 @@
+// The page as a whole: one state; what changes it, and who is told.
+
+import { Server, isOutdated } from "./api";
+import type { Context, Snapshot, Tab } from "./contract";
+import { EXAMPLES, type Example } from "./examples";
+import { Expression } from "./expression";
+import { fail } from "./failure";
+import { Formula } from "./formula";
+import { Latest, rested } from "./latest";
+import { Methods, type Comparison } from "./methods";
+import { named, short } from "./numbers";
+import { Picture } from "./picture";
+import type { Parsed, Places, Subject } from "./places";
+import { Point } from "./point";
+import { Share, type Offer } from "./share";
+import { read, write, type State } from "./state";
+import { Tabs } from "./tabs";
+import { Theme } from "./theme";
+import { windowAround, windowsIn, withWindows, type Window } from "./windows";
+
+const REST_MS = 350; // without a change, before times are measured and the formula is asked for
+const ADDRESS_MS = 200; // browsers refuse more than 100 changes of the address in 30 seconds
+const SPEAK_MS = 900;
+
+export class App {
+  #text = "";
+  #at: Record<string, number> = {};
+  #variables: string[] = [];
+  #active = "";
+  #tab = "graph";
+  #extras: Record<string, string> = {};
+  #windows: Record<string, Window> = {};
+  readonly #server: Server;
+  readonly #theme: Theme;
+  readonly #expression: Expression;
+  readonly #formula: Formula;
+  readonly #point: Point;
+  readonly #picture: Picture;
+  readonly #methods: Methods;
+  readonly #tabs: Tabs;
+  readonly #share: Share;
+  readonly #parsing: Latest<{ text: string; example?: Example | undefined }>;
+  readonly #comparing: Latest<{ now: Snapshot; measure: boolean }>;
+  readonly #symbolic: Latest<Snapshot>;
+  #formulaOf = ""; // the text whose formula SymPy has, and answers at once
+  readonly #rest = rested(() => this.#rested(), REST_MS);
+  readonly #address = rested(() => history.replaceState(null, "", this.#fragment()), ADDRESS_MS);
+  readonly #speaking = rested(() => this.#speak(), SPEAK_MS);
+
+  constructor(private readonly places: Places, token: string, tabs: Tab[]) {
+    this.#server = new Server(token);
+    this.#theme = new Theme(() => this.#tabs?.show(this.#now()));
+    this.#expression = new Expression(places.expression, {
+      typed: (text) => this.#parsing.want({ text }),
+      chosen: (example) => this.#choose(example),
+    });
+    this.#formula = new Formula(places.formula);
+    this.#point = new Point(places.point, { moved: (name, value) => this.#move({ [name]: value }), chosen: (name) => this.#activate(name) });
+    this.#picture = new Picture(places.picture, this.#server, {
+      moved: (at) => this.#move(at),
+      zoomed: (name, window) => this.#zoomed(name, window),
+      failed: (error) => fail(places.picture, error),
+      drawn: () => this.#drawn(),
+    });
+    this.#methods = new Methods(places.methods, (name) => this.#activate(name));
+    const context: Context = {
+      api: this.#server,
+      announce: (text) => this.#announce(text),
+      setAt: (name, value) => this.#move({ [name]: value }),
+      setExtra: (key, value) => this.#extra(key, value),
+      fail,
+    };
+    this.#tabs = new Tabs(places.tabs, tabs, context, (id) => this.#open(id));
+    this.#share = new Share(() => this.#offer(), (text) => this.#announce(text));
+    this.#parsing = new Latest(async ({ text, example }, current) => {
+      const parsed = await this.#server.post<Parsed>("/api/parse", { text }, "parse");
+      if (current()) this.#parsed(text, parsed, example);
+    }, (error) => this.#wrong(error));
+    this.#comparing = new Latest(async ({ now, measure }, current) => {
+      const found = await this.#server.post<Comparison>("/api/compare", { text: now.text, at: now.at, measure }, "compare");
+      if (current()) this.#compared({ ...found, function: now.text, at: now.at }, measure);
+    }, (error) => fail(places.methods, error));
+    this.#symbolic = new Latest(async (now, current) => {
+      const found = await this.#server.post<Comparison>("/api/compare", { text: now.text, at: now.at, methods: ["symbolic"] }, "symbolic");
+      this.#formulaOf = now.text;
+      if (current()) this.#methods.add({ ...found, function: now.text, at: now.at });
+    }, (error) => {
+      const now = this.#now();
+      this.#methods.add({ function: now.text, at: now.at, truth: null, methods: { symbolic: { refused: message(error) } } });
+    });
+    this.#tools();
+    addEventListener("hashchange", () => this.#restore());
+  }
+
+  async start(): Promise<void> {
+    const subject = await this.#server.get<Subject>("/api/subject").catch(() => null);
+    if (subject && subject.text === null && subject.function) this.#fix(subject);
+    else {
+      const said = read(location.hash), first = EXAMPLES[0];
+      if (said.text === undefined && subject?.text) this.#begin({ text: subject.text, at: subject.at });
+      else if (said.text === undefined && first) this.#choose(first);
+      else this.#begin(said);
+    }
+  }
+
+  // What changes the state ------------------------------------------------------------------------
+
+  #begin(said: Partial<State>): void {
+    this.#extras = said.extras ?? {};
+    this.#picture.choice = this.#extras["picture"] ?? null;
+    this.#windows = windowsIn(this.#extras);
+    if (said.tab && this.#tabs.has(said.tab)) this.#tab = said.tab;
+    this.#at = { ...said.at };
+    this.#active = said.active ?? "";
+    this.#expression.show(said.text ?? "");
+    this.#parsing.want({ text: said.text ?? "" });
+  }
+
+  #restore(): void {
+    if (location.hash !== this.#fragment() && !this.#server.fixed) this.#begin(read(location.hash));
+  }
+
+  #choose(example: Example): void {
+    this.#expression.show(example.text);
+    this.#expression.fine();
+    this.#extras = {};
+    this.#picture.choice = null;
+    this.#parsing.want({ text: example.text, example });
+  }
+
+  #parsed(text: string, { variables, latex }: Parsed, example?: Example): void {
+    if (example) {
+      this.#at = { ...example.at };
+      this.#windows = { ...example.windows };
+      this.#active = example.over ?? "";
+    }
+    this.#expression.fine();
+    this.#expression.lesson(text);
+    document.body.classList.remove("wrong-text");
+    document.title = `${text} · diffkit explorer`;
+    this.#text = text;
+    this.#settle(variables);
+    this.#formula.f(latex);
+    this.#formula.gradient(null, this.#active);
+    this.#changed();
+  }
+
+  /** The point has exactly these variables; those that are new begin at 1. */
+  #settle(variables: string[]): void {
+    this.#variables = variables;
+    this.#at = Object.fromEntries(variables.map((name) => [name, this.#at[name] ?? 1]));
+    if (!variables.includes(this.#active)) this.#active = variables[0] ?? "";
+    for (const name of variables) this.#contain(name);
+  }
+
+  #fix({ function: name, at, variables }: Subject): void {
+    this.#server.fixed = true;
+    this.#text = name ?? "";
+    document.title = `${this.#text} · diffkit explorer`;
+    this.#at = at;
+    this.#expression.show(this.#text);
+    this.#expression.lock("A function of yours, from the command line: it is explored as it stands.");
+    this.#settle(variables ?? Object.keys(at));
+    this.places.formula.hidden = true;
+    this.#changed();
+  }
+
+  #move(at: Record<string, number>): void {
+    for (const [name, value] of Object.entries(at)) {
+      if (!(name in this.#at)) continue;
+      this.#at = { ...this.#at, [name]: value };
+      this.#contain(name);
+    }
+    this.#changed();
+  }
+
+  #activate(name: string): void {
+    if (name === this.#active || !(name in this.#at)) return;
+    this.#active = name;
+    this.#methods.choosing(name);
+    this.#formula.choosing(name);
+    this.#changed();
+  }
+
+  #zoomed(name: string, window: Window): void {
+    this.#windows = { ...this.#windows, [name]: window };
+    this.#changed();
+  }
+
+  /** A window that holds the value. */
+  #contain(name: string): void {
+    const value = this.#at[name] ?? 0, window = this.#windows[name];
+    if (!window || value < window[0] || value > window[1]) this.#windows = { ...this.#windows, [name]: windowAround(value) };
+  }
+
+  #open(id: string): void {
+    this.#tab = id;
+    this.#tabs.show(this.#now());
+    this.#address.later();
+  }
+
+  #extra(key: string, value: string | null): void {
+    if (value === null) delete this.#extras[key];
+    else this.#extras[key] = value;
+    this.#address.later();
+  }
+
+  // Who is told -----------------------------------------------------------------------------------
+
+  #now(): Snapshot {
+    return { text: this.#text, at: this.#at, variables: this.#variables, active: this.#active, tab: this.#tab, dark: this.#theme.dark, extras: this.#extras };
+  }
+
+  #changed(): void {
+    const now = this.#now();
+    const none = now.variables.length === 0;
+    document.body.classList.toggle("empty", none); // nothing to differentiate by
+    this.#point.show(now.variables, now.at, now.active, this.#windows);
+    this.#address.later();
+    if (none) {
+      this.#formula.gradient(null, "", "There is no variable to differentiate by: write x.");
+      return;
+    }
+    this.#picture.update(now, this.#windows, this.#methods.known);
+    this.#comparing.want({ now, measure: false });
+    if (this.#formulaOf === now.text) this.#symbolic.want(now);
+    this.#tabs.show(now);
+    this.#rest.later();
+  }
+
+  #compared(found: Comparison, measured: boolean): void {
+    fail(this.places.methods, null);
+    this.#methods.show(found, this.#active);
+    const now = this.#now();
+    if (now.variables.length) this.#picture.update(now, this.#windows, found);
+    if (measured) this.#speaking.later();
+  }
+
+  #drawn(): void {
+    fail(this.places.picture, null);
+    this.#extra("picture", this.#picture.choice);
+  }
+
+  /** Nothing moves: times are measured, and SymPy is asked. */
+  #rested(): void {
+    const now = this.#now();
+    if (!now.variables.length) return;
+    this.#comparing.want({ now, measure: true });
+    this.#symbolic.want(now);
+    if (this.#server.fixed) return;
+    const still = (): boolean => now.text === this.#text;
+    void this.#server.post<{ latex: Record<string, string> }>("/api/derive", { text: now.text }, "derive")
+      .then(({ latex }) => still() && this.#formula.gradient(latex, this.#active))
+      .catch((error: unknown) => { if (!isOutdated(error) && still()) this.#formula.gradient(null, this.#active, message(error)); });
+  }
+
+  #wrong(error: unknown): void {
+    this.#expression.wrong(error);
+    document.body.classList.add("wrong-text");
+  }
+
+  #speak(): void {
+    const now = this.#now(), known = this.#methods.known, found = known?.methods.reverse;
+    if (!found) return;
+    const at = now.variables.map((name) => `${named(name)} ${short(now.at[name])}`).join(", ");
+    this.#announce(`At ${at}: f is ${short(found.value)}, its derivative with respect to ${named(now.active)} is ${short(found.derivative?.[now.active])}.`);
+  }
+
+  #announce(text: string): void {
+    this.places.announce.textContent = text;
+  }
+
+  // Tools -----------------------------------------------------------------------------------------
+
+  #tools(): void {
+    const share = document.createElement("button");
+    share.type = "button";
+    share.className = "button tool";
+    share.textContent = "Share & export";
+    share.addEventListener("click", () => this.#share.open());
+    this.places.tools.append(share, this.#theme.toggle());
+    document.body.append(this.#share.element);
+  }
+
+  #offer(): Offer {
+    const view = this.#tabs.view, title = this.#tabs.title;
+    history.replaceState(null, "", this.#fragment());
+    return {
+      now: this.#now(),
+      link: location.href,
+      pictures: [{ name: this.#picture.flat ? "Contours" : "Curve", picture: this.#variables.length ? this.#picture.element : null }, { name: title, picture: view?.picture() ?? null }],
+      tables: [this.#methods.table(), view?.table() ?? null],
+      code: view?.code() ?? null,
+      own: this.#server.fixed,
+    };
+  }
+
+  #fragment(): string {
+    const extras = withWindows(this.#extras, this.#windows, this.#at);
+    return write({ text: this.#text, at: this.#at, active: this.#active, tab: this.#tab, extras });
+  }
+}
+
+const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,52 @@
+// Work that follows a moving finger: one request at a time, and after it the newest state, so that
+// the picture neither queues up behind old requests nor starves while the finger moves.
+
+import { isOutdated } from "./api";
+
+export class Latest<T> {
+  #running = false;
+  #next: { what: T } | null = null;
+  #generation = 0;
+
+  constructor(
+    private readonly work: (what: T, current: () => boolean) => Promise<void>,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  /** Do this as soon as what is under way has ended, unless something newer comes. */
+  want(what: T): void {
+    this.#next = { what };
+    if (!this.#running) void this.#run();
+  }
+
+  /** Forget what waits, and the answer to what is under way. */
+  drop(): void {
+    this.#next = null;
+    this.#generation += 1;
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#next) {
+      const { what } = this.#next, generation = this.#generation;
+      this.#next = null;
+      const current = (): boolean => generation === this.#generation;
+      await this.work(what, current).catch((error: unknown) => {
+        if (current() && !isOutdated(error)) this.failed(error);
+      });
+    }
+    this.#running = false;
+  }
+}
+
+/** Call `act` when nothing has been asked for `time` milliseconds. */
+export function rested(act: () => void, time: number): { later(): void; cancel(): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return {
+    later: () => {
+      clearTimeout(timer);
+      timer = setTimeout(act, time);
+    },
+    cancel: () => clearTimeout(timer),
+  };
+}
