@@ -167,7 +167,7 @@ def test_a_scan_and_a_net(model: Path, capsys: Any) -> None:
         (["model.py:loss", "--at", "w=[1,2],z=1"], "no parameter of loss named 'z'"),
         (["model.py:loss", "--at", "w=[1,2,3]"], "model.py:19"),
         (["x*y", "--at", "1"], "no value for y"),
-        (["x*y", "--at", "1,2,3"], "is not name=value"),
+        (["x*y", "--at", "1,2,3"], "more than 2 values, but the variables are x, y"),
         (["x*y", "--at", "1,two"], "is not a number"),
         (["x", "--at", "[1,2]"], "x has the shape (2,)"),
         (["3"], "no argument was given"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from diffkit.cli.candidates import functions
 from diffkit.cli.shared import (
     ExpressionCommand,
     on_terminal,
@@ -17,6 +18,7 @@ from diffkit.cli.shared import (
     write_rows,
 )
 from diffkit.cli.subjects import subject_of
+from diffkit.cli.words import again
 
 __all__ = ["advise"]
 
@@ -25,7 +27,7 @@ Examples:
   diffkit advise "sin(x*y)+exp(x)" --at x=1,y=2
   diffkit advise "log(x1)+x1*x2-sin(x2)" --at 2,5 --repeats 1000
   diffkit advise model.py:loss --at "w=[0.5,-1],b=0" --accuracy 12
-  diffkit advise model.py:residuals --at "[1,2,3]" --want jacobian --repeats 100
+  diffkit advise model.py:residuals --at "[1,2,3]" --want jacobian
   diffkit advise "x*exp(-x**2)" --at 0.5 --json
 
 Exit codes: 0 done, 2 the input was wrong, 130 stopped by Ctrl-C (what was measured is printed)."""
@@ -37,11 +39,12 @@ COLUMNS = ("method", "rel_error", "operations", "first", "again", "total", "meas
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
-@click.argument("function")
+@click.argument("function", shell_complete=functions)
 @click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=pi/3 or 1,[2,3].")
 @click.option(
     "--repeats",
     type=click.IntRange(1),
+    metavar="N",
     default=1,
     show_default=True,
     help="How many derivatives will be taken.",
@@ -49,14 +52,15 @@ COLUMNS = ("method", "rel_error", "operations", "first", "again", "total", "meas
 @click.option(
     "--accuracy",
     type=click.FloatRange(0, min_open=True),
+    metavar="NUMBER",
     default=1e-8,
     show_default=True,
     help="Largest relative error, or (from 1 on) a number of digits.",
 )
-@click.option("--want", type=click.Choice(WANTS), default=WANTS[0], show_default=True)
-@click.option(
-    "--budget", type=click.FloatRange(0, min_open=True), help="Seconds for trying the methods [10]."
-)
+@click.option("--want", type=click.Choice(WANTS), metavar="WHAT", default=WANTS[0],
+              show_default=True, help=f"Which derivative: {', '.join(WANTS)}.")  # fmt: skip
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="For trying the methods [10].")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
 def advise(
     function: str,
@@ -86,7 +90,7 @@ def advise(
         from rich.console import Console
 
         Console(highlight=False).print(advice.table())
-        suggest(f'diffkit compare "{function.strip()}"' + "".join(f' --at "{p}"' for p in at))
+        suggest(again("explain" if want == "jacobian" else "compare", function, at))
     else:
         rows = advice.to_dict()["methods"].items()
         write_rows(COLUMNS, [[name, *(row.get(c) for c in COLUMNS[1:])] for name, row in rows])

@@ -7,13 +7,16 @@ sizes or dtypes, or a report in a file, are ``dk.compare_many`` (``cli/compare_m
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.candidates import case_names, dtype_names, functions, listed, method_names
 from diffkit.cli.compare_many import FORMATS, STOPPED, write_report
 from diffkit.cli.shared import (
+    SCHEMA,
     ExpressionCommand,
     choose,
     on_terminal,
@@ -24,6 +27,7 @@ from diffkit.cli.shared import (
     write_rows,
 )
 from diffkit.cli.subjects import Subject, subject_of
+from diffkit.cli.words import again, hanging
 from diffkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,35 +40,43 @@ Examples:
   diffkit compare "sin(x*y)+exp(x)" --at x=1,y=2
   diffkit compare "log(x1)+x1*x2-sin(x2)" --at x1=2,x2=5 --json
   diffkit compare "logaddexp(x,y)" --at x=1/3,y=pi
-  diffkit compare model.py:loss --at w=[0.5,-1],b=0 --methods reverse,finite
-  diffkit compare --list                    the names for --case
+  diffkit compare model.py:loss --at "w=[0.5,-1],b=0" --methods reverse,finite
+  diffkit compare --list
   diffkit compare --case softmax-digits
-  diffkit compare --case rosenbrock,hilbert --sizes 2,8 --dtype float64,float32
+  diffkit compare --case rosenbrock,hilbert --sizes 2,8 --dtype float32
   diffkit compare --all --resume rows.jsonl --format html --out report.html"""
 
 LIST = "diffkit compare --list"
+
+SPOILT = 1000.0
+"""Ulps that rounding alone explains seldom: beyond them something is to be diagnosed."""
 
 DIGITS = (30, 800)
 """The decimal digits that the truth may have (``engines/precise.py``, which loads mpmath)."""
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
-@click.argument("function", required=False)
+@click.argument("function", required=False, shell_complete=functions)
 @click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=pi/3,z=[1,2].")
-@click.option("--case", metavar="NAMES", help="Built-in cases, as helmholtz,rump; see --list.")
+@click.option("--case", metavar="NAMES", shell_complete=listed(case_names),
+              help="Built-in cases, as helmholtz,rump; see --list.")  # fmt: skip
 @click.option("--all", "every", is_flag=True, help="All built-in cases.")
 @click.option("--sizes", metavar="NUMBERS", help="Sizes of the cases that have any, as 2,10,50.")
-@click.option("--dtype", metavar="NAMES", help="float64, float32, or both [float64].")
-@click.option("--methods", metavar="NAMES", help="Methods, as reverse,finite [all].")
+@click.option("--dtype", metavar="NAMES", shell_complete=listed(dtype_names),
+              help="float64, float32, or both [float64].")  # fmt: skip
+@click.option("--methods", metavar="NAMES", shell_complete=listed(method_names),
+              help="Methods, as reverse,finite [all].")  # fmt: skip
 @click.option(
     "--digits",
     type=click.IntRange(*DIGITS),
+    metavar="N",
     help="Decimal digits of the truth [chosen by the size].",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
+    metavar="FORM",
     help="Write one report over all rows: table, html, json, csv or md.",
 )
 @click.option("--out", metavar="FILE", type=click.Path(dir_okay=False), help="Where to write it.")
@@ -77,7 +89,8 @@ DIGITS = (30, 800)
 @click.option(
     "--budget",
     type=click.FloatRange(0, min_open=True),
-    help="Seconds for the methods [30], or per row of a report [60].",
+    metavar="SECONDS",
+    help="For the methods [30], or for each row of a report [60].",
 )
 @click.option("--list", "--cases", "list_only", is_flag=True, help="List the built-in cases.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
@@ -114,7 +127,7 @@ def compare(
 
     with working("comparing"), user_errors(subject.path, f"calling {function}"):
         comparison = compare_methods(subject.function, *subject.arguments, **options)
-    _write(comparison, as_json, subject.next_command or LIST)
+    _write(comparison, as_json, LIST if function is None else _next(comparison, function, at))
     return STOPPED if comparison.interrupted else None
 
 
@@ -137,7 +150,7 @@ def _case(name: str) -> Subject:
 
     case = CASES[choose(name, CASES, "case", hint="see diffkit compare --list.")]
     options = {"argnums": case.argnums, "title": case.title}
-    return Subject(case.function, case.arguments(), None, options, LIST)
+    return Subject(case.function, case.arguments(), None, options)
 
 
 def _options(methods: str | None, digits: int | None) -> dict[str, Any]:
@@ -150,6 +163,13 @@ def _options(methods: str | None, digits: int | None) -> dict[str, Any]:
     if digits is not None:
         options["digits"] = digits
     return options
+
+
+def _next(comparison: Comparison, function: str, at: Sequence[str]) -> str:
+    """What helps next: to find what spoils the derivative, or to see how it comes about."""
+    exact = [report for name, report in comparison.methods.items() if name != "finite"]
+    spoilt = any(not report.max_ulp < SPOILT or report.notes for report in exact)
+    return again("diagnose" if spoilt else "explain", function, at)
 
 
 def _write(comparison: Comparison, as_json: bool, next_command: str) -> None:
@@ -170,11 +190,13 @@ def _write_cases(as_json: bool) -> None:
 
     rows = [(name, case.title) for name, case in CASES.items()]
     if as_json:
-        write_json([{"name": name, "title": title} for name, title in rows])
+        cases = [{"name": name, "title": title} for name, title in rows]
+        write_json({"schema": SCHEMA, "cases": cases})
     elif on_terminal():
-        width = max(len(name) for name, _ in rows)
+        indent = max(len(name) for name, _ in rows) + 2
+        width = shutil.get_terminal_size().columns
         for name, title in rows:
-            click.echo(f"{name:{width}}  {title}")
+            click.echo(hanging(f"{name:{indent}}{title}", width, indent))
         suggest(f"diffkit compare --case {rows[0][0]}")
     else:
         write_rows(["name", "title"], rows)

@@ -20,6 +20,7 @@ from diffkit.cli.shared import (
     write_json,
     write_rows,
 )
+from diffkit.cli.words import again
 from diffkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def write_forms(
         found = compare_forms(graph, **point, variable=names, order=order, title=text)
     refused = [found[name].refused for name in found]
     if all(refused):
-        raise InputError(str(refused[0]), hint=f'diffkit compare "{text}" gives numbers instead.')
+        raise InputError(
+            str(refused[0]),
+            hint=f"{again('compare', text, ())} gives numbers instead.",
+        )
     if as_json:
         write_json(found.to_dict())
     elif latex:
@@ -72,7 +76,7 @@ def write_forms(
         from rich.console import Console
 
         Console(highlight=False).print(found.table())
-        suggest(f'diffkit derive "{text}" --latex')
+        suggest(again("derive", text, (), "--latex"))
     else:
         click.echo(found.to_tsv())
 

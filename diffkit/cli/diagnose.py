@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diffkit.cli.candidates import functions
 from diffkit.cli.main import DONE, FAILED
 from diffkit.cli.shared import (
     ExpressionCommand,
@@ -21,6 +22,7 @@ from diffkit.cli.shared import (
     write_rows,
 )
 from diffkit.cli.subjects import subject_of
+from diffkit.cli.words import again
 
 if TYPE_CHECKING:
     from diffkit.comparison.diagnose import Diagnosis
@@ -39,7 +41,7 @@ COLUMNS = ("severity", "kind", "line", "digits_lost", "message", "remedy")
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
-@click.argument("function")
+@click.argument("function", shell_complete=functions)
 @click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=pi/3 or 1,[2,3].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision.")
 def diagnose(function: str, at: tuple[str, ...], as_json: bool) -> int:
@@ -54,8 +56,7 @@ def diagnose(function: str, at: tuple[str, ...], as_json: bool) -> int:
         found = diagnose_function(subject.function, *subject.arguments, **subject.options)
     _write(found, as_json)
     if not as_json:
-        words = " ".join([f'"{function.strip()}"', *(f'--at "{part}"' for part in at)])
-        suggest(f"diffkit explain {words}")
+        suggest(again("explain", function, at))
     return DONE if found.ok else FAILED
 
 

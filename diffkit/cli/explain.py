@@ -7,10 +7,11 @@ tab-separated for a pipe.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from diffkit.cli.candidates import functions, named, variables
 from diffkit.cli.shared import (
     ExpressionCommand,
     choose,
@@ -21,6 +22,7 @@ from diffkit.cli.shared import (
     write_json,
 )
 from diffkit.cli.subjects import subject_of
+from diffkit.cli.words import again
 from diffkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,21 +43,25 @@ LEAST_WIDTH, MOST_WIDTH = 40, 400
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
-@click.argument("function")
+@click.argument("function", shell_complete=functions)
 @click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=pi/3 or 1,[2,3].")
 @click.option(
     "--mode",
     metavar="MODE",
     default=ALL,
     show_default=True,
+    shell_complete=named(lambda: ["primal", "tangent", "adjoint", ALL]),
     help="primal, tangent, adjoint or all.",
 )
-@click.option("--direction", metavar="NAME", help="What moves, as x2 or w[0,1] [the first input].")
-@click.option("--wrt", metavar="NAMES", help="Inputs that carry derivatives, as x,y [all floats].")
-@click.option("--limit", type=click.IntRange(1), help="Rows of each table [60].")
+@click.option("--direction", metavar="NAME", shell_complete=variables,
+              help="What moves, as x2 or w[0,1] [the first input].")  # fmt: skip
+@click.option("--wrt", metavar="NAMES", shell_complete=variables,
+              help="Inputs that carry derivatives, as x,y [all floats].")  # fmt: skip
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Rows of each table [60].")
 @click.option(
     "--width",
     type=click.IntRange(LEAST_WIDTH, MOST_WIDTH),
+    metavar="N",
     help="Print tables of this width, also into a pipe [the terminal's].",
 )
 @click.option("--html", metavar="FILE", type=click.Path(dir_okay=False), help="Write a page.")
@@ -89,7 +95,8 @@ def explain(
         _write_page(Path(html), found, chosen, limit)
     _write(found, chosen, limit, width, as_json, quiet=html is not None)
     if not as_json:
-        suggest(_next_command(function, at, html))
+        page = ("explain", function, at, "--html", "explanation.html")
+        suggest(again(*page) if html is None else again("compare", function, at))
 
 
 def _write(
@@ -124,10 +131,3 @@ def _write_page(path: Path, found: Explanation, modes: list[str], limit: int | N
             hint="--html explanation.html writes into the current folder.",
         ) from None
     click.echo(f"wrote {path}", err=True)
-
-
-def _next_command(function: str, at: tuple[str, ...], html: str | None) -> str:
-    words: list[Any] = [f'"{function.strip()}"', *(f'--at "{part}"' for part in at)]
-    if html is None:
-        return f"diffkit explain {' '.join(words)} --html explanation.html"
-    return f"diffkit compare {' '.join(words)}"

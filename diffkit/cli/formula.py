@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diffkit.cli.candidates import functions, variables
 from diffkit.cli.shared import (
     ExpressionCommand,
     choose,
@@ -21,6 +22,7 @@ from diffkit.cli.shared import (
     write_rows,
 )
 from diffkit.cli.subjects import subject_of
+from diffkit.cli.words import again
 
 if TYPE_CHECKING:
     from diffkit.comparison.matrix_formula import MatrixFormulas
@@ -29,16 +31,17 @@ __all__ = ["formula"]
 
 EXAMPLES = """\b
 Examples:
-  diffkit formula model.py:loss --at "w=[0.5,-1],X=[[1,2],[3,4],[5,6]],y=[1,0,1]"
-  diffkit formula model.py:loss --at "[0.5,-1],[[1,2],[3,4],[5,6]],[1,0,1]" --wrt w --latex
-  diffkit formula model.py:loss --at "[0.5,-1],[[1,2],[3,4],[5,6]],[1,0,1]" --source
+  diffkit formula model.py:loss --at "w=[0.5,-1],X=[[1,2],[3,4]],y=[1,0]"
+  diffkit formula model.py:loss --at "[0.5,-1],[[1,2],[3,4]],[1,0]" --wrt w
+  diffkit formula model.py:loss --at "[0.5,-1],[[1,2],[3,4]],[1,0]" --source
   diffkit formula "log(1+exp(x*y))" --at 1,2 --json"""
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
-@click.argument("function")
+@click.argument("function", shell_complete=functions)
 @click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=pi/3 or 1,[2,3].")
-@click.option("--wrt", metavar="NAMES", help="Arguments to differentiate by [all that are floats].")
+@click.option("--wrt", metavar="NAMES", shell_complete=variables,
+              help="Arguments to differentiate by [all that are floats].")  # fmt: skip
 @click.option("--latex", is_flag=True, help="Print LaTeX.")
 @click.option("--source", is_flag=True, help="Print NumPy code that runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every form.")
@@ -73,8 +76,7 @@ def formula(
     elif on_terminal():
         click.echo(str(found))
         click.echo(f"  (the printed code agrees with the graph to {found.check():.1e})")
-        words = " ".join([f'"{function.strip()}"', *(f'--at "{part}"' for part in at)])
-        suggest(f"diffkit formula {words} --source")
+        suggest(again("formula", function, at, "--source"))
     else:
         lines = [*found.values, *found.gradients.values()]
         write_rows(["line", "formula"], [*((x.label(), x.text) for x in lines), *_where(found)])

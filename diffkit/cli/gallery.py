@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.candidates import chapters, listed, named, pages
 from diffkit.cli.shared import choose, working
 from diffkit.errors import InputError
 
@@ -42,8 +43,10 @@ USUAL_SECONDS = 3.0  # of a page that was never drawn here, to tell the time lef
 
 
 @click.command(epilog=EXAMPLES)
-@click.option("--only", metavar="NAME", multiple=True, help="Only this page (may be repeated).")
-@click.option("--chapter", metavar="NAME", multiple=True, help="Only this chapter, or its number.")
+@click.option("--only", metavar="NAME", multiple=True, shell_complete=named(pages),
+              help="Only this page (may be repeated).")  # fmt: skip
+@click.option("--chapter", metavar="NAME", multiple=True, shell_complete=named(chapters),
+              help="Only this chapter, or its number.")  # fmt: skip
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -51,7 +54,8 @@ USUAL_SECONDS = 3.0  # of a page that was never drawn here, to tell the time lef
     show_default=True,
     help="Folder for the pictures and index.html.",
 )
-@click.option("--formats", default="png,svg", show_default=True, help="Of png, svg and pdf.")
+@click.option("--formats", default="png,svg", show_default=True, help="Of png, svg and pdf.",
+              shell_complete=listed(lambda: ("png", "svg", "pdf")))  # fmt: skip
 @click.option("--list", "list_only", is_flag=True, help="List the pages and draw nothing.")
 @click.option("--check", is_flag=True, help="Compute the numbers again; draw nothing.")
 @click.option("--cached", is_flag=True, help="With --check: numbers that are kept will do.")
@@ -240,7 +244,7 @@ def _run(scripts: Sequence[Path], work: Work, jobs: int | None) -> tuple[list[Re
 
 def _kept(scripts: Sequence[Path], work: Work) -> dict[Path, Result]:
     """The results of pages that need no drawing, their pictures written."""
-    from diffkit.cli.gallery_run import Result, fill
+    from diffkit.cli.gallery_run import Result, fill, formats_of
     from diffkit.plots import render_cache
 
     if work.cache is None or work.fresh:
@@ -248,7 +252,7 @@ def _kept(scripts: Sequence[Path], work: Work) -> dict[Path, Result]:
     found = {}
     for path in scripts:
         page = render_cache.load(work.cache, path)
-        if page is not None and page.has(work.formats if work.pictures else ()):
+        if page is not None and page.has(formats_of(page.page.name, work)):
             found[path] = fill(Result(path), replace(page, cached=True), work)
     return found
 

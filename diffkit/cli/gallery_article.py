@@ -208,7 +208,10 @@ def chip(concept: str) -> str:
 
 def _try(text: str) -> str:
     """What to try: a sentence, or a command of the command line."""
-    return f"<code>{html.escape(text)}</code>" if text.startswith("diffkit ") else inline(text)
+    if not text.startswith("diffkit "):
+        return inline(text)
+    words = (f"<span>{html.escape(word)}</span>" for word in text.split(" "))
+    return f"<code>{' '.join(words)}</code>"
 
 
 def _source(result: Result) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from string import Template
 
@@ -20,6 +19,7 @@ from diffkit.cli.gallery_markup import escaped, identifier, template
 from diffkit.cli.gallery_run import Result
 from diffkit.explorer.static_page import stepper_script
 from diffkit.plots.chapters import CHAPTERS
+from diffkit.plots.rendered import write_whole
 
 __all__ = ["write_index"]
 
@@ -45,15 +45,16 @@ def write_index(results: Sequence[Result], out: Path, dark: bool = False) -> Pat
         pages="\n".join(_articles(chapters, out)),
     )
     path = out / "index.html"
-    path.write_text(document, encoding="utf-8")
+    write_whole(path, document.encode())
     return path
 
 
 def _chapters(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
     """The pages by chapter, as they come; those that could not even be read are the last."""
-    named = sorted(results, key=lambda result: not result.page.get("chapter"))
-    grouped = groupby(named, key=lambda result: result.page.get("chapter") or FAILED)
-    return [(name, list(pages)) for name, pages in grouped]
+    grouped: dict[str, list[Result]] = {}
+    for result in results:
+        grouped.setdefault(result.page.get("chapter") or FAILED, []).append(result)
+    return sorted(grouped.items(), key=lambda chapter: chapter[0] == FAILED)
 
 
 def _summary(results: Sequence[Result]) -> str:

@@ -27,6 +27,8 @@ WIDEST = 120  # of the table of numbers: longer lines are hard to follow
 GOT, MARK, GAP = 13, 1, 2  # characters of columns whose width is given, and between columns
 LIST_KEYS = ("name", "chapter", "title", "concepts")
 CLAIM_KEYS = ("name", "claim", "expected", "got", "tolerance", "source", "held")
+# Claims that bind on one side only: the sign before them, the same in words, the tolerance's sign.
+BOUNDS = {"at_most": ("≤ ", "at most", "+"), "at_least": ("≥ ", "at least", "−")}
 PICTURE_KEYS = ("name", "held", "seconds", "cached", "picture", "error")
 
 
@@ -57,10 +59,13 @@ def write_list(results: Sequence[Result], as_json: bool) -> None:
 
 
 def _print_list(results: Sequence[Result]) -> None:
-    """The pages under the names of their chapters."""
+    """The pages under the names of their chapters, which ``--chapter`` takes by number too."""
+    from diffkit.plots.chapters import CHAPTERS
+
+    numbers = {chapter.name: f"{chapter.number} " for chapter in CHAPTERS}
     width = max((len(result.name) for result in results), default=0)
     for chapter, pages in _by_chapter(results):
-        _console().print(_text(chapter, "bold"))
+        _console().print(_text(numbers.get(chapter, "") + chapter, "bold"))
         table = _grid()
         table.add_column(width=width, no_wrap=True)
         table.add_column()
@@ -81,17 +86,14 @@ def write_checks(results: Sequence[Result], as_json: bool) -> None:
     """Every claim, with whether it held."""
     rows = [row for result in results for row in _claims(result)]
     if as_json:
-        write_json([{key: row[key] for key in (*CLAIM_KEYS, "at_most")} for row in rows])
+        write_json([{key: row[key] for key in (*CLAIM_KEYS, *BOUNDS)} for row in rows])
     elif on_terminal():
         _print_checks(results)
         held = sum(row["held"] for row in rows)
         click.echo(f"{held} of {len(rows)} numbers held, on {len(results)} pages")
         suggest("diffkit gallery")
     else:
-        bounds = [
-            f"at most {row['expected']}" if row["at_most"] else row["expected"] for row in rows
-        ]
-        shown = [row | {"expected": bound} for row, bound in zip(rows, bounds, strict=True)]
+        shown = [row | {"expected": _in_words(row)} for row in rows]
         write_rows(CLAIM_KEYS, [[row[key] for key in CLAIM_KEYS] for row in shown])
 
 
@@ -100,7 +102,13 @@ def _claims(result: Result) -> list[dict[str, Any]]:
     if not result.error:
         return result.claims
     failed = dict.fromkeys(CLAIM_KEYS) | {"name": result.name, "claim": "the page runs"}
-    return [failed | {"source": result.error, "held": False, "at_most": False}]
+    return [failed | {"source": result.error, "held": False} | dict.fromkeys(BOUNDS, False)]
+
+
+def _in_words(claim: dict[str, Any]) -> Any:
+    """What was expected, a bound with its words."""
+    words = [words for key, (_, words, _) in BOUNDS.items() if claim[key]]
+    return f"{words[0]} {claim['expected']}" if words else claim["expected"]
 
 
 def _print_checks(results: Sequence[Result]) -> None:
@@ -162,12 +170,13 @@ def shown(value: Any) -> str:
 def bound(claim: dict[str, Any]) -> str:
     """What a number should be.
 
-    >>> bound({"expected": 2.0, "tolerance": 0.05, "at_most": False})
+    >>> bound({"expected": 2.0, "tolerance": 0.05, "at_most": False, "at_least": False})
     '2 ± 0.05'
-    >>> bound({"expected": 1.0, "tolerance": 0.0, "at_most": True})
+    >>> bound({"expected": 1.0, "tolerance": 0.0, "at_most": True, "at_least": False})
     '≤ 1'
     """
-    relation, sign = ("≤ ", "+") if claim["at_most"] else ("", "±")
+    signs = [(before, after) for key, (before, _, after) in BOUNDS.items() if claim[key]]
+    relation, sign = signs[0] if signs else ("", "±")
     margin = f" {sign} {shown(claim['tolerance'])}" if claim["tolerance"] else ""
     return f"{relation}{shown(claim['expected'])}{margin}"
 
@@ -176,22 +185,28 @@ def bound(claim: dict[str, Any]) -> str:
 
 
 def write_pictures(results: Sequence[Result], out: Path, dark: bool, as_json: bool) -> Path:
-    """Write the index and print a line for each page; returns the path of the index."""
+    """Write the index of all that stands in ``out``, print a line for each of these pages.
+
+    Returns the path of the index.
+    """
+    from diffkit.cli.gallery_folder import all_pages, record
     from diffkit.cli.gallery_index import write_index
 
+    pages = all_pages(results, out)
     with writing():
-        index = write_index(results, out, dark)
+        index = write_index(pages, out, dark)
+        record(pages, out)
     if as_json:
         write_json([_picture(result, out) for result in results])
     elif on_terminal():
-        _print_pictures(results, index)
+        _print_pictures(results, index, len(pages))
     else:
         rows = [_picture(result, out) for result in results]
         write_rows(PICTURE_KEYS, [[row[key] for key in PICTURE_KEYS] for row in rows])
     return index
 
 
-def _print_pictures(results: Sequence[Result], index: Path) -> None:
+def _print_pictures(results: Sequence[Result], index: Path, pages_there: int) -> None:
     for chapter, pages in _by_chapter(results):
         _console().print(_text(chapter, "bold"))
         table = _grid()
@@ -206,8 +221,11 @@ def _print_pictures(results: Sequence[Result], index: Path) -> None:
     claims = sum(len(result.claims) for result in results)
     kept = sum(result.cached for result in results)
     drawn = len(results) - kept
-    click.echo(f"\n{held} of {claims} numbers held; {drawn} pages drawn, {kept} kept")
-    click.echo(f"open {index}")
+    what = f"{drawn} page{'' if drawn == 1 else 's'} drawn, {kept} kept"
+    click.echo(f"\n{held} of {claims} numbers held; {what}")
+    others = pages_there - len(results)
+    beside = f" (all {pages_there} pages that stand there)" if others else ""
+    click.echo(f"open {index}{beside}")
     suggest("diffkit gallery --check")
 
 
@@ -239,9 +257,10 @@ def name_failures(results: Sequence[Result]) -> None:
 
 def _gap(claim: dict[str, Any]) -> str:
     """What was claimed and what came out, with all digits."""
-    relation = "at most" if claim["at_most"] else "expected"
-    margin = f" ± {claim['tolerance']}" if claim["tolerance"] and relation == "expected" else ""
-    return f"{relation} {claim['expected']}{margin}, got {claim['got']}"
+    bounded = any(claim[key] for key in BOUNDS)
+    margin = f" ± {claim['tolerance']}" if claim["tolerance"] and not bounded else ""
+    wanted = _in_words(claim) if bounded else f"expected {claim['expected']}"
+    return f"{wanted}{margin}, got {claim['got']}"
 
 
 def tell_stopped(done: int, pages: int, kept: bool) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from diffkit.cli.shared import writing
 from diffkit.errors import DiffkitError, InputError
-from diffkit.plots.rendered import ALWAYS, Rendered, render, rendered
+from diffkit.plots.rendered import ALWAYS, FORMATS, Rendered, render, rendered
 
 __all__ = ["Result", "Stopped", "Work", "find_scripts", "run_page", "run_pages", "scripts_folder"]
 
@@ -253,7 +253,7 @@ def _run_page(result: Result, work: Work) -> None:
         loaded = load_page(result.path)
         result.page, result.lesson = loaded.page.to_dict(), loaded.lesson
         return
-    formats = work.formats if work.pictures else ()
+    formats = formats_of(written(result.path).get("name") or result.name, work)
     if work.cache is None:
         page = render(result.path, formats)
     else:
@@ -269,10 +269,22 @@ def fill(result: Result, page: Rendered, work: Work) -> Result:
     result.seconds, result.cached, result.moves = page.seconds, page.cached, page.moves
     result.stepper = page.stepper
     if work.pictures is not None:
-        result.formats = work.formats
+        result.formats = formats_of(result.name, work)
         with writing():
-            page.write(work.pictures, result.name, work.formats)
+            page.write(work.pictures, result.name, result.formats)
     return result
+
+
+def formats_of(name: str, work: Work) -> tuple[str, ...]:
+    """The formats that a page is written in: those asked for, and those that it has already.
+
+    >>> formats_of("ulps", Work(pictures=Path("no such folder"), formats=("svg",)))
+    ('svg',)
+    """
+    if work.pictures is None:
+        return ()
+    there = [suffix for suffix in FORMATS if (work.pictures / f"{name}.{suffix}").is_file()]
+    return tuple(suffix for suffix in FORMATS if suffix in work.formats or suffix in there)
 
 
 def _one_line(error: BaseException, path: Path) -> str:

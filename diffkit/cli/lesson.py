@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.candidates import lessons as lesson_names
+from diffkit.cli.candidates import named
 from diffkit.cli.shared import choose, on_terminal, suggest, write_json, write_rows, writing
 from diffkit.errors import InputError
 
@@ -41,7 +43,7 @@ stopped with Ctrl-C (what was drawn is kept: the same command goes on from there
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=named(lesson_names))
 @click.option("--all", "every", is_flag=True, help="All lessons.")
 @click.option("--list", "list_only", is_flag=True, help="List the lessons and write nothing.")
 @click.option(

@@ -2,7 +2,7 @@
 
 The file is JSON of the notebook format 4.5, written without outputs: running it is the reader's
 part.  Pictures are drawn by cells (:func:`diffkit.cli.lesson_pictures.picture`), solutions are
-folded away, and the code of a solution is in a cell whose source is hidden at first.
+folded away, and the code of a solution is in a cell that is hidden at first, with its numbers.
 
 Reading on: the notebook file format, nbformat.readthedocs.io.
 """
@@ -21,6 +21,7 @@ from diffkit.plots.pages import read_title
 __all__ = ["lesson_notebook"]
 
 FORMAT = {"nbformat": 4, "nbformat_minor": 5}
+HIDDEN = {"source_hidden": True, "outputs_hidden": True}  # until a reader unfolds them
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -35,7 +36,7 @@ def lesson_notebook(lesson: Lesson, dark: bool = False) -> str:
     lesson
         What the hand-out adds to the pictures of its chapter.
     dark
-        Whether pictures are drawn for a dark notebook.
+        Whether its pictures and results are for a dark notebook.
 
     >>> from diffkit.cli.lessons import lesson_named
     >>> json.loads(lesson_notebook(lesson_named("cost")))["nbformat"]
@@ -51,7 +52,7 @@ def _words(*blocks: str) -> dict[str, Any]:
 
 
 def _code(source: str, hidden: bool = False) -> dict[str, Any]:
-    metadata = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]} if hidden else {}
+    metadata = {"jupyter": HIDDEN, "tags": ["hide-cell"]} if hidden else {}
     return {
         "cell_type": "code",
         "metadata": metadata,
@@ -66,17 +67,19 @@ def _cells(lesson: Lesson, dark: bool) -> Iterator[dict[str, Any]]:
     yield _words(f"# {chapter.name}", f"*diffkit, lesson {chapter.number}.* {chapter.opening}")
     yield _words("## Before the first picture", "Think, guess, and write your guess down.",
                  _numbered(lesson.before))  # fmt: skip
-    yield _code(f"{IMPORTS}\nfrom diffkit.cli.lesson_pictures import picture")
+    theme = '\n\ndk.plots.set_theme("dark")' if dark else ""
+    yield _code(f"{IMPORTS}\nfrom diffkit.cli.lesson_pictures import picture{theme}")
     formulas = [f"$$ {formula.tex} $$\n\n{_flowing(formula.words)}" for formula in lesson.formulas]
     yield _words("## In formulas", *formulas)
     yield _words("## In a few lines", _flowing(lesson.told))
     yield _code(lesson.code)
-    yield _words("## In pictures", *(["`dark=True` draws them for a dark notebook."] * (not dark)))
+    told = '`dk.plots.set_theme("dark")` makes them, and all that follows, dark.'
+    yield _words("## In pictures", *([told] * (not dark)))
     for path in lesson.scripts():
         page, (title, text) = written(path), read_title(path)
         name = page.get("name", path.stem)
         yield _words(f"### {title}", f"> {page.get('question', '')}", text)
-        yield _code(f'picture("{name}", dark=True)' if dark else f'picture("{name}")')
+        yield _code(f'picture("{name}")')
     yield _words("## Exercises")
     for number, each in enumerate(lesson.exercises, 1):
         yield from _exercise(number, each)

@@ -110,7 +110,7 @@ class NotebookPicture:
         return f'<figure style="margin:0">{image}<ul style="{style}">{items}</ul></figure>'
 
 
-def picture(name: str, dark: bool = False) -> NotebookPicture:
+def picture(name: str, dark: bool | None = None) -> NotebookPicture:
     """A page of the gallery by its name, for a notebook; drawn now if it is not kept.
 
     Parameters
@@ -118,7 +118,7 @@ def picture(name: str, dark: bool = False) -> NotebookPicture:
     name
         The name of a page, as ``diffkit gallery --list`` prints it.
     dark
-        Whether the notebook is dark.
+        Whether the notebook is dark; by default as ``dk.plots.set_theme`` made it.
 
     Raises
     ------
@@ -130,7 +130,8 @@ def picture(name: str, dark: bool = False) -> NotebookPicture:
     """
     from diffkit.cli.gallery_run import find_scripts, written
     from diffkit.cli.shared import choose
+    from diffkit.plots.style import is_dark
 
     names = {written(path).get("name", path.stem): path for path in find_scripts()}
     chosen = choose(name, names, "page", hint="see diffkit gallery --list.")
-    return NotebookPicture(rendered(names[chosen]), dark)
+    return NotebookPicture(rendered(names[chosen]), is_dark() if dark is None else dark)

@@ -6,35 +6,45 @@ table; a command's module, and with it SymPy, Numba or Matplotlib, is imported w
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from diffkit import __version__
 from diffkit.errors import BudgetError, DiffkitError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 __all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "WRONG_INPUT", "main"]
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 INTERRUPTED = 130  # 128 + SIGINT, the convention of POSIX shells
 
+COMPLETE = "_DIFFKIT_COMPLETE"  # as click names the variable in which a shell asks
+
 COMMANDS = {
     "advise": ("diffkit.cli.advise:advise", "Recommend a method, with its measurements."),
     "cache": ("diffkit.cli.cache:cache", "Show or remove the machine code kept on disk."),
     "compare": ("diffkit.cli.compare:compare", "Differentiate one function by every method."),
+    "completion": ("diffkit.cli.completion:completion", "Complete words in bash, zsh or fish."),
     "derive": ("diffkit.cli.derive:derive", "Print the derivative of an expression."),
     "diagnose": ("diffkit.cli.diagnose:diagnose", "Find what spoils a function, by line."),
     "explain": ("diffkit.cli.explain:explain", "Show values, tangents and adjoints line by line."),
+    "explore": ("diffkit.cli.explore:explore", "Open a page that differentiates as you type."),
     "formula": ("diffkit.cli.formula:formula", "Print a gradient as formulas of matrices."),
     "gallery": ("diffkit.cli.gallery:gallery", "Render the gallery of pictures and check it."),
+    "gradcheck": ("diffkit.cli.gradcheck:gradcheck", "Check a gradient, and say what is wrong."),
     "lesson": ("diffkit.cli.lesson:lesson", "Write a hand-out of a chapter, with exercises."),
     "resume": ("diffkit.cli.resume:resume", "Go on with a training that was killed."),
+    "schedules": ("diffkit.cli.schedules:schedules", "Show the rate under each schedule."),
     "signal": ("diffkit.cli.signal:signal", "Show how the gradient travelled through a net."),
     "steps": ("diffkit.cli.steps:steps", "Choose the step of a difference, with its error."),
     "sweep": ("diffkit.cli.sweep:sweep", "Train over a grid of settings and seeds."),
@@ -50,8 +60,10 @@ Examples:
   diffkit derive "x**x" --wrt x
   diffkit diagnose "(1-cos(x))/x**2" --at x=1e-5
   diffkit explain "x*sin(x)" --at x=2
+  diffkit gradcheck "x**2*y" --grad "2*x*y, x**2" --at x=3,y=4
+  diffkit train digits --model mlp --out run
   diffkit gallery --only ulps
-  diffkit warmup
+  eval "$(diffkit completion bash)"
 
 Exit codes: 0 done, 1 a claim or a check did not hold, 2 the input was wrong."""
 
@@ -67,6 +79,25 @@ class LazyGroup(click.Group):
             return None
         module, name = COMMANDS[cmd_name][0].split(":")
         return getattr(import_module(module), name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of these words; for an unknown one, an error that proposes the nearest."""
+        name = args[0]
+        if name in COMMANDS or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see diffkit --help."
+        raise click.UsageError(f"No such command {name!r}; hint: {hint}", ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, from the table: no command is imported for it."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=summary) for name, (_, summary) in COMMANDS.items()
+                 if name.startswith(incomplete)]  # fmt: skip
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -106,6 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     _write_unicode()
+    if COMPLETE in os.environ:  # a shell asks what it may offer
+        import_module("diffkit.cli.candidates")  # registers the protocol
     usual, warnings.formatwarning = warnings.formatwarning, _warning_line
     try:
         code = diffkit.main(args=arguments, prog_name="diffkit", standalone_mode=False)
@@ -140,28 +173,11 @@ def _write_unicode() -> None:
 
 
 def _report(error: Exception) -> int:
-    """Print an error in one line (with its traceback when asked) and choose the exit code."""
+    """Tell an error (with its traceback when asked) and choose the exit code."""
+    from diffkit.cli.failures import tell
+
     if os.environ.get("DIFFKIT_TRACEBACK", "0") not in ("", "0"):
         traceback.print_exception(error)
-    if isinstance(error, click.UsageError):
-        path = error.ctx.command_path if error.ctx else "diffkit"
-        message = f"{path}: {_one_line(error.format_message())}; hint: see {path} --help."
-    elif isinstance(error, click.ClickException):
-        message = f"diffkit: {_one_line(error.format_message())}"
-    elif isinstance(error, DiffkitError):
-        message = f"{type(error).__name__}: {error.one_line}"
-    elif isinstance(error, MemoryError):
-        message = f"out of memory: {_one_line(str(error))}; hint: choose smaller sizes."
-    else:
-        message = (
-            f"unexpected {type(error).__name__}: {_one_line(str(error))}; "
-            "hint: this is a bug of diffkit; report it with what "
-            "`DIFFKIT_TRACEBACK=1 diffkit …` prints."
-        )
-    click.echo(message, err=True)
+    tell(error)
     wrong_input = isinstance(error, (click.ClickException, DiffkitError))
     return WRONG_INPUT if wrong_input and not isinstance(error, BudgetError) else FAILED
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")

@@ -16,7 +16,7 @@ __all__ = ["resume"]
 
 EXAMPLES = """\b
 Examples:
-  diffkit train digits --model cnn --out runs/cnn      (and the computer goes down)
+  diffkit train digits --model cnn --out runs/cnn    (the computer goes down)
   diffkit resume runs/cnn
   diffkit resume runs/own --data moved/table.csv --json
 

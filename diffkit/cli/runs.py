@@ -16,6 +16,7 @@ import click
 
 from diffkit.cli.main import FAILED, INTERRUPTED
 from diffkit.cli.shared import SCHEMA, on_terminal, suggest, write_json, write_rows
+from diffkit.cli.words import shell_words
 from diffkit.errors import DivergenceWarning, InputError, InterruptedTrainingWarning
 
 if TYPE_CHECKING:
@@ -168,7 +169,10 @@ def _write_words(report: dict[str, Any]) -> None:
         click.echo(f"everything is in {report['out']}; open report.html there")
         suggest(f"diffkit signal {report['out']}")
     else:
-        suggest("the same with --out DIR keeps weights, history and pictures")
+        recipe = report["recipe"]
+        click.echo("nothing was kept: --out FOLDER keeps weights, history and pictures")
+        suggest(shell_words("diffkit", "train", recipe["data"], "--model", report["model"],
+                            "--out", "run"))  # fmt: skip
 
 
 def _count(number: int, what: str) -> str:

@@ -14,6 +14,7 @@ import importlib.util
 import json
 import math
 import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,8 @@ from typing import Any
 import click
 import numpy as np
 
-from diffkit.errors import DiffkitError, InputError
+from diffkit.cli.words import continued
+from diffkit.errors import DiffkitError, InputError, ParseError
 
 __all__ = [
     "SCHEMA",
@@ -33,6 +35,7 @@ __all__ = [
     "load_function",
     "on_terminal",
     "parse_point",
+    "split_at_commas",
     "suggest",
     "user_errors",
     "working",
@@ -85,10 +88,16 @@ def parse_point(texts: Iterable[str], names: Sequence[str] = ()) -> dict[str, An
     """
     point: dict[str, Any] = {}
     for text in texts:
-        for part in _split_at_commas(text):
+        for part in split_at_commas(text):
             name, equals, value = (piece.strip() for piece in part.partition("="))
             if not equals and name and name not in names and len(point) < len(names):
                 name, equals, value = names[len(point)], "=", name
+            if not equals and name and name not in names and point.keys() >= {*names} > set():
+                raise InputError(
+                    f"--at gives more than {len(names)} values, but the variables are "
+                    f"{', '.join(names)}",
+                    hint="give one value for each, in this order, or name them: --at x=1,y=2",
+                )
             if not equals or not name.isidentifier():
                 raise InputError(f"--at {part.strip()!r} is not name=value", hint="--at x=1,y=2")
             if name in point:
@@ -97,8 +106,17 @@ def parse_point(texts: Iterable[str], names: Sequence[str] = ()) -> dict[str, An
     return point
 
 
-def _split_at_commas(text: str) -> Iterator[str]:
-    """The parts between the commas that stand outside all brackets."""
+def split_at_commas(text: str) -> Iterator[str]:
+    """The parts between the commas that stand outside all brackets.
+
+    Raises
+    ------
+    InputError
+        If the text is longer than ``MAX_POINT``.
+
+    >>> list(split_at_commas("x=1,y=[2,3]"))
+    ['x=1', 'y=[2,3]']
+    """
     if len(text) > MAX_POINT:
         raise InputError(
             f"--at has {len(text):,} characters, more than {MAX_POINT:,}",
@@ -126,22 +144,28 @@ def _parse_number(name: str, text: str) -> float:
     return _constant(name, text)
 
 
+class _NoNumberError(InputError, ParseError):
+    """A value of ``--at`` that is no expression, with the place where it is none."""
+
+
 def _constant(name: str, text: str) -> float:
     """The number of an expression without variables, such as 1/3 or sqrt(2)*pi."""
     from diffkit.capture.parsing import parse
 
-    reason = ""
+    sentence = f"--at {name}={_shortened(text)!r} is not a number"
+    hint = f"--at {name}=1.5, {name}=pi/3 or {name}=[1,2]"
     try:
         graph = parse(text)
+    except ParseError as error:
+        position = len(name) + 1 + error.position
+        raise _NoNumberError(
+            f"{sentence} ({error.message})", text=f"{name}={text}", position=position, hint=hint
+        ) from None
     except DiffkitError as error:
-        reason = f" ({error.message})"
-    else:
-        if not graph.input_names:
-            return float(graph())
-    raise InputError(
-        f"--at {name}={_shortened(text)!r} is not a number{reason}",
-        hint=f"--at {name}=1.5, {name}=pi/3 or {name}=[1,2]",
-    )
+        raise InputError(f"{sentence} ({error.message})", hint=hint) from None
+    if graph.input_names:
+        raise InputError(sentence, hint=hint)
+    return float(graph())
 
 
 def _parse_list(name: str, text: str) -> np.ndarray:
@@ -171,7 +195,7 @@ def _list_of_expressions(name: str, text: str) -> np.ndarray:
 
 def _nested(name: str, text: str) -> Any:
     if text.startswith("[") and text.endswith("]"):
-        return [_nested(name, part.strip()) for part in _split_at_commas(text[1:-1])]
+        return [_nested(name, part.strip()) for part in split_at_commas(text[1:-1])]
     return _parse_number(name, text)
 
 
@@ -286,16 +310,23 @@ def working(doing: str) -> Iterator[None]:
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal or console.is_dumb_terminal,
     ) as bar:
         bar.add_task(doing, total=None)
         yield
 
 
 def suggest(command: str) -> None:
-    """Name the next useful command, on a terminal only."""
+    """Name the next useful command, on a terminal only.
+
+    One that is wider than the terminal is continued on the next line as shells do it.
+    """
     if on_terminal():
-        click.echo(f"\nnext: {command}")
+        width = shutil.get_terminal_size().columns
+        click.echo("\n" + continued(f"next: {command}", width, indent=len("next: ")))
 
 
 def finite(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.candidates import functions, variables
 from diffkit.cli.shared import (
     ExpressionCommand,
     on_terminal,
@@ -20,6 +21,7 @@ from diffkit.cli.shared import (
     write_rows,
 )
 from diffkit.cli.subjects import subject_of
+from diffkit.cli.words import again
 
 if TYPE_CHECKING:
     from diffkit.comparison.steps import StepSize
@@ -43,17 +45,18 @@ PEER_COLUMNS = ("name", "value", "error_estimate", "true_error", "evaluations", 
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
-@click.argument("function")
+@click.argument("function", shell_complete=functions)
 @click.option("--at", metavar="POINT", multiple=True, help="Values, as x=1,y=pi/3 or 1,[2,3].")
-@click.option("--wrt", metavar="NAME", help="The number that moves, as y or w[0].")
-@click.option("--order", type=click.IntRange(1), default=1, show_default=True,
+@click.option("--wrt", metavar="NAME", shell_complete=variables,
+              help="The number that moves, as y or w[0].")  # fmt: skip
+@click.option("--order", type=click.IntRange(1), metavar="N", default=1, show_default=True,
               help="Order of the derivative.")  # fmt: skip
-@click.option("--accuracy", type=int, multiple=True,
+@click.option("--accuracy", type=int, metavar="N", multiple=True,
               help="Stencils: 1 (forward) or even; repeat for several.")  # fmt: skip
 @click.option("--tableau", is_flag=True, help="Show Richardson's tableau too.")
 @click.option("--peers", is_flag=True, help="Ask SciPy and numdifftools too.")
-@click.option("--budget", type=click.FloatRange(0, min_open=True),
-              help="Seconds for runs of the function [10].")  # fmt: skip
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="For runs of the function [10].")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with full precision and curves.")
 def steps(
     function: str,
@@ -84,7 +87,7 @@ def steps(
         write_json(document)
     elif on_terminal():
         _print(found, tableau, peers)
-        suggest(f'diffkit compare "{function.strip()}"' + "".join(f' --at "{p}"' for p in at))
+        suggest(again("compare", function, at))
     else:
         _write(document, tableau)
     return INTERRUPTED if found.interrupted else None

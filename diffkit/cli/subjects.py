@@ -28,7 +28,6 @@ class Subject:
     arguments: Sequence[Any]
     path: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    next_command: str = ""
 
 
 def subject_of(function: str, at: Sequence[str]) -> Subject:
@@ -55,7 +54,7 @@ def subject_of(function: str, at: Sequence[str]) -> Subject:
     text = function.strip()
     graph = parse(text)
     values = _values(graph.input_names, parse_point(at, graph.input_names))
-    return Subject(graph, values, None, {"title": text}, f'diffkit derive "{text}"')
+    return Subject(graph, values, None, {"title": text})
 
 
 def no_function_named(path: Path) -> InputError:
@@ -107,7 +106,8 @@ def _point(function: Callable[..., Any], at: Sequence[str]) -> dict[str, Any]:
     try:
         return parse_point(at, names)
     except InputError as error:
-        if not variadic or "not name=value" not in error.message:
+        nameless = "not name=value" in error.message or "more than" in error.message
+        if not variadic or not nameless:
             raise
         raise InputError(
             f"{error.message}, and the parameter {variadic[0]} takes no values from --at",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffkit.cli.candidates import listed, named, swell_families, swell_forms
 from diffkit.cli.shared import (
     ExpressionCommand,
     choose,
@@ -44,14 +45,16 @@ COLUMNS = ("size", "inputs", "function")
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
-@click.argument("family")
-@click.option("--upto", type=click.IntRange(1, MOST_SIZES), help="The largest n.")
+@click.argument("family", shell_complete=named(swell_families))
+@click.option("--upto", type=click.IntRange(1, MOST_SIZES), metavar="N", help="The largest n.")
 @click.option("--sizes", metavar="LIST", help="The sizes n themselves, as 1,10,50.")
-@click.option("--methods", metavar="LIST", help="Forms to count, as tree,cse,reverse.")
+@click.option("--methods", metavar="LIST", shell_complete=listed(swell_forms),
+              help="Forms to count, as tree,cse,reverse.")  # fmt: skip
 @click.option(
     "--budget",
     type=click.FloatRange(0, min_open=True),
-    help="Seconds that one formula may take.",
+    metavar="SECONDS",
+    help="That one formula may take.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def swell(

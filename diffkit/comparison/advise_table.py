@@ -44,8 +44,10 @@ class AdviceTable:
             shown = Text(f"{marker} {name}", style=f"bold {colour}" if best else colour)
             table.add_row(shown, *cells[1:])
         yield table
+        reasons = Table.grid(padding=(0, 1, 0, 0))
         for reason in advice.reasons:
-            yield Text(f"· {reason}")
+            reasons.add_row("·", Text(reason))
+        yield reasons
         yield Text(f"errors against {advice.reference}; ~ predicted, not measured", style="dim")
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from diffkit.capture.trees import flatten
 from diffkit.comparison.rendering import plain_text
 from diffkit.comparison.serial import plain
+from diffkit.comparison.shades import CAREFUL
 
 if TYPE_CHECKING:
     from diffkit.comparison.diagnose import Diagnosis, Finding
@@ -22,8 +23,8 @@ __all__ = ["DiagnosisTable", "diagnosis_dict", "to_html"]
 
 WIDTH = 80
 SCHEMA = 1
-MARKS = {"wrong": ("✗", "red"), "careful": ("!", "yellow"), "note": ("·", "dim")}
-COLOURS = {"wrong": "#D93A3A", "careful": "#A97400", "note": "#7C7C7C"}
+MARKS = {"wrong": ("✗", "red"), "careful": ("!", CAREFUL), "note": ("·", "dim")}
+COLOURS = {"wrong": "#D93A3A", "careful": CAREFUL, "note": "#7C7C7C"}
 
 
 class DiagnosisTable:
@@ -39,7 +40,7 @@ class DiagnosisTable:
         yield Text(heading(self.diagnosis), style="bold")
         for finding in self.diagnosis.findings:
             mark, style = MARKS[finding.severity]
-            head = Text(f"{mark} {finding.kind}", style=style, no_wrap=True, overflow="ellipsis")
+            head = Text(no_wrap=True, overflow="ellipsis").append(f"{mark} {finding.kind}", style)
             head.append(_where(finding), style="dim")
             yield head
             for line in _lines(finding):

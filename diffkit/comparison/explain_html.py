@@ -1,8 +1,8 @@
 """An explanation as HTML, for a notebook or a file: no script, no font and no address outside.
 
-Arrays fold out to their numbers, and loops to their first steps.  Colours follow the reader's
-light or dark setting (``prefers-color-scheme``); everything is inside one element, so that the
-page around it keeps its own look.
+Arrays fold out to their numbers, and loops to their first steps.  Colours follow the
+theme of a notebook, or else the reader's light or dark setting; everything is inside one element,
+so that the page around it keeps its own look.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from diffkit.comparison.explain_rows import Row
 from diffkit.comparison.explain_table import closing_lines, heading_of, left_out, step_rows, titles
 from diffkit.comparison.explain_text import exact_text
+from diffkit.graph.notebook import themed
 from diffkit.graph.printing import abridged
 
 if TYPE_CHECKING:
@@ -29,20 +30,22 @@ LIMIT = 200
 SHOWN_ENTRIES = 200
 """Entries of an array that fold out; of a larger one NumPy shows the corners."""
 
+LIGHT = """--paper: #FFFFFF; --ink: #1A1A1A; --soft: #5B6470; --rule: #D5DBE1;
+  --band: #F4F6F8; --tangent: #1F5FA8; --adjoint: #B34E00;"""
+DARK = """--paper: #14181D; --ink: #F2F2F2; --soft: #A9B3BD; --rule: #39424C;
+  --band: #1C2229; --tangent: #6AA9F4; --adjoint: #FF8A4C;"""
 STYLE = """
-.dk-explain { --paper: #FFFFFF; --ink: #1A1A1A; --soft: #5B6470; --rule: #D5DBE1;
-  --band: #F4F6F8; --tangent: #1F5FA8; --adjoint: #B34E00;
-  color: var(--ink); background: var(--paper); max-width: 62rem; padding: 0.6rem 1rem;
+.dk-explain { color: var(--ink); background: var(--paper); max-width: 62rem; padding: 0.6rem 1rem;
   font: 14px/1.45 system-ui, 'DejaVu Sans', sans-serif; }
-@media (prefers-color-scheme: dark) { .dk-explain { --paper: #14181D; --ink: #F2F2F2;
-  --soft: #A9B3BD; --rule: #39424C; --band: #1C2229; --tangent: #6AA9F4; --adjoint: #FF8A4C; } }
-.dk-explain h3 { font-size: 1.05rem; margin: 0.2rem 0 0.5rem; overflow-wrap: anywhere; }
-.dk-explain h4 { font-size: 0.95rem; margin: 1.1rem 0 0.3rem; }
+.dk-explain h3 { font-size: 1.05rem; font-weight: 700; margin: 0.2rem 0 0.5rem;
+  overflow-wrap: anywhere; }
+.dk-explain h4 { font-size: 0.95rem; font-weight: 700; margin: 1.1rem 0 0.3rem; }
 .dk-explain .tangent h4, .dk-explain .tangent .name { color: var(--tangent); }
 .dk-explain .adjoint h4, .dk-explain .adjoint .name { color: var(--adjoint); }
 .dk-explain .scroll { overflow-x: auto; }
 .dk-explain table { border-collapse: collapse; width: 100%; margin: 0; background: none;
   border: none; color: inherit; table-layout: auto; }
+.dk-explain tr { background: none; }
 .dk-explain td { padding: 2px 1.2rem 2px 0; text-align: left; vertical-align: top; border: none;
   font: 13px/1.5 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; background: none;
   color: inherit; white-space: pre-wrap; }
@@ -62,7 +65,8 @@ STYLE = """
 .dk-explain ul li { overflow-wrap: anywhere; }
 @media (max-width: 40rem) { .dk-explain td.value { display: none; }
   .dk-explain td:first-child { padding-left: 0.5rem; padding-right: 0.7rem; } }
-""".strip()
+""".strip().replace(".dk-explain ", ".dk-explain.dk-explain ")
+"""The class stands twice, so that these outweigh the rules of a notebook for all tables."""
 
 
 def to_html(explanation: Explanation, modes: Sequence[str] | str, limit: int | None = None) -> str:
@@ -70,8 +74,9 @@ def to_html(explanation: Explanation, modes: Sequence[str] | str, limit: int | N
     modes = [modes] if isinstance(modes, str) else list(modes)
     sections = "".join(_section(explanation, mode, limit or LIMIT) for mode in modes)
     closing = "".join(f"<li>{escape(line)}</li>" for line in closing_lines(explanation, modes))
+    style = f"{themed('.dk-explain', LIGHT, DARK)}\n{STYLE}"
     return (
-        f'<div class="dk-explain"><style>{STYLE}</style><h3>{escape(heading_of(explanation))}</h3>'
+        f'<div class="dk-explain"><style>{style}</style><h3>{escape(heading_of(explanation))}</h3>'
         f"{sections}<ul>{closing}</ul></div>"
     )
 
@@ -79,13 +84,13 @@ def to_html(explanation: Explanation, modes: Sequence[str] | str, limit: int | N
 def page_of(explanation: Explanation, modes: Sequence[str], limit: int | None = None) -> str:
     """The explanation as a file of its own."""
     title = escape(explanation.title)
+    ground = themed("body", "background: #FFFFFF;", "background: #14181D;")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{title}, line by line</title>"
-        "<style>body { margin: 0; background: #FFFFFF; }"
-        " @media (prefers-color-scheme: dark) { body { background: #14181D; } }"
+        f"<style>body {{ margin: 0; }} {ground}"
         " body > .dk-explain { margin: 1rem auto; }</style></head>\n"
         f"<body>{to_html(explanation, modes, limit)}</body></html>\n"
     )

@@ -113,8 +113,8 @@ class ExplanationTable:
             yield from _wrapped(Text(title, style=_STYLES[mode]), width)
             yield from self._table(mode, width)
         yield Text("")
-        for line in closing_lines(self.explanation, self.modes):
-            yield from _wrapped(Text(line, style="dim"), width)
+        for place, line in enumerate(closing_lines(self.explanation, self.modes)):
+            yield from _wrapped(Text(line, style="dim" if place else "bold"), width)
 
     def _table(self, mode: str, width: int) -> Iterator[Text]:
         from rich.text import Text

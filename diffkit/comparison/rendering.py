@@ -7,6 +7,7 @@ few numbers is printed in full; a larger one is a bar of correct digits.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from html import escape
 from io import StringIO
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkit.comparison.accuracy import correct_digits, first_wrong_place, rounded
+from diffkit.comparison.shades import shades_for
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,20 +39,23 @@ BAR_DIGITS = 16
 DIGITS_PER_BLOCK = 2
 WRONG_STYLE = "red underline"
 
-# Method → (name, marker, colour on dark, colour in HTML): the palette of the pictures.  A notebook
-# may be light or dark and does not say which, so HTML has shades of it that are read on both
-# (contrast 3 and more on white and on black), and ink is the colour of the text around.
+# Method → (name, marker, colour in a terminal, colour in HTML): the palette of the pictures.  A
+# notebook may be light or dark and does not say which, so HTML has shades of it that are read on
+# both (contrast 3 and more on white and on black), and ink is the colour of the text around.
+_SHADES = shades_for(os.environ)
 METHOD_MARKS: dict[str, tuple[str, str, str, str]] = {
-    "symbolic": ("symbolic", "●", "bold", "inherit"),
-    "finite": ("finite diff.", "▼", "#DDA0D8", "#B5508A"),
-    "complex": ("complex step", "▲", "#2FC79A", "#00916A"),
-    "forward": ("forward", "■", "#3D8BEB", "#3D82D6"),
-    "reverse": ("reverse", "◆", "#FF8A4C", "#D55E00"),
+    "symbolic": ("symbolic", "●", _SHADES["symbolic"], "inherit"),
+    "finite": ("finite diff.", "▼", _SHADES["finite"], "#B5508A"),
+    "complex": ("complex step", "▲", _SHADES["complex"], "#00916A"),
+    "forward": ("forward", "■", _SHADES["forward"], "#3D82D6"),
+    "reverse": ("reverse", "◆", _SHADES["reverse"], "#D55E00"),
 }
 UNKNOWN_MARK = ("", "○", "default", "inherit")
 HEADERS: tuple[str, ...] = ("max ulp", "ops", "runs", "time", "× f")
+# A bar for each printed number, where a wide terminal has room for it.
+RIGHT_DIGITS = "right digits"
 # What a narrow terminal leaves out, the first one first, so that no number is cut.
-DISPENSABLE = ("time", "× f", "runs")
+DISPENSABLE = (RIGHT_DIGITS, "time", "× f", "runs")
 COLUMN_GAP = 2
 BAR_HEADER = "digits: worst, median"
 
@@ -96,7 +101,10 @@ def plain_text(renderable: Any, width: int = WIDTH) -> str:
     from rich.console import Console
 
     stream = StringIO()
-    console = Console(file=stream, width=width, color_system=None, highlight=False)
+    # In a notebook rich would show its own light picture of it and leave the text empty.
+    console = Console(
+        file=stream, width=width, color_system=None, highlight=False, force_jupyter=False
+    )
     console.print(renderable)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
@@ -186,11 +194,12 @@ def _labels(comparison: Comparison) -> list[str]:
 
 def _fitting_headers(rows: Sequence[Row], width: int) -> list[str]:
     """The number columns that fit beside the method and the digits, in ``width`` columns."""
-    kept = list(HEADERS)
+    kept = [header for header in (RIGHT_DIGITS, *HEADERS) if header in rows[0][2]]
     for header in DISPENSABLE:
         if _cell_width(rows) + _other_width(rows, kept) <= width:
             break
-        kept.remove(header)
+        if header in kept:
+            kept.remove(header)
     return kept
 
 
@@ -203,7 +212,8 @@ def _other_width(rows: Sequence[Row], headers: Sequence[str]) -> int:
     """The width of the method and number columns, with the gap that each has beside it."""
     widths = [max(name.cell_len for name, _, _ in rows)]
     for header in headers:
-        widths.append(max(len(header), *(len(figures[header]) for _, _, figures in rows)))
+        lines = [line for _, _, figures in rows for line in figures[header].split("\n")]
+        widths.append(max(map(len, [header, *lines])))
     return sum(width + COLUMN_GAP for width in widths)
 
 
@@ -220,7 +230,8 @@ def _table(what: str, rows: Sequence[Row], headers: Sequence[str], width: int) -
     heading.truncate(room, overflow="ellipsis")
     table.add_column(heading, overflow="fold")
     for header in headers:
-        table.add_column(header, justify="right", no_wrap=True)
+        justify = "left" if header == RIGHT_DIGITS else "right"
+        table.add_column(header, justify=justify, no_wrap=True)
     for name, cell, figures in rows:
         table.add_row(name, cell, *(figures[header] for header in headers))
     return table
@@ -237,12 +248,16 @@ def _rows(comparison: Comparison) -> list[Row]:
     from rich.text import Text
 
     few = _size(comparison) <= MOST_PRINTED
-    rows = [(Text("  truth"), _true_cell(comparison, few), dict.fromkeys(HEADERS, ""))]
+    headers = (*HEADERS, RIGHT_DIGITS) if few else HEADERS
+    rows = [(Text("  truth"), _true_cell(comparison, few), dict.fromkeys(headers, ""))]
     for report in comparison.methods.values():
-        cell, figures = Text("refused, see below", style="dim"), dict.fromkeys(HEADERS, "–")
+        cell, figures = Text("refused, see below", style="dim"), dict.fromkeys(headers, "–")
         if report.refused is None:
             cell = _cell(report, few)
-            figures = dict(zip(HEADERS, _figures(report), strict=True))
+            figures |= dict(zip(HEADERS, _figures(report), strict=True))
+            if few:
+                bars = (_digit_bar(correct_digits(*pair)) for pair in _pairs(report))
+                figures[RIGHT_DIGITS] = "\n".join(bars)
         rows.append((_name_text(report), cell, figures))
     return rows
 
@@ -299,6 +314,16 @@ def _pairs(report: MethodReport) -> list[tuple[float, Any]]:
         for block, exact in zip(report.blocks, report.truths, strict=True)
         for value, truth in zip(block.reshape(-1), exact.reshape(-1), strict=True)
     ]
+
+
+def _digit_bar(digits: float) -> str:
+    """The correct digits of one number as a bar of blocks and half blocks, and as a number."""
+    if isnan(digits):
+        return "–"
+    shown = min(digits, float(BAR_DIGITS))
+    full, rest = divmod(round(shown), DIGITS_PER_BLOCK)
+    bar = "█" * full + "▌" * bool(rest)
+    return f"{bar:·<{BAR_DIGITS // DIGITS_PER_BLOCK}} {shown:4.1f}"
 
 
 def _bar(pairs: list[tuple[float, Any]]) -> str:

@@ -12,7 +12,7 @@ The truth is made in ``engines/precise.py``, the measures in ``comparison/accura
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from typing import Any
@@ -184,6 +184,7 @@ def compare(
     engine: str = "auto",
     title: str | None = None,
     budget_seconds: float = BUDGET_SECONDS,
+    timing_seconds: float = TIME_BUDGET,
     **kwargs: Any,
 ) -> Comparison:
     """Differentiate a scalar function by every method and hold each against the truth.
@@ -211,6 +212,8 @@ def compare(
         What to call the function in tables and pictures.
     budget_seconds
         The seconds that all methods may take together, after the function's own runs and the truth.
+    timing_seconds
+        The seconds of repeated runs from which a method's time is taken.
 
     Raises
     ------
@@ -230,18 +233,23 @@ def compare(
     from diffkit.differentiate.methods import DEFAULT_METHODS, get_method
     from diffkit.differentiate.reverse import gradient_graph
 
-    chosen = [get_method(method) for method in (DEFAULT_METHODS if methods is None else methods)]
+    given = list(DEFAULT_METHODS if methods is None else methods)
+    found = [get_method(method) for method in given]
+    chosen = dict(zip(_keys(given, found), found, strict=True))
     arguments = arguments_of(f, args, kwargs, argnums)
     bound, leaves, wrt = arguments.bound, arguments.leaves, arguments.wrt
     graph = bound.graph_for(leaves)
     name = title or graph.title or getattr(f, "__name__", "f")
     check_scalar(graph, name)
-    timing = measure(lambda: bound.values(leaves, engine), TIME_BUDGET)
+    timing = measure(lambda: bound.values(leaves, engine), timing_seconds)
     try:
         truth, stopped = _truth(graph, leaves, wrt, digits, gradient_graph), None
     except KeyboardInterrupt:
         truth, stopped = _no_truth(leaves, wrt, digits, INTERRUPTED), INTERRUPTED
-    reports = _reports(chosen, arguments, truth, engine, timing.seconds, budget_seconds, stopped)
+    spending = Spending(budget_seconds)
+    reports = _reports(
+        chosen, arguments, truth, engine, timing.seconds, spending, stopped, timing_seconds
+    )
     interrupted = any(report.refused == INTERRUPTED for report in reports.values())
     return Comparison(
         name, graph, arguments, truth, reports, timing.seconds, graph.flops(), interrupted
@@ -306,33 +314,31 @@ def _refuse_endless(name: str, arguments: Arguments, f_time: float) -> None:
 
 
 def _reports(
-    chosen: Sequence[Any], arguments: Arguments, truth: Truth, engine: str, f_time: float,
-    budget_seconds: float, stopped: str | None,
+    chosen: Mapping[str, Any], arguments: Arguments, truth: Truth, engine: str, f_time: float,
+    spending: Spending, stopped: str | None, timing_seconds: float,
 ) -> dict[str, MethodReport]:  # fmt: skip
     """A report of each method while there is time; SymPy, which may take seconds, comes last."""
-    keys = _keys(chosen)
     found: dict[str, MethodReport] = {}
-    spending = Spending(budget_seconds)
-    pairs = zip(keys, chosen, strict=True)
-    for key, method in sorted(pairs, key=lambda pair: pair[1].name == "symbolic"):
+    for key, method in sorted(chosen.items(), key=lambda pair: pair[1].name == "symbolic"):
         _, seconds = _predicted(method.name, arguments, f_time)
         reason = stopped or spending.reason(seconds if seconds <= MOST_SECONDS else 0.0)
         try:
             if reason is None:
-                found[key] = _report(key, method, arguments, truth, engine, f_time)
+                found[key] = _report(key, method, arguments, truth, engine, f_time, timing_seconds)
                 continue
         except KeyboardInterrupt:
             reason = stopped = INTERRUPTED
         found[key] = MethodReport(key, method.name, refused=reason)
-    return {key: found[key] for key in keys}
+    return {key: found[key] for key in chosen}
 
 
-def _keys(methods: Sequence[Any]) -> list[str]:
-    """The names of the methods; two of one name are told apart by their options."""
+def _keys(given: Sequence[Any], methods: Sequence[Any]) -> list[str]:
+    """The names of the methods; objects that share one are told apart by their options."""
     names = [method.name for method in methods]
     keys: list[str] = []
-    for method in methods:
-        key = base = method.name if names.count(method.name) == 1 else repr(method)
+    for text, method in zip(given, methods, strict=True):
+        plain = isinstance(text, str) or names.count(method.name) == 1
+        key = base = method.name if plain else repr(method)
         count = 1
         while key in keys:
             count += 1
@@ -342,18 +348,19 @@ def _keys(methods: Sequence[Any]) -> list[str]:
 
 
 def _report(
-    key: str, method: Any, arguments: Arguments, truth: Truth, engine: str, f_time: float
-) -> MethodReport:
+    key: str, method: Any, arguments: Arguments, truth: Truth, engine: str, f_time: float,
+    timing_seconds: float = TIME_BUDGET,
+) -> MethodReport:  # fmt: skip
     bound, leaves, wrt = arguments.bound, arguments.leaves, arguments.wrt
     try:
         _refuse_endless(method.name, arguments, f_time)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", DiffkitWarning)
-            timing = measure(lambda: method.jacobian(bound, leaves, wrt, engine), TIME_BUDGET)
+            timing = measure(lambda: method.jacobian(bound, leaves, wrt, engine), timing_seconds)
     except DiffkitError as error:
         return MethodReport(key, method.name, refused=error.one_line)
     # The ratio is taken against f measured right now: the machine's speed drifts.
-    f_now = measure(lambda: bound.values(leaves, engine), TIME_BUDGET).seconds
+    f_now = measure(lambda: bound.values(leaves, engine), timing_seconds).seconds
     result = timing.result
     blocks = [np.asarray(block) for block in result.blocks[0]]
     truths = fitting_truths(blocks, truth, wrt)
