@@ -3,7 +3,7 @@
 Every variable is a box that says how it is computed (``h = x @ w``), so that operands cannot be
 confused; inputs are at the top, the outputs have a bold frame, constants stand inside the
 box that uses them.  Hovering tells shape, dtype and the user's line.  Colours follow the
-reader's light or dark setting (``prefers-color-scheme``).  The layout is in
+theme of a notebook, or else the reader's light or dark setting.  The layout is in
 ``graph/layout.py``.
 """
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from diffkit.graph.ir import INPUT, LITERAL
 from diffkit.graph.layout import Layout, layered
+from diffkit.graph.notebook import themed
 from diffkit.graph.printing import abridged, atom_text, operation_text, to_text
 from diffkit.graph.sources import line_of
 
@@ -40,12 +41,11 @@ INFIX = {
 }  # fmt: skip
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+LIGHT = """--paper: #FFFFFF; --ink: #1A1A1A; --soft: #5B6470; --line: #8A949E;
+  --box: #F6F8FA; --rim: #B8C1CA; --in: #E3EDF8; --in-rim: #1F5FA8; --out-rim: #1A1A1A;"""
+DARK = """--paper: #14181D; --ink: #F2F2F2; --soft: #A9B3BD; --line: #75808B;
+  --box: #20262D; --rim: #4A545F; --in: #1B3350; --in-rim: #3D8BEB; --out-rim: #F2F2F2;"""
 STYLE = """
-.dk-graph { --paper: #FFFFFF; --ink: #1A1A1A; --soft: #5B6470; --line: #8A949E;
-  --box: #F6F8FA; --rim: #B8C1CA; --in: #E3EDF8; --in-rim: #1F5FA8; --out-rim: #1A1A1A; }
-@media (prefers-color-scheme: dark) { .dk-graph { --paper: #14181D; --ink: #F2F2F2;
-  --soft: #A9B3BD; --line: #75808B; --box: #20262D; --rim: #4A545F; --in: #1B3350;
-  --in-rim: #3D8BEB; --out-rim: #F2F2F2; } }
 .dk-graph .paper { fill: var(--paper); }
 .dk-graph text { font: 12px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace;
   fill: var(--ink); text-anchor: middle; }
@@ -174,7 +174,7 @@ def to_svg(graph: Graph, limit: int = MOST_NODES) -> str:
         f'aria-label="{label}" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="{-MARGIN:.0f} {-MARGIN:.0f} {width:.0f} {height:.0f}">',
         f"<title>{label}</title>",
-        f"<style>{STYLE}</style>",
+        f"<style>{themed('.dk-graph', LIGHT, DARK)}\n{STYLE}</style>",
         f'<rect class="paper" x="{-MARGIN:.0f}" y="{-MARGIN:.0f}" width="{width:.0f}" '
         f'height="{height:.0f}" rx="6"/>',
     ]

@@ -8,6 +8,8 @@ titles, lines of code) is escaped.  A class says how it is shown in one line:
 
     _repr_html_ = as_text          # or as_table, as_facts
 
+A result with a background of its own (a graph, an explanation) takes that of :func:`themed`.
+
 Reading on: WCAG 2.2, technique H63 (``scope`` of header cells) and H39 (captions).
 """
 
@@ -20,8 +22,8 @@ from math import isfinite
 from typing import Any
 
 __all__ = [
-    "as_facts", "as_table", "as_text", "curve_svg", "facts_html", "html_of", "table_html",
-    "text_html",
+    "as_facts", "as_table", "as_text", "choose_theme", "curve_svg", "facts_html", "html_of",
+    "table_html", "text_html", "theme", "themed",
 ]  # fmt: skip
 
 LONGEST = 160  # characters of a value among facts
@@ -38,6 +40,44 @@ TEXT = (
     "color:inherit;background:none;border:none;margin:0;padding:2px 10px;"
     "font-family:ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;line-height:1.35"
 )
+# How pages say that they are light or dark: JupyterLab and what nbconvert makes, and VS Code.
+LIGHT_PAGES = ('[data-jp-theme-light="true"]', ".vscode-light")
+DARK_PAGES = ('[data-jp-theme-light="false"]', ".vscode-dark", ".vscode-high-contrast")
+
+_chosen: str | None = None
+
+
+def theme() -> str | None:
+    """``"light"`` or ``"dark"`` where ``dk.plots.set_theme`` chose it, or None: as the page is."""
+    return _chosen
+
+
+def choose_theme(name: str | None) -> None:
+    """Set what :func:`theme` gives; ``dk.plots.set_theme`` does, with the style of pictures.
+
+    >>> choose_theme("dark")
+    >>> theme(), choose_theme(None)
+    ('dark', None)
+    """
+    global _chosen
+    _chosen = name
+
+
+def themed(selector: str, light: str, dark: str) -> str:
+    """Rules of CSS for an element: the chosen theme's, or the page's, or the reader's setting.
+
+    >>> "prefers-color-scheme: dark" in themed(".dk-graph", "color: #1A1A1A", "color: #F2F2F2")
+    True
+    """
+    if _chosen is not None:
+        return f"{selector} {{ {dark if _chosen == 'dark' else light} }}"
+    pages = {light: LIGHT_PAGES, dark: DARK_PAGES}
+    return "\n".join([
+        f"{selector} {{ {light} }}",
+        f"@media (prefers-color-scheme: dark) {{ {selector} {{ {dark} }} }}",
+        *(f"{', '.join(f'{page} {selector}' for page in known)} {{ {rules} }}"
+          for rules, known in pages.items()),
+    ])  # fmt: skip
 
 
 def _box(inside: str) -> str:

@@ -84,7 +84,10 @@ class Summary:
         from rich.console import Console
 
         paper = StringIO()
-        Console(file=paper, width=WIDTH, no_color=True, force_terminal=False).print(self)
+        console = Console(
+            file=paper, width=WIDTH, no_color=True, force_terminal=False, force_jupyter=False
+        )
+        console.print(self)
         return "\n".join(line.rstrip() for line in paper.getvalue().splitlines())
 
     __repr__ = __str__

@@ -3,6 +3,7 @@
 Every function draws into ``ax``, or makes a figure in the house style, on a light background or on
 a ``dark`` one, and returns the axes (or the figure, where there are several panels).  Nothing is
 shown and no global setting is changed: ``plt.show()`` and ``ax.figure.savefig(...)`` are yours.
+``set_theme("dark")`` makes a whole session dark.
 
 * of a function: :func:`derivative`, :func:`kinks`, :func:`gradient_field`,
   :func:`optimizer_paths`, :func:`graph`, :func:`trace`;
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         signal,
         update_ratio,
     )
+    from diffkit.plots.style import set_theme
 
 __all__ = [
     "accuracy",
@@ -78,6 +80,7 @@ __all__ = [
     "run",
     "saliency",
     "schedules",
+    "set_theme",
     "sharpness",
     "signal",
     "softmax",
@@ -102,6 +105,7 @@ _HOMES = {
     "of_planes": ("gradient_field", "optimizer_paths"),
     "of_rates": ("range_test", "schedules", "sweep", "trainability"),
     "of_trainings": ("curves", "histograms", "run", "sharpness", "signal", "update_ratio"),
+    "style": ("set_theme",),
 }
 _PUBLIC = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,12 +1,16 @@
 """Where a picture of ``dk.plots`` is drawn: in the axes that are given, or in a figure of its own.
 
-A function of ``dk.plots`` takes ``ax=None`` and ``dark=False``, as plotting functions do elsewhere:
-it draws into ``ax``, or makes a figure in the house style, and returns the axes (or the figure,
-where there are several panels).  Global settings are never changed, nothing is shown, and what
-cannot be drawn raises an error of one sentence before a figure is made.
+A function of ``dk.plots`` takes ``ax`` and ``dark``, as plotting functions do elsewhere: it draws
+into ``ax``, or makes a figure in the house style, and returns the axes (or the figure, where there
+are several panels).  It changes no global setting and shows nothing, and what cannot be drawn
+raises an error of one sentence before a figure is made.  What all of them do and say alike is in
+one decorator:
 
-    with panel(ax, dark) as axes:
-        axes.plot(x, y)
+    @picture
+    def curve(x, y, *, ax=None, dark=BY_THEME):
+        with panel(ax, dark) as axes:
+            axes.plot(x, y)
+        return axes
 
 Reading on: Hunter 2007, *Matplotlib: a 2D graphics environment*.
 """
@@ -17,19 +21,21 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from diffkit.errors import DiffkitWarning, InputError
-from diffkit.plots.style import use_style
+from diffkit.plots.style import is_dark, use_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "SERIES", "arguments_of", "checked_axes", "checked_function", "interval", "mosaic", "number",
-    "numbers_at", "panel", "quiet", "result_of", "series_colour", "whole",
+    "BY_THEME", "SERIES", "arguments_of", "checked_axes", "checked_function", "interval", "mosaic",
+    "number", "numbers_at", "panel", "picture", "quiet", "result_of", "series_colour", "whole",
 ]  # fmt: skip
 
 # Colours for things that are not methods: dark enough to be read as words on white, light enough
@@ -40,6 +46,8 @@ SERIES = {
 }
 PROBES = (0, 1, -1)  # of many points: what one call gives there must be what single calls give
 GAP = 1  # empty pixels between the images of a mosaic
+BY_THEME: Any = None
+"""Stands for the background of :func:`diffkit.plots.set_theme`; ``picture`` puts it in."""
 CURVED = ("3d", "aitoff", "hammer", "lambert", "mollweide", "polar")  # projections of Matplotlib
 
 
@@ -89,6 +97,51 @@ def checked_function(f: Any) -> Any:
             f"expected a function, not a {type(f).__name__}", hint='text is read by dk.parse("…").'
         )
     return f
+
+
+# What all pictures say alike; a docstring that says it in words of its own keeps them.
+WHERE = """ax, dark
+    Where to draw (a new figure if left out), and whether on a dark background; by default that
+    of ``dk.plots.set_theme``, which is light.
+"""
+RETURNS = "\nReturns\n-------\nThe axes.\n"
+Given = ParamSpec("Given")
+Drawn = TypeVar("Drawn")
+
+
+def picture(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
+    """Make a function that draws one of ``dk.plots``.
+
+    Its axes are checked before anything is computed, its background is that of the theme unless
+    ``dark`` is given, and its docstring tells of both, and of the axes that it returns unless it
+    says otherwise.
+
+    >>> @picture
+    ... def spy(*, ax=None, dark=BY_THEME):
+    ...     return dark
+    >>> spy(), spy(dark=True)
+    (False, True)
+    """
+
+    @wraps(draw)
+    def drawing(*args: Given.args, **kwargs: Given.kwargs) -> Drawn:
+        for ax in np.ravel(np.asarray(kwargs.get("ax"), object)):  # of several panels, several
+            checked_axes(ax)
+        if kwargs.get("dark") is None:
+            kwargs["dark"] = is_dark()
+        return draw(*args, **kwargs)
+
+    drawing.__doc__ = _told_alike(draw.__doc__)
+    return drawing
+
+
+def _told_alike(text: str | None) -> str:
+    """A docstring with what pictures say alike, before what they raise."""
+    before, mark, after = cleandoc(text or "").partition("\nRaises\n------\n")
+    parameters, heading, returns = before.partition(RETURNS[: -len("The axes.\n")])
+    if "\nax, dark\n" not in parameters:
+        parameters += WHERE
+    return parameters + (heading + returns if heading else RETURNS) + mark + after
 
 
 @contextmanager

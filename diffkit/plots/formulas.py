@@ -108,7 +108,7 @@ def _shapes(axes: Axes, term: Term, y: float, size: int, colour: str, dark: bool
     sign, factors = _product(term)
     for number, shape in enumerate(factors):
         axes.text(x + GAP, y, "·" if number else sign, ha="center", va="center",
-                  color=muted(dark))  # fmt: skip
+                  fontsize=16 if number else 11, color=muted(dark))  # fmt: skip
         x = _rectangle(axes, x + 2 * GAP, y, shape, size, muted(dark), dark)
     axes.text(SIZES_AT, y, "×".join(map(str, term.shape)) or "a number", ha="right", va="center",
               fontsize=9, color=muted(dark))  # fmt: skip

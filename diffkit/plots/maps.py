@@ -24,12 +24,24 @@ if TYPE_CHECKING:
     from diffkit.training.sweep import Setting, Sweep
     from diffkit.training.trainability import Box, Trainability
 
-__all__ = ["mark_box", "plot_basins", "plot_sweep", "plot_trainability", "shades"]
+__all__ = ["halo", "mark_box", "plot_basins", "plot_sweep", "plot_trainability", "shades"]
 
 PALEST = 0.16  # of a pixel at the boundary: the two sides stay apart in print and in grey
 MARKERS = "osD^vP*X"
 BASINS = ("#1F4E79", "#E8B93B", "#C0392B", "#9CC4EA")  # apart in lightness, too
+HALO = 3.5  # points around a letter
 NOWHERE = {False: "#FFFFFF", True: "#14181D"}  # the background: what ends in no point
+
+
+def halo(dark: bool = False) -> list[Any]:
+    """A soft edge in the colour of the page, so that words on any colour of a map can be read.
+
+    >>> [type(effect).__name__ for effect in halo()]
+    ['withStroke']
+    """
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=HALO, foreground=NOWHERE[dark], alpha=0.6)]
 
 
 def shades(value: np.ndarray) -> np.ndarray:
@@ -113,6 +125,7 @@ def plot_basins(
     axes.imshow(ends, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(colours) - 0.5,
                 origin="lower", extent=(-edge, edge, -edge, edge), interpolation="nearest",
                 rasterized=True)  # fmt: skip
+    axes.scatter(*points.T, s=105, c=INK[False], linewidths=0, zorder=3)
     axes.scatter(*points.T, s=46, c=list(BASINS), edgecolors="#FFFFFF", linewidths=1.6, zorder=3)
     axes.grid(False)
 

@@ -100,7 +100,7 @@ def plot_boundary(
     for label, colour in enumerate(CLASSES[dark]):
         chosen = x[y == label]
         axes.scatter(chosen[:, 0], chosen[:, 1], s=size, color=colour, edgecolors=MIDDLE[dark],
-                     linewidths=0.35)  # fmt: skip
+                     linewidths=0.35, zorder=3)  # fmt: skip
     bare(axes)
 
 

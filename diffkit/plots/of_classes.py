@@ -16,7 +16,7 @@ import numpy as np
 from diffkit.differentiate.api import value_and_grad
 from diffkit.errors import DiffkitError, InputError
 from diffkit.nets.convolutional import softmax as softmax_of
-from diffkit.plots.canvas import interval, panel, quiet, series_colour
+from diffkit.plots.canvas import BY_THEME, interval, panel, picture, quiet, series_colour
 from diffkit.plots.concepts import draw_simplex, to_plane
 from diffkit.plots.style import INK, label_lines, muted
 
@@ -34,6 +34,7 @@ JUMP = 0.12  # of the range of slopes between neighbours: no line is drawn acros
 SIMPLEX = 3
 
 
+@picture
 def confusion(
     true: Any,
     predicted: Any,
@@ -41,7 +42,7 @@ def confusion(
     names: Any = None,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw how often each class was taken for each other one; the right answers are the diagonal.
 
@@ -53,8 +54,6 @@ def confusion(
         Of the classes.
     title
         The finding; by default the most frequent mistake.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
 
     Returns
     -------
@@ -128,13 +127,14 @@ def _mistake(table: np.ndarray, words: list[str]) -> str:
     return f"{share}; most often {words[row]} is taken for {words[column]}"
 
 
+@picture
 def softmax(
     scores: Any,
     *,
     names: Any = None,
     title: str = "Cold takes the largest score, warm takes all alike",
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw the probabilities of scores against the temperature T that divides them.
 
@@ -146,12 +146,6 @@ def softmax(
         Of the classes.
     title
         The finding.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -210,6 +204,7 @@ def _walks(axes: Axes, rows: np.ndarray, words: list[str], dark: bool) -> None:
                       color=series_colour(0, dark))  # fmt: skip
 
 
+@picture
 def losses(
     losses: Any,
     *,
@@ -218,7 +213,7 @@ def losses(
     slope: bool = False,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw losses, or their slopes, against the score of one example.
 
@@ -235,12 +230,6 @@ def losses(
         Whether to draw ∂ℓ/∂z, the learning signal, instead of ℓ.
     title
         The finding; by default what is drawn.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------

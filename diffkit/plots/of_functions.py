@@ -15,7 +15,7 @@ import numpy as np
 
 from diffkit.differentiate.higher import derivative as derivative_of
 from diffkit.errors import InputError
-from diffkit.plots.canvas import interval, numbers_at, panel, whole
+from diffkit.plots.canvas import BY_THEME, interval, numbers_at, panel, picture, whole
 from diffkit.plots.concepts import draw_tangent
 from diffkit.plots.kink_search import Kink, find_kinks
 from diffkit.plots.style import INK, label_lines, muted, style_of
@@ -36,6 +36,7 @@ LABEL_ROOM = 0.1  # of the horizontal axis, for labels at the lines' ends
 TANGENT = 0.09  # half a tangent's length, as a share of the interval
 
 
+@picture
 def derivative(
     f: Callable[..., Any] | Graph,
     lo: float,
@@ -45,7 +46,7 @@ def derivative(
     order: int = 2,
     points: int = POINTS,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw a function of one number with its derivatives up to ``order``, and a tangent.
 
@@ -61,12 +62,6 @@ def derivative(
         1 for f′, 2 for f″ as well, at most 3.
     points
         How many points a curve has.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -142,6 +137,7 @@ def _limits(curves: Sequence[np.ndarray]) -> tuple[float, float]:
 # Kinks ------------------------------------------------------------------------------------------
 
 
+@picture
 def kinks(
     f: Callable[..., Any] | Graph,
     lo: float,
@@ -149,7 +145,7 @@ def kinks(
     *,
     points: int = 801,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw a function of one number with its kinks and jumps: both slopes, and the declared one.
 
@@ -161,12 +157,6 @@ def kinks(
         The interval, lo < hi.
     points
         Where to look: kinks nearer to each other than two points can be missed.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from diffkit.capture.capturing import trace as traced
 from diffkit.errors import InputError
 from diffkit.graph.ir import Graph
-from diffkit.plots.canvas import checked_axes, checked_function, panel
+from diffkit.plots.canvas import BY_THEME, checked_function, panel, picture
 from diffkit.plots.graphs import plot_graph
 from diffkit.plots.traces import plot_trace_table
 
@@ -25,12 +25,13 @@ __all__ = ["graph", "trace"]
 LINE = 0.32  # inches of a line of the table
 
 
+@picture
 def trace(
     f: Callable[..., Any] | Graph,
     *args: Any,
     seeds: Sequence[int] = (0,),
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **kwargs: Any,
 ) -> Axes:
     """Draw the forward trace as a table: each line with its value, its rule and its tangents.
@@ -41,12 +42,6 @@ def trace(
         A function or graph with one number as its result, and the point: numbers.
     seeds
         Places of the inputs that move with speed 1; a column for each.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -80,12 +75,13 @@ def _captured(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Gr
     return traced(checked_function(f), *args), args
 
 
+@picture
 def graph(
     f: Callable[..., Any] | Graph,
     *args: Any,
     across: bool | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **kwargs: Any,
 ) -> Axes:
     """Draw the expression graph of a function, with values and adjoints where they are known.
@@ -96,8 +92,6 @@ def graph(
         A function and its arguments; or a graph, with values for its inputs or without.
     across
         Whether the graph runs from left to right; by default if it has few layers.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
 
     Returns
     -------
@@ -119,6 +113,5 @@ def graph(
         and captured.columns.avals[captured.output_nodes[0]].shape == ()
     )
     scalars = all(var.shape == () for var in captured.inputs)
-    checked_axes(ax)
     return plot_graph(captured, values if values and single and scalars else None, ax, dark=dark,
                       across=across)  # fmt: skip

@@ -24,7 +24,7 @@ from diffkit.differentiate.higher import derivative as derivative_of
 from diffkit.differentiate.stencils import stencil
 from diffkit.errors import InputError
 from diffkit.graph.ir import Graph
-from diffkit.plots.canvas import checked_axes, checked_function, number, panel, result_of
+from diffkit.plots.canvas import BY_THEME, checked_function, number, panel, picture, result_of
 from diffkit.plots.comparison import EXACT_AT, label_points
 from diffkit.plots.steps import plot_step_size, power_text, stencil_shade
 from diffkit.plots.style import label_lines, line_of_method, style_of
@@ -45,13 +45,14 @@ QUANTITIES = {
 }
 
 
+@picture
 def orders(
     f: Callable[..., Any] | Graph | OrderComparison,
     *args: Any,
     quantity: str = "error",
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **options: Any,
 ) -> Axes:
     """Draw error, operations or time against the order of the derivative, a line per method.
@@ -64,12 +65,6 @@ def orders(
         ``"error"``, ``"operations"`` or ``"time"``.
     title
         The finding; by default the function and the point.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -84,7 +79,6 @@ def orders(
     """
     if quantity not in QUANTITIES:
         raise InputError(f"there is no {quantity!r}", hint=f"choose {', '.join(QUANTITIES)}.")
-    checked_axes(ax)
     found = result_of(OrderComparison, compare_orders, f, args, options)
     field, label = QUANTITIES[quantity]
     with panel(ax, dark) as axes:
@@ -120,13 +114,14 @@ def _words(method: str, dark: bool) -> tuple[str, str]:
     return style_of(method).label, style_of(method).text_colour(dark)
 
 
+@picture
 def step_size(
     f: Callable[..., Any] | Graph | StepSize,
     *args: Any,
     names: Sequence[str] | None = None,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **options: Any,
 ) -> Axes:
     """Draw the error of finite differences against the step: measured, predicted, and chosen.
@@ -139,12 +134,6 @@ def step_size(
         Which stencils; by default all that have a value.
     title
         The finding; by default the derivative with its error.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -155,7 +144,6 @@ def step_size(
     >>> dk.plots.step_size(np.exp, 1.0, names=("forward", "central")).get_xlabel()
     'step h'
     """
-    checked_axes(ax)
     found = result_of(StepSize, step_size_of, f, args, options)
     with panel(ax, dark) as axes:
         plot_step_size(found, names=names, ax=axes, dark=dark, title=title)
@@ -174,13 +162,14 @@ def _name_stencils(axes: Axes, found: StepSize, names: Sequence[str] | None, dar
     ])  # fmt: skip
 
 
+@picture
 def swell(
     family: Any,
     *args: Any,
     over: bool = False,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **options: Any,
 ) -> Axes:
     """Draw how a derivative grows with n in every form: operations on a logarithmic axis.
@@ -193,12 +182,6 @@ def swell(
         Whether to divide by the operations of the function.
     title
         The finding; by default what was counted.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -209,13 +192,13 @@ def swell(
     >>> dk.plots.swell("logistic", range(2, 5), ["tree", "reverse"]).get_ylabel()
     'operations'
     """
-    checked_axes(ax)
     found = result_of(Swell, swell_of, family, args, options)
     with panel(ax, dark) as axes:
         plot_swell(found, axes=axes, dark=dark, over=over, title=title)
     return axes
 
 
+@picture
 def stencils(
     f: Callable[..., Any],
     x: float,
@@ -223,7 +206,7 @@ def stencils(
     *,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw how fast differences converge: the error of each stencil against the step.
 
@@ -237,12 +220,6 @@ def stencils(
         1 for the forward difference, even numbers for central ones.
     title
         The finding; by default the slopes that were measured.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------

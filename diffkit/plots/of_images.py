@@ -16,7 +16,7 @@ import numpy as np
 from diffkit.errors import InputError
 from diffkit.nets.net import Net
 from diffkit.nets.objective import Objective
-from diffkit.plots.canvas import mosaic, panel
+from diffkit.plots.canvas import BY_THEME, mosaic, panel, picture
 from diffkit.plots.nets import bare, diverging, one_sided
 from diffkit.plots.of_nets import layer_of, net_of
 from diffkit.training.units import outputs_of_layers
@@ -32,6 +32,7 @@ COLUMNS = 8
 CELL = 0.85  # inches of an image of a mosaic
 
 
+@picture
 def filters(
     net: Net | Objective,
     params: Any,
@@ -40,7 +41,7 @@ def filters(
     shape: tuple[int, int] | None = None,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw the weights of a layer as small images: blue negative, red positive.
 
@@ -54,8 +55,6 @@ def filters(
         Height and width of the inputs of a dense layer; by default a square.
     title
         The finding; by default how many filters there are.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
 
     Returns
     -------
@@ -117,6 +116,7 @@ def _show(axes: Axes, images: np.ndarray, dark: bool, *, signed: bool) -> None:
     bare(axes)
 
 
+@picture
 def feature_maps(
     net: Net | Objective,
     params: Any,
@@ -125,7 +125,7 @@ def feature_maps(
     layer: str | None = None,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw what each channel of a layer answers to one image.
 
@@ -139,8 +139,6 @@ def feature_maps(
         Its name; by default the first whose output is an image of several channels.
     title
         The finding; by default the layer and its size.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
 
     Returns
     -------
@@ -173,6 +171,7 @@ def feature_maps(
     return axes
 
 
+@picture
 def saliency(
     net: Net | Objective,
     params: Any,
@@ -182,7 +181,7 @@ def saliency(
     shape: tuple[int, int] | None = None,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw images, and below each how strongly every pixel moves the score of its class.
 
@@ -198,8 +197,6 @@ def saliency(
         Height and width where inputs are flat; by default a square.
     title
         The finding; by default the classes.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkit.errors import InputError
-from diffkit.plots.canvas import checked_function, interval, panel, whole
+from diffkit.plots.canvas import BY_THEME, checked_function, interval, panel, picture, whole
 from diffkit.plots.concepts import level_colours
 from diffkit.plots.signal import loose_grid
 from diffkit.plots.style import INK, label_lines, muted
@@ -33,6 +33,7 @@ LEVELS = 13  # of a landscape
 SIZES = np.geomspace(1, 4096, 200)  # of batches
 
 
+@picture
 def noise_scale(
     loss: Callable[..., Any] | NoiseScale,
     params: Any = None,
@@ -40,7 +41,7 @@ def noise_scale(
     *,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw signal and noise of a gradient against the batch size; they cross at the noise scale.
 
@@ -50,12 +51,6 @@ def noise_scale(
         As for ``dk.signal.noise_scale``; or what it returned, alone.
     title
         The finding; by default the noise scale.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -93,6 +88,7 @@ def noise_scale(
     return axes
 
 
+@picture
 def landscape(
     loss: Callable[..., Any],
     params: Any,
@@ -105,7 +101,7 @@ def landscape(
     normalise: bool = True,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw the loss around parameters, along one random direction or over two of them.
 
@@ -125,12 +121,6 @@ def landscape(
         pictures of two nets be compared.
     title
         The finding; by default how far the loss rises.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------

@@ -21,7 +21,7 @@ from diffkit.comparison.report import Comparison
 from diffkit.comparison.report import compare as compared
 from diffkit.errors import InputError
 from diffkit.graph.ir import Graph
-from diffkit.plots.canvas import checked_axes, panel, result_of
+from diffkit.plots.canvas import BY_THEME, panel, picture, result_of
 from diffkit.plots.comparison import EXACT_AT, finding, plot_comparison, ulp_axis
 from diffkit.plots.forms import plot_forms, plot_size_and_error
 from diffkit.plots.style import muted, style_of
@@ -43,12 +43,13 @@ COSTS = {
 }
 
 
+@picture
 def compare(
     f: Callable[..., Any] | Graph | Comparison,
     *args: Any,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **options: Any,
 ) -> Axes:
     """Draw how wrong each method is against what it costs; the best are at the lower left.
@@ -59,12 +60,6 @@ def compare(
         As for ``dk.compare``, or what it returned.
     title
         The finding; by default the best and the worst method in words.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -75,7 +70,6 @@ def compare(
     >>> dk.plots.compare(lambda x: np.sin(x) * x, 2.0).get_xscale()
     'log'
     """
-    checked_axes(ax)
     found = result_of(Comparison, compared, f, args, options)
     with panel(ax, dark) as axes:
         plot_comparison(found, axes=axes, dark=dark, title=title)
@@ -105,12 +99,13 @@ def _height(found: Comparison) -> tuple[float, float]:
     return 7.2, 1.35 + ROW * max(len(found.methods), 2)
 
 
+@picture
 def accuracy(
     f: Callable[..., Any] | Graph | Comparison,
     *args: Any,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **options: Any,
 ) -> Axes:
     """Draw the error of every partial derivative in ulps, a row of dots for each method.
@@ -121,12 +116,6 @@ def accuracy(
         As for ``dk.compare``, or what it returned.
     title
         The finding; by default the best and the worst method in words.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -137,7 +126,6 @@ def accuracy(
     >>> dk.plots.accuracy(lambda x: np.sum(np.sin(x)), np.ones(5)).get_xlabel()
     'error of each partial derivative (ulps)'
     """
-    checked_axes(ax)
     found = result_of(Comparison, compared, f, args, options)
     with panel(ax, dark, _height(found)) as axes:
         reports = _rows(axes, found, dark)
@@ -167,13 +155,14 @@ def _dots(axes: Axes, row: int, report: Any, dark: bool) -> None:
                   color=style.colour(dark))  # fmt: skip
 
 
+@picture
 def cost(
     f: Callable[..., Any] | Graph | Comparison,
     *args: Any,
     quantity: str = "operations",
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **options: Any,
 ) -> Axes:
     """Draw what each method costs, as bars: operations or time over those of f, or memory.
@@ -186,12 +175,6 @@ def cost(
         ``"operations"``, which are counted, ``"time"``, which is measured, or ``"memory"``.
     title
         The finding; by default the cheapest and the dearest method.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -205,7 +188,6 @@ def cost(
     """
     if quantity not in COSTS:
         raise InputError(f"there is no cost {quantity!r}", hint=f"choose {', '.join(COSTS)}.")
-    checked_axes(ax)
     found = result_of(Comparison, compared, f, args, options)
     with panel(ax, dark, _height(found)) as axes:
         reports = _rows(axes, found, dark)
@@ -243,12 +225,13 @@ def _cheapest(reports: Sequence[Any], amounts: Sequence[float]) -> str:
     return f"{least.capitalize()} costs least, {most} most"
 
 
+@picture
 def forms(
     f: Callable[..., Any] | Graph | FormComparison,
     *args: Any,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
     **options: Any,
 ) -> Axes | Figure:
     """Draw the forms of one derivative: size against error, and where the digits are lost.
@@ -277,7 +260,6 @@ def forms(
     >>> len(figure.axes)
     2
     """
-    checked_axes(ax)
     found = result_of(FormComparison, compare_forms, f, args, options)
     if ax is None:
         return plot_forms(found, dark=dark, title=title)

@@ -17,7 +17,7 @@ from diffkit.errors import InputError, ShapeError
 from diffkit.nets.convolutional import softmax
 from diffkit.nets.net import Net
 from diffkit.nets.objective import Objective
-from diffkit.plots.canvas import panel, series_colour
+from diffkit.plots.canvas import BY_THEME, panel, picture, series_colour
 from diffkit.plots.nets import MARGIN, RESOLUTION, bare, plot_boundary
 from diffkit.plots.style import INK, muted
 from diffkit.plots.training import ACCENT
@@ -66,6 +66,7 @@ def _labelled(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     return points.astype(float), labels.astype(int)
 
 
+@picture
 def decision_boundary(
     net: Net | Objective,
     params: Any,
@@ -75,7 +76,7 @@ def decision_boundary(
     names: Any = None,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw which class a net gives to each point of the plane, and the data.
 
@@ -89,12 +90,6 @@ def decision_boundary(
         Of the classes.
     title
         The finding; by default the share that is right.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -170,6 +165,7 @@ def _scatter(axes: Axes, points: np.ndarray, y: np.ndarray, names: Any, dark: bo
                             "facecolor": axes.get_facecolor()})  # fmt: skip
 
 
+@picture
 def hidden_space(
     net: Net | Objective,
     params: Any,
@@ -180,7 +176,7 @@ def hidden_space(
     names: Any = None,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw the examples as a layer sees them, along the two directions in which they differ most.
 
@@ -196,12 +192,6 @@ def hidden_space(
         Of the classes.
     title
         The finding; by default how much of the variance is seen.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -252,6 +242,7 @@ def layer_of(outputs: dict[str, Any], name: str) -> Any:
 # Values -----------------------------------------------------------------------------------------
 
 
+@picture
 def activations(
     net: Net | Objective,
     params: Any,
@@ -259,7 +250,7 @@ def activations(
     *,
     title: str = "How the values of each layer are spread",
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw how the outputs of each layer are spread for these inputs, a ridge for each layer.
 
@@ -271,8 +262,6 @@ def activations(
         Inputs ``(n, …)``.
     title
         The finding.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
 
     Returns
     -------

@@ -19,11 +19,13 @@ from diffkit.graph.ir import Graph
 from diffkit.optim.base import Optimizer
 from diffkit.optim.full_batch import FullBatch
 from diffkit.plots.canvas import (
+    BY_THEME,
     arguments_of,
     checked_function,
     interval,
     numbers_at,
     panel,
+    picture,
     quiet,
     series_colour,
     whole,
@@ -42,6 +44,7 @@ LONGEST = 0.9  # of an arrow, in distances of two arrows
 MOST_FULL_BATCH = 12  # points of an optimizer that asks for losses: each is a training of its own
 
 
+@picture
 def gradient_field(
     f: Callable[..., Any] | Graph,
     bounds: Any = ((-2.0, 2.0), (-2.0, 2.0)),
@@ -49,7 +52,7 @@ def gradient_field(
     arrows: int = 9,
     levels: int = 14,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw the level lines of a function of the plane, and its gradient as arrows.
 
@@ -61,12 +64,6 @@ def gradient_field(
         ``((x from, x to), (y from, y to))``.
     arrows, levels
         How many arrows along each side, and how many level lines.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -159,6 +156,7 @@ def _contours(
 # Descents ---------------------------------------------------------------------------------------
 
 
+@picture
 def optimizer_paths(
     f: Callable[..., Any],
     start: Any,
@@ -168,7 +166,7 @@ def optimizer_paths(
     bounds: Any = None,
     levels: int = 14,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw the ways that optimizers take down a function of the plane from one start.
 
@@ -186,12 +184,6 @@ def optimizer_paths(
         ``((x from, x to), (y from, y to))``; by default around all the ways.
     levels
         How many level lines.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------

@@ -15,7 +15,7 @@ import numpy as np
 
 from diffkit.errors import InputError
 from diffkit.optim.schedule import Schedule
-from diffkit.plots.canvas import checked_axes, panel, whole
+from diffkit.plots.canvas import BY_THEME, panel, picture, whole
 from diffkit.plots.maps import plot_sweep, plot_trainability
 from diffkit.plots.optim import plot_range_test, plot_schedules
 from diffkit.plots.style import use_style
@@ -41,12 +41,13 @@ def _checked(kind: type, given: Any, source: str) -> Any:
     return given
 
 
+@picture
 def schedules(
     schedules: Schedule | Sequence[Schedule],
     steps: int = STEPS,
     *,
     ax: Axes | Sequence[Axes] | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Figure:
     """Draw learning rates against the update, a panel for each schedule.
 
@@ -80,7 +81,7 @@ def schedules(
     if not given:
         raise InputError("there is no schedule to draw", hint="try dk.schedules.cosine(0.1).")
     count = whole("steps", steps, 2)
-    places = None if ax is None else [checked_axes(one) for one in np.ravel(np.asarray(ax, object))]
+    places = None if ax is None else list(np.ravel(np.asarray(ax, object)))
     if places is not None and len(places) < len(given):
         raise InputError(f"{len(given)} schedules need as many axes, not {len(places)}")
     figure = plot_schedules([s.for_steps(count) for s in given], count, places, dark=dark)
@@ -91,19 +92,14 @@ def schedules(
     return figure
 
 
-def range_test(found: RangeTest, *, ax: Axes | None = None, dark: bool = False) -> Axes:
+@picture
+def range_test(found: RangeTest, *, ax: Axes | None = None, dark: bool = BY_THEME) -> Axes:
     """Draw the loss of a learning-rate range test against the rate, and what was read from it.
 
     Parameters
     ----------
     found
         What ``dk.lr_range_test`` returned.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -118,23 +114,18 @@ def range_test(found: RangeTest, *, ax: Axes | None = None, dark: bool = False) 
     'learning rate η'
     """
     _checked(RangeTest, found, "dk.lr_range_test")
-    figure = plot_range_test(found, checked_axes(ax), dark=dark)
+    figure = plot_range_test(found, ax, dark=dark)
     return figure.axes[0] if ax is None else ax
 
 
-def trainability(found: Trainability, *, ax: Axes | None = None, dark: bool = False) -> Axes:
+@picture
+def trainability(found: Trainability, *, ax: Axes | None = None, dark: bool = BY_THEME) -> Axes:
     """Draw a map of trainability: a training for each pixel, converging ones blue, others red.
 
     Parameters
     ----------
     found
         What ``dk.trainability`` returned.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -159,13 +150,14 @@ def trainability(found: Trainability, *, ax: Axes | None = None, dark: bool = Fa
     return axes
 
 
+@picture
 def sweep(
     found: Sweep,
     by: str | None = None,
     x: str | None = None,
     *,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw a measure of a sweep over one setting: the mean as a line, every seed as a dot.
 
@@ -177,12 +169,6 @@ def sweep(
         The measure; by default that of ``Sweep.best``.
     x
         The setting along the axis; by default the first that varies in numbers.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkit.errors import InputError
-from diffkit.plots.canvas import checked_axes, panel
+from diffkit.plots.canvas import BY_THEME, panel, picture
 from diffkit.plots.signal import loose_grid, plot_histograms, plot_ratios, plot_sharpness
 from diffkit.plots.style import INK, label_lines
 from diffkit.plots.training import plot_curves, plot_run, plot_signal
@@ -60,7 +60,8 @@ def _recorded(given: Any) -> Signal:
     return found
 
 
-def run(run: Run, *, ax: Axes | None = None, dark: bool = False) -> Figure:
+@picture
+def run(run: Run, *, ax: Axes | None = None, dark: bool = BY_THEME) -> Figure:
     """Draw a training: its curves and, where it was recorded, the signal at every layer below.
 
     Parameters
@@ -85,16 +86,17 @@ def run(run: Run, *, ax: Axes | None = None, dark: bool = False) -> Figure:
     >>> len(dk.plots.run(found).axes)
     1
     """
-    return plot_run(_run_of(run), checked_axes(ax), dark=dark)
+    return plot_run(_run_of(run), ax, dark=dark)
 
 
+@picture
 def curves(
     run: Run,
     *,
     log: bool = True,
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw the loss of every update and every epoch, and on held-out data, over the epochs.
 
@@ -106,12 +108,6 @@ def curves(
         Whether the loss has a logarithmic axis, where it is positive.
     title
         The finding; by default what the training came to.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -129,13 +125,14 @@ def curves(
     return axes
 
 
+@picture
 def signal(
     run: Run | Signal,
     *,
     quantity: str = "cotangent",
     title: str = "The learning signal at every layer",
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw the learning signal as a heat map: layers upwards, updates to the right.
 
@@ -148,12 +145,6 @@ def signal(
         of parameters.
     title
         The finding.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -174,13 +165,14 @@ def signal(
     return axes
 
 
+@picture
 def update_ratio(
     run: Run | Signal,
     *,
     names: Sequence[str] | None = None,
     title: str = "Each update over its weights",
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw ‖ΔW‖/‖W‖ of the weights over the updates, beside the usual 10⁻³ to 10⁻².
 
@@ -192,12 +184,6 @@ def update_ratio(
         Parameters such as ``"dense1/w"``; by default all weights.
     title
         The finding.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -229,8 +215,9 @@ def update_ratio(
     return axes
 
 
+@picture
 def sharpness(
-    run: Run | Signal, *, title: str | None = None, ax: Axes | None = None, dark: bool = False
+    run: Run | Signal, *, title: str | None = None, ax: Axes | None = None, dark: bool = BY_THEME
 ) -> Axes:
     """Draw the largest curvature of the loss over the updates, and the edge of stability 2/η.
 
@@ -240,12 +227,6 @@ def sharpness(
         What ``dk.train`` returned with ``record=("loss", "sharpness")``, or its ``signal``.
     title
         The finding; by default how near to the edge the training ended.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------
@@ -274,6 +255,7 @@ def sharpness(
     return axes
 
 
+@picture
 def histograms(
     run: Run | Signal,
     name: str,
@@ -281,7 +263,7 @@ def histograms(
     quantity: str = "activation",
     title: str | None = None,
     ax: Axes | None = None,
-    dark: bool = False,
+    dark: bool = BY_THEME,
 ) -> Axes:
     """Draw how the values of a layer or parameter are spread, a column for each measurement.
 
@@ -295,12 +277,6 @@ def histograms(
         ``"activation"``, or another of which histograms were recorded.
     title
         The finding; by default what is shown.
-    ax, dark
-        Where to draw (a new figure if left out), and on which background.
-
-    Returns
-    -------
-    The axes.
 
     Raises
     ------

@@ -71,12 +71,15 @@ class Claim:
     """A number under a picture: what is claimed, what came out, and how close it must be.
 
     ``tolerance`` is absolute; ``expected`` and ``got`` are numbers, or equally long sequences of
-    numbers.  With ``at_most=True`` the claim is the bound ``got <= expected + tolerance``.
+    numbers.  With ``at_most=True`` the claim is the bound ``got <= expected + tolerance``, with
+    ``at_least=True`` it is ``got >= expected - tolerance``.
 
     >>> Claim("slope", "central differences gain 2 orders", 2.0, 2.01, 0.05, "Taylor").held
     True
     >>> Claim("error", "within 1 ulp", 1.0, 0.3, 0.0, "", at_most=True).held
     True
+    >>> Claim("share", "right at the end", 0.9, 0.85, 0.0, "", at_least=True).held
+    False
     """
 
     name: str
@@ -86,6 +89,7 @@ class Claim:
     tolerance: float
     source: str
     at_most: bool = False
+    at_least: bool = False
 
     @property
     def held(self) -> bool:
@@ -93,10 +97,14 @@ class Claim:
         expected, got = _as_list(self.expected), _as_list(self.got)
         if len(expected) != len(got):
             return False
-        return all(
-            (found - wanted if self.at_most else abs(found - wanted)) <= self.tolerance
-            for wanted, found in zip(expected, got, strict=True)
-        )
+        pairs = zip(expected, got, strict=True)
+        return all(self._excess(found - wanted) <= self.tolerance for wanted, found in pairs)
+
+    def _excess(self, gap: float) -> float:
+        """How far a number is beyond where it should be, on the sides that count."""
+        if self.at_most:
+            return gap
+        return -gap if self.at_least else abs(gap)
 
     @property
     def sentence(self) -> str:
@@ -112,6 +120,7 @@ class Claim:
             "got": _finite(self.got),
             "tolerance": self.tolerance,
             "at_most": self.at_most,
+            "at_least": self.at_least,
             "source": self.source,
             "held": self.held,
         }

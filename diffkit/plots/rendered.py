@@ -10,8 +10,10 @@ drawn, in that order, since saving a figure may settle its layout.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +25,7 @@ from diffkit.plots.pages import Claim, LoadedPage, Page, load_page
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ALWAYS", "FORMATS", "Rendered", "render", "rendered"]
+__all__ = ["ALWAYS", "FORMATS", "Rendered", "render", "rendered", "write_whole"]
 
 FORMATS = ("png", "svg", "pdf")
 ALWAYS = ("png", "svg")
@@ -89,9 +91,32 @@ class Rendered:
             mode, _, suffix = name.partition(".")
             if mode in MODES and (suffix == "gif" or suffix in formats):
                 path = Path(folder) / f"{stem}{'-dark' if MODES[mode] else ''}.{suffix}"
-                path.write_bytes(content)
+                write_whole(path, content)
                 written.append(path)
         return written
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: where the disk is full, what stood there stays.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, naming the file.
+
+    >>> with TemporaryDirectory() as folder:
+    ...     write_whole(Path(folder) / "a.txt", b"whole")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['a.txt']
+    """
+    scratch = path.with_name(f".new-{os.getpid()}-{path.name}")
+    try:
+        scratch.write_bytes(content)
+        os.replace(scratch, path)
+    except OSError as error:
+        with suppress(OSError):
+            scratch.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def rendered(

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from diffkit.comparison.steps_tableau import Tableau
     from diffkit.differentiate.stencils import Stencil
 
-__all__ = ["plot_stencil", "plot_step_size", "plot_tableau", "power_text", "stencil_shade"]
+__all__ = [
+    "plot_stencil",
+    "plot_step_size",
+    "plot_tableau",
+    "power_text",
+    "size_text",
+    "stencil_shade",
+    "step_text",
+]
 
 FRAME = "#FFFFFF"  # on the dark end of cividis, where small errors are
 EXACT = 0.25  # ulps of the derivative at which exact results are drawn
@@ -40,6 +48,25 @@ def power_text(base: str, power: float) -> str:
     ('h⁴', 'h', '10⁻¹²')
     """
     return base if power == 1 else f"{base}{str(round(power)).translate(UP)}"
+
+
+def size_text(number: float) -> str:
+    """The size of a small number, to one digit.
+
+    >>> size_text(4.2e-16), size_text(1e-8)
+    ('4 · 10⁻¹⁶', '10⁻⁸')
+    """
+    digit, power = f"{number:.0e}".split("e")
+    return ("" if digit == "1" else f"{digit} · ") + power_text("10", int(power))
+
+
+def step_text(h: float) -> str:
+    """A step as a fraction where it is one over a whole number.
+
+    >>> step_text(0.125), step_text(0.001953125), step_text(0.3)
+    ('1/8', '1/512', '0.3')
+    """
+    return f"1/{round(1 / h)}" if h < 1 and (1 / h).is_integer() else f"{h:.3g}"
 
 
 def stencil_shade(place: int, count: int, dark: bool = False) -> Any:
@@ -178,7 +205,7 @@ def plot_tableau(
         ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, linewidth=2.6,
                                edgecolor=FRAME, zorder=4))  # fmt: skip
         ax.set_ylim(rows - 0.5, -0.5)
-        ax.set_yticks(range(rows), [f"{h:.3g}" for h in tableau.steps])
+        ax.set_yticks(range(rows), [step_text(h) for h in tableau.steps])
         ax.set_xticks(range(len(tableau.columns)), [power_text("h", p) for p in tableau.powers])
         ax.grid(False)
         ax.set_xlabel("leading power of h in the error")

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diffkit.errors import InputError
+from diffkit.graph import notebook
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -24,10 +27,12 @@ __all__ = [
     "METHODS_STYLE",
     "MethodStyle",
     "colour_of",
+    "is_dark",
     "label_lines",
     "line_of_method",
     "muted",
     "save",
+    "set_theme",
     "use_style",
 ]
 
@@ -39,6 +44,7 @@ INK = {False: "#1A1A1A", True: "#F2F2F2"}
 MUTED = {False: "#5B6470", True: "#A9B3BD"}
 LABEL_GAP = 1.25  # distance of two labels, in heights of a line of text
 POINTS_PER_INCH = 72.0
+_BEFORE: dict[Any, Any] = {}  # Matplotlib's settings before the first theme
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,50 @@ def muted(dark: bool = False) -> str:
     return MUTED[dark]
 
 
+def is_dark() -> bool:
+    """Whether pictures are dark unless they are told otherwise.
+
+    >>> is_dark()
+    False
+    """
+    return notebook.theme() == "dark"
+
+
+def set_theme(name: str | None = None) -> None:
+    """Make the pictures and results of a session ``"light"`` or ``"dark"`` from here on.
+
+    The settings of Matplotlib become those of diffkit's style, so that figures of your own suit
+    the others.  Without a name they are again what they were before the first call, pictures are
+    light, and results follow the page they stand on.
+
+    Raises
+    ------
+    InputError
+        For another name.
+
+    >>> import matplotlib
+    >>> set_theme("dark")
+    >>> is_dark(), matplotlib.rcParams["axes.facecolor"]
+    (True, '#14181D')
+    >>> set_theme()
+    """
+    from matplotlib import rc_params_from_file, rcParams, style
+
+    if name not in (None, "light", "dark"):
+        raise InputError(
+            f"there is no theme {name!r:.40}", hint='choose "light" or "dark", or none to go back.'
+        )
+    if name is None:
+        rcParams.update(_BEFORE)
+        _BEFORE.clear()
+    else:
+        if not _BEFORE:
+            own = rc_params_from_file(SHEETS[0], use_default_template=False)
+            _BEFORE.update({key: rcParams[key] for key in own})
+        style.use([str(sheet) for sheet in SHEETS[: 2 if name == "dark" else 1]])
+    notebook.choose_theme(name)
+
+
 @contextmanager
 def use_style(dark: bool = False) -> Iterator[None]:
     """Draw in diffkit's style inside a ``with`` block; settings return to what they were.
@@ -116,10 +166,18 @@ def use_style(dark: bool = False) -> Iterator[None]:
     ...     matplotlib.rcParams["image.cmap"]
     'cividis'
     """
+    import matplotlib
     from matplotlib import style
 
-    with style.context([str(sheet) for sheet in SHEETS[: 2 if dark else 1]]):
-        yield
+    interactive = matplotlib.is_interactive()
+    try:
+        with style.context([str(sheet) for sheet in SHEETS[: 2 if dark else 1]]):
+            try:
+                yield
+            finally:
+                interactive = matplotlib.is_interactive()
+    finally:  # what a notebook's backend chose, which the first figure may have loaded just now
+        matplotlib.interactive(interactive)
 
 
 def save(figure: Figure, path: str | Path, *, dark: bool = False) -> Path:

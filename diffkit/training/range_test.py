@@ -127,7 +127,7 @@ class RangeTest:
         broken = "no break" if self.breaks_at is None else f"breaks at {self.breaks_at:.3g}"
         return f"RangeTest({len(self.rates)} rates, suggested {self.suggested:.3g}, {broken})"
 
-    def plot(self, ax: Any = None, *, dark: bool = False) -> Any:
+    def plot(self, ax: Any = None, *, dark: bool | None = None) -> Any:
         """Loss against rate, with what was found, as ``dk.plots.range_test``; the axes."""
         from importlib import import_module
 

@@ -163,7 +163,7 @@ class Run:
             **self.config,
         }
 
-    def plot(self, ax: Any = None, *, dark: bool = False) -> Any:
+    def plot(self, ax: Any = None, *, dark: bool | None = None) -> Any:
         """The curves and, if recorded, the signal, as ``dk.plots.run``; the figure."""
         from importlib import import_module
 

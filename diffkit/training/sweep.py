@@ -172,7 +172,12 @@ class Sweep:
         return SweepTable(self)
 
     def plot(
-        self, by: str | None = None, x: str | None = None, ax: Any = None, *, dark: bool = False
+        self,
+        by: str | None = None,
+        x: str | None = None,
+        ax: Any = None,
+        *,
+        dark: bool | None = None,
     ) -> Any:
         """A measure over one setting, a line for each combination of the others.
 

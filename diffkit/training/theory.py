@@ -12,6 +12,7 @@ Reading on: Schoenholz et al. 2017, *Deep information propagation*; Saxe, McClel
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi, sqrt
 from typing import Any
@@ -74,12 +75,23 @@ def mean_field(activation: Any, weight_std: float, bias_std: float = 0.0) -> Mea
     >>> round(field.q, 3), round(field.chi, 3)
     (0.798, 1.137)
     """
+    _check_deviations(weight_std, bias_std)
+    phi = get_activation(activation)
+    return _fixed_point(phi, derivative(phi), weight_std, bias_std)
+
+
+def _check_deviations(weight_std: float, bias_std: float) -> None:
     if not (weight_std > 0 and bias_std >= 0):
         raise InputError(
             f"standard deviations are positive, not {weight_std!r} and {bias_std!r}",
             hint="σ_w = 1 and σ_b = 0 are usual for tanh.",
         )
-    phi = get_activation(activation)
+
+
+def _fixed_point(
+    phi: Callable[..., Any], slope: Callable[..., Any], weight_std: float, bias_std: float
+) -> MeanField:
+    """Where the variance of φ settles, and χ there from φ′, which keeps its captured graph."""
     q = 1.0
     for _ in range(ITERATIONS):
         before, q = q, weight_std**2 * float(WEIGHTS @ phi(sqrt(q) * NODES) ** 2) + bias_std**2
@@ -89,7 +101,7 @@ def mean_field(activation: Any, weight_std: float, bias_std: float = 0.0) -> Mea
         raise InputError(
             "the variance grows without bound from layer to layer", hint="take a smaller σ_w."
         )
-    slopes = np.asarray(derivative(phi)(sqrt(q) * NODES))
+    slopes = np.asarray(slope(sqrt(q) * NODES))
     return MeanField(q, weight_std**2 * float(WEIGHTS @ slopes**2))
 
 
@@ -106,11 +118,14 @@ def critical_weights(activation: Any, bias_std: float) -> float:
     >>> round(critical_weights("tanh", 0.05), 2)
     1.12
     """
+    low, high = WIDEST * 2.0**-BISECTIONS, WIDEST
+    _check_deviations(low, bias_std)
+    phi = get_activation(activation)
+    slope = derivative(phi)  # one function for all steps, so that it is captured once
 
     def ordered(weight_std: float) -> bool:
-        return mean_field(activation, weight_std, bias_std).chi < 1
+        return _fixed_point(phi, slope, weight_std, bias_std).chi < 1
 
-    low, high = WIDEST * 2.0**-BISECTIONS, WIDEST
     if not ordered(low) or ordered(high):
         raise InputError(
             f"there is no edge of chaos up to σ_w = {WIDEST:g}",

@@ -126,7 +126,7 @@ class Trainability:
         (first, second) = _box(box)
         return _mapped(self.runs, _axis(first, columns), _axis(second, rows), **options)
 
-    def plot(self, ax: Any = None, *, dark: bool = False) -> Any:
+    def plot(self, ax: Any = None, *, dark: bool | None = None) -> Any:
         """The map, converging pixels blue and diverging ones red; as ``dk.plots.trainability``."""
         return import_module("diffkit.plots").trainability(self, ax=ax, dark=dark)
 
