@@ -27,6 +27,7 @@ extensions = [
     "drawn",
     "gallery_chapters",
     "pictures",
+    "stale_pages",
 ]
 exclude_patterns = ["_build", "README.md", "auto_gallery/*.ipynb"]
 pygments_style = "friendly"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from pictures import MISSING
 from sphinx.util.docutils import SphinxDirective
 
 EXAMPLES = re.compile(r"^```pycon\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -25,7 +26,6 @@ LINES = re.compile(r"^```\{drawn\} (.*)$", re.MULTILINE)
 FOLDER = "auto_gallery/drawn"  # below docs, where git does not look
 CODE = Path(__file__).resolve().parent.parent / "diffkit" / "plots"
 DPI = 80
-MISSING = "drawn-missing"  # marks a page in Sphinx's memory, until it is read again
 
 
 def lines_of(text: str) -> list[str]:
@@ -105,13 +105,8 @@ class Drawn(SphinxDirective):
         return [code, figure]
 
 
-def without_pictures(_app: Any, env: Any, *_changes: set[str]) -> list[str]:
-    """The pages to read again, since an earlier build did not draw what they show."""
-    return [name for name, marks in env.metadata.items() if MISSING in marks]
-
-
 def setup(app: Any) -> dict[str, Any]:
     """Register the directive."""
-    app.connect("env-get-outdated", without_pictures)
+    app.setup_extension("pictures")  # which has pages read again that lack a picture
     app.add_directive("drawn", Drawn)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,6 +16,11 @@ PICTURE = """
    :alt: {alt}
    :class: only-{mode}{motion}
 """
+ALONE = """
+.. container:: picture-alone
+
+   By itself, to zoom in: `light <{light}>`__ · `dark <{dark}>`__
+"""
 STILL, MOVING = " still-picture", " moving-picture"  # docs/_static/diffkit.css shows one of them
 
 
@@ -41,7 +46,9 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any])
 
 
 def _pictures(page: Any, block_vars: dict[str, Any], gallery_conf: Any) -> list[str]:
-    shown = []
+    page_folder = Path(block_vars["target_file"]).parent.relative_to(gallery_conf["src_dir"])
+    above = "../" * len(page_folder.parts)
+    shown, alone = [], {}
     for mode in ("light", "dark"):
         path = Path(next(block_vars["image_path_iterator"]))
         motions = {".png": STILL, ".gif": MOVING} if page.moves else {".png": ""}
@@ -51,7 +58,8 @@ def _pictures(page: Any, block_vars: dict[str, Any], gallery_conf: Any) -> list[
             relative = file.relative_to(gallery_conf["src_dir"]).as_posix()
             alt = page.page.alt or page.page.title
             shown.append(PICTURE.format(path=relative, alt=alt, mode=mode, motion=motion))
-    return shown
+            alone[mode] = f"{above}_images/{file.name}"
+    return [*shown, ALONE.format(**alone)]
 
 
 def _caption(rendered: Any) -> list[str]:

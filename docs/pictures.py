@@ -23,7 +23,7 @@ from diffkit.plots.pages import written_page
 from diffkit.plots.rendered import Rendered, rendered
 
 GALLERY = Path(__file__).resolve().parent.parent / "gallery"
-MISSING = "picture-missing"  # marks a page in Sphinx's memory, until it is read again
+MISSING = "picture-missing"  # marks a page in Sphinx's memory, until it is read again; also drawn's
 FOLDER = "auto_gallery/pictures"  # below docs, in the folder that git ignores
 
 

@@ -109,7 +109,7 @@ def complex_ulps() -> float:
 LINES = {1: ":", 2: "-.", 4: (0, (5, 1.5)), 6: "-"}
 LABELS = (
     ((1e-6, 6e-3), "forward\nerror ~ h", "right"),
-    ((4.5e-5, 2.5e-7), "central\n~ h²", "left"),
+    ((6.5e-5, 2.5e-7), "central\n~ h²", "left"),
     ((8.5e-6, 1.6e-9), "five-point\n~ h⁴", "left"),
     ((1.3e-2, 1e-9), "seven-point\n~ h⁶", "left"),
     ((1e-12, 4e-2), "rounding ~ ε/h", "left"),

@@ -103,6 +103,7 @@ def draw(dark: bool = False) -> Figure:
             axes.grid(False)
         for axes in cells[-1]:
             axes.set_xlabel("offset in steps")
+        left.supylabel("weight", fontsize=10)
         cells[0, 0].set_title(PAGE.title)
         errors_panel(right.subplots(), dark)
     return figure

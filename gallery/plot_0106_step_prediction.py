@@ -24,7 +24,7 @@ import diffkit as dk
 from diffkit.comparison.steps import StepSize
 from diffkit.plots.curves import best_step
 from diffkit.plots.pages import Claim, Page, show
-from diffkit.plots.steps import plot_step_size
+from diffkit.plots.steps import plot_step_size, size_text
 from diffkit.plots.style import INK, METHODS_STYLE, muted, use_style
 
 SOURCE = "Moré & Wild 2011 and 2012; l4 of Baydin et al. 2018, figure 3"
@@ -131,9 +131,12 @@ def panel(axes: Axes, precision: str, dark: bool) -> None:
         axes.text(x, y, name, color=colour, fontsize=9, ha=side, va="center")
     axes.text(0.5, 0.97, f"l₄ in {precision} precision", transform=axes.transAxes, ha="center",
               va="top", fontsize=10, color=INK[dark])  # fmt: skip
-    noise = found(precision).noise.level
-    axes.text(0.03, 0.05, f"noise {noise:.0e}, found\nin the values alone", fontsize=9,
+    noise = size_text(found(precision).noise.level)
+    axes.text(0.03, 0.05, f"noise {noise}, found\nin the values alone", fontsize=9,
               transform=axes.transAxes, color=muted(dark), va="bottom")  # fmt: skip
+    if precision == "single":
+        axes.text(0.97, 0.05, "dashed: predicted errors\nrings: the steps chosen", fontsize=9,
+                  transform=axes.transAxes, color=INK[dark], va="bottom", ha="right")  # fmt: skip
     axes.set_ylabel("absolute error of l₄′(0.2)")
 
 

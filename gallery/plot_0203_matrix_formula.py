@@ -21,6 +21,7 @@ import diffkit as dk
 from diffkit.comparison.matrix_formula import MatrixFormulas
 from diffkit.plots.formulas import plot_formulas
 from diffkit.plots.pages import Claim, Page, show
+from diffkit.plots.steps import size_text
 from diffkit.plots.style import muted, use_style
 
 SOURCE = "Rumelhart, Hinton & Williams 1986; Giles 2008"
@@ -96,8 +97,8 @@ def numbers() -> list[Claim]:
         Claim("matrix-formula", "printed code and complex step differ at most, relative",
               1e-12, abs(printed / stepped - 1), 0.0, "Squire & Trapp 1998", at_most=True),
         Claim("matrix-formula", "lines of the backward pass", 6, back_lines(), 0.0, SOURCE),
-        Claim("matrix-formula", "equations of the graph, at least", -30, -equations, 0.0,
-              "value and gradient", at_most=True),
+        Claim("matrix-formula", "equations of the graph", 30, equations, 0.0,
+              "value and gradient", at_least=True),
     ]  # fmt: skip
 
 
@@ -110,8 +111,8 @@ def draw(dark: bool = False) -> Figure:
         axes.set_title(PAGE.title)
         axes.text(0.0, -0.02, "Orange: the reverse sweep.  "
                   f"n = {ROWS} images of {point()[4].shape[1]} pixels; ⊙ element by element.\n"
-                  f"Run as printed, the lines agree with the graph to {found.check():.0e} of the "
-                  "largest element.",
+                  "Run as printed, the lines agree with the graph to "
+                  f"{size_text(found.check())} of the largest element.",
                   transform=axes.transAxes, color=muted(dark), fontsize=9, va="top")  # fmt: skip
     return figure
 

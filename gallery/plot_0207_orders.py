@@ -176,7 +176,9 @@ def error_panel(axes: Axes, dark: bool) -> None:
     axes.plot(range(1, len(y) + 1), y, **{**line("symbolic", dark), "linewidth": 1.2})
     label, colour = words("symbolic", dark)
     axes.text(len(y), 3 * y[-1], label, color=colour, fontsize=8.5)
-    axes.axhline(NO_DIGITS, color=muted(dark), linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.5)
+    axes.axhline(
+        NO_DIGITS, 0.0, 0.9, color=muted(dark), linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.5
+    )
     axes.text(1, NO_DIGITS * 2, "no digit is right", color=muted(dark), fontsize=8.5)
     axes.set(yscale="log", xlim=(0.6, HIGHEST + 0.4), ylim=(0.1, 1e18))
     label_lines(axes, labels, size=8.5)

@@ -104,7 +104,7 @@ def draw(dark: bool = False) -> Figure:
     spread = np.random.default_rng(SEED).uniform(-0.26, 0.26, POINTS + 1)
     spread[0] = 0.0
     with use_style(dark):
-        figure, axes = plt.subplots()
+        figure, axes = plt.subplots(figsize=(7.8, 4.05))
         ulp_axis(axes, max(errors("finite").max(), 1e6), dark, vertical=False)
         for row, method in enumerate(METHODS):
             style, found = METHODS_STYLE[method], np.maximum(errors(method), EXACT_AT)
@@ -114,9 +114,11 @@ def draw(dark: bool = False) -> Figure:
                       markeredgecolor=figure.get_facecolor(), markeredgewidth=1.2)  # fmt: skip
             side = 4.0 if method != "finite" else found.min() / 2.2
             worst = errors(method).max()
-            text = f"at most {worst:.2g}" if worst < 100 else f"up to {worst:,.0f}"
+            text = f"at most {worst:.2g}" if worst < 100 else f"up to {worst / 1e6:.1f} million"
             axes.text(side, row, f"{text} ulps", va="center", color=style.text_colour(dark),
                       ha="left" if method != "finite" else "right", fontsize=9.5)  # fmt: skip
+        words = [label.get_text() for label in axes.get_xticklabels()]
+        axes.set_xticks([*axes.get_xticks(), 0.5], [*words, "½"])
         axes.set_yticks(range(len(METHODS)), [METHODS_STYLE[m].label for m in METHODS])
         for tick, method in zip(axes.get_yticklabels(), METHODS, strict=True):
             tick.set_color(METHODS_STYLE[method].text_colour(dark))

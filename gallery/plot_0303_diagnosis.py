@@ -157,7 +157,7 @@ def stair_panel(axes: Axes, dark: bool) -> None:
     places = np.arange(len(heights))[::-1]
     axes.barh(places, np.maximum(heights, 0.06), height=0.42, color=muted(dark), alpha=0.45)
     for place, text in zip(places, LINES, strict=True):
-        axes.text(0.0, place + 0.29, text, family="monospace", fontsize=9, va="bottom",
+        axes.text(0.1, place + 0.29, text, family="monospace", fontsize=9, va="bottom",
                   color=INK[dark])  # fmt: skip
     for k in (0, 2):
         middle = (heights[k] + heights[k + 1]) / 2
@@ -172,7 +172,7 @@ def stair_panel(axes: Axes, dark: bool) -> None:
                   color=ACCENT[dark], ha="center", va="top", fontsize=9)  # fmt: skip
     axes.set(xlim=(0, 10.5), ylim=(-0.75, len(heights) - 0.35), yticks=[])
     axes.grid(False, axis="y")
-    axes.set_xlabel("how often half an ulp of this line counts, powers of ten")
+    axes.set_xlabel("amplification of a line's rounding, in powers of ten")
     axes.text(0.98, 0.98, f"at x = {X}", transform=axes.transAxes, ha="right", va="top",
               color=muted(dark), fontsize=9)  # fmt: skip
 

@@ -140,6 +140,9 @@ def band(axes: Axes, dark: bool) -> None:
               color=ink, fontsize=9, ha="right", va="bottom")  # fmt: skip
     axes.text(FORMULA_SIZES[-1] * 1.08, joint * 1.06, f"formula, common parts once: {joint:.1f}",
               color=ink, fontsize=9, va="bottom")  # fmt: skip
+    words = f"reverse mode in the survey: {LOWEST:g} to {HIGHEST:g}"
+    axes.text(SIZES[-1] * 0.97, HIGHEST * 0.96, words, color=style_of("reverse").text_colour(dark),
+              fontsize=9, ha="right", va="top")  # fmt: skip
     axes.text(1.0, 0.97, "f itself", color=muted(dark), fontsize=9, va="top")
 
 

@@ -105,11 +105,13 @@ def numbers() -> list[Claim]:
 def draw(dark: bool = False) -> Figure:
     """Six kinks, each with its slopes."""
     with use_style(dark):
-        figure, grid = plt.subplots(2, 3, figsize=(8.8, 5.1))
+        figure, grid = plt.subplots(2, 3, figsize=(8.8, 4.6))
         figure.set_layout_engine("constrained", hspace=0.07, wspace=0.04)
         for panel, axes in zip(PANELS, grid.flat, strict=True):
             draw_panel(axes, panel, dark)
-        figure.suptitle(PAGE.title, x=0.01, ha="left", fontweight="bold")
+        figure.suptitle(PAGE.title, x=0.005, ha="left", fontweight="bold")
+        figure.text(0.995, 0.985, "thick: diffkit's slope; dotted: another library's", fontsize=9,
+                    ha="right", va="top", color=muted(dark))  # fmt: skip
     return figure
 
 
@@ -122,14 +124,17 @@ def draw_panel(axes: Axes, panel: Panel, dark: bool) -> None:
     kink = kink_of(panel.name)
     height = float(panel.curve(np.zeros(1))[0])
     draw_tangent(axes, (0.0, height), kink.declared, TANGENT, ACCENT[dark])
+    low = float(panel.curve(left[-1:])[0])
+    if low < height - REACH / 2:  # a jump: the lower end is open
+        axes.plot(0.0, low, "o", color=INK[dark], mfc=axes.get_facecolor(), mew=1.4, markersize=5)
     axes.set_title(panel.words, loc="left", fontsize=10, fontweight="normal", pad=3)
     for slope in other_slopes(panel.name, kink):
         draw_tangent(axes, (0.0, height), slope, TANGENT, muted(dark), linewidth=1.6,
                      linestyle=":", zorder=4)  # fmt: skip
-    axes.set(xlim=(-REACH, REACH), ylim=(-1.75, 1.1), xticks=[], yticks=[])
+    axes.set(xlim=(-REACH, REACH), ylim=(-1.66, 1.1), xticks=[], yticks=[])
     axes.spines[["left", "bottom"]].set_visible(False)
-    axes.text(-0.95, -1.35, f"diffkit {slope_text(kink.declared)}", color=ACCENT[dark], fontsize=9)
-    axes.text(-0.95, -1.68, others(panel.name, kink), color=muted(dark), fontsize=8.5)
+    axes.text(-0.95, -1.24, f"diffkit {slope_text(kink.declared)}", color=ACCENT[dark], fontsize=9)
+    axes.text(-0.95, -1.6, others(panel.name, kink), color=muted(dark), fontsize=8.5)
 
 
 def other_slopes(name: str, kink: Kink) -> list[float]:

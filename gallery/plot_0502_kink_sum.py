@@ -111,9 +111,9 @@ def panel(axes: Axes, convention: Convention, dark: bool) -> None:
     axes.plot(x, x, color=INK[dark], linewidth=1.2)
     got = slopes(convention, "reverse")
     draw_tangent(axes, (0.0, 0.0), got, 0.34 / max(1.0, got / 1.5), ACCENT[dark])
-    right = "  (right)" if got == 1 else ""
-    axes.text(-0.96, 0.93, f"slope {got:g}{right}", color=ACCENT[dark], fontsize=11, va="center",
-              fontweight="bold")  # fmt: skip
+    verdict = "right" if got == 1 else "wrong"
+    axes.text(-0.96, 0.93, f"slope {got:g}: {verdict}", color=ACCENT[dark], fontsize=11,
+              va="center", fontweight="bold")  # fmt: skip
     axes.text(0.98, -0.78, convention.code, fontsize=8.5, ha="right", family="monospace",
               color=muted(dark))  # fmt: skip
     axes.set_title(convention.words, fontsize=10, fontweight="normal", pad=5)
@@ -121,8 +121,8 @@ def panel(axes: Axes, convention: Convention, dark: bool) -> None:
     axes.set_xlabel("x")
     axes.set_aspect("equal")
     if convention is CONVENTIONS[0]:
-        axes.text(0.5, 0.2, "relu(x)", color=muted(dark), fontsize=8.5)
-        axes.text(-0.97, -0.32, "−relu(−x)", color=muted(dark), fontsize=8.5)
+        axes.text(-0.97, 0.05, "relu(x)", color=muted(dark), fontsize=8.5)
+        axes.text(0.97, -0.06, "−relu(−x)", color=muted(dark), fontsize=8.5, ha="right", va="top")
 
 
 if __name__ == "__main__":

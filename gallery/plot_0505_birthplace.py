@@ -50,6 +50,11 @@ HEADINGS = {
     "with the remedy": "r = where(s > 0, √where(s > 0, s, 1), 0)",
 }
 
+NOTES = {
+    "as written": "1/√0 = ∞\n∞ · 0 = NaN\na sum with\na NaN is NaN",
+    "with the remedy": "grey: a finite\nnumber",
+}
+
 
 def distance(w: Any, x: Any) -> Any:
     """The mean distance from the origin."""
@@ -139,6 +144,7 @@ def panel(axes: Axes, name: str, dark: bool) -> None:
     axes.text(8.1, CULPRIT - 1.5, "W\u0304", ha="center", color=orange)
     axes.annotate("", (7.5, CULPRIT + 1), (6.7, CULPRIT + 1), arrowprops={
         "arrowstyle": "-|>", "color": muted(dark)})  # fmt: skip
+    axes.text(6.75, CULPRIT + 5, NOTES[name], color=muted(dark), fontsize=9, va="top")
     axes.text(1.5, -1.7, "forwards", ha="center", color=muted(dark), fontsize=9)
     axes.text(5.1, -1.7, "backwards", ha="center", color=muted(dark), fontsize=9)
     axes.set(xlim=(-0.2, 9), ylim=(EXAMPLES + 0.2, -2.4), xticks=[], yticks=[])

@@ -92,7 +92,7 @@ def draw(dark: bool = False) -> Figure:
 
             plot_boundary(probability, *moons(), axes, dark=dark, size=11)
             units = f"{width} hidden unit{'s' if width > 1 else ''}"
-            words = f"{units}, {net.parameter_count} parameters: {accuracy(width):.1%} right"
+            words = f"{units}, {net.parameter_count} parameters: {accuracy(width):.0%} right"
             axes.annotate(words, (0, 1), fontsize=9.5,
                           xycoords="axes fraction", xytext=(0, 4), color=muted(dark),
                           textcoords="offset points")  # fmt: skip

@@ -157,7 +157,7 @@ def panel(axes: Axes, name: str, dark: bool, left: bool) -> None:
     line.set(yscale="log", ylim=(1e-3, 1.0), yticks=[])
     line.minorticks_off()
     line.spines[:].set_visible(False)
-    line.text(T - 8, 0.62, f"{last(name):.2g}", color=ACCENT[dark], fontsize=9, ha="right",
+    line.text(T - 8, 0.62, f"{last(name):#.2g}", color=ACCENT[dark], fontsize=9, ha="right",
               va="center", fontweight="bold")  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import diffkit as dk
 from diffkit.plots.optim import plot_range_test
 from diffkit.plots.pages import Claim, Page, show
-from diffkit.plots.style import INK, use_style
+from diffkit.plots.style import use_style
 from diffkit.plots.training import ACCENT
 from diffkit.training.range_test import RangeTest
 
@@ -99,12 +99,12 @@ def numbers() -> list[Claim]:
 def draw(dark: bool = False) -> Figure:
     """The quadratic, and the digits."""
     with use_style(dark):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.1))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.3))
         plot_range_test(quadratic(), left, dark=dark)
         plot_range_test(digits(), right, dark=dark)
         finish(left, "a quadratic, 100 updates at each rate", quadratic(), dark)
         finish(right, "a net on the digits, one batch at each rate", digits(), dark)
-        left.set_title(PAGE.title)
+        figure.suptitle(PAGE.title, x=0.01, ha="left", fontweight="bold")
     return figure
 
 
@@ -112,9 +112,7 @@ def finish(axes: Axes, words: str, found: RangeTest, dark: bool) -> None:
     """What a panel shows, and where it broke."""
     bottom, top = axes.get_ylim()
     axes.set_ylim((bottom / 2, top) if axes.get_yscale() == "log" else (0.0, top))
-    behind = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 2}
-    axes.text(0.02, 0.985, words, transform=axes.transAxes, color=INK[dark], fontsize=9, va="top",
-              bbox=behind)  # fmt: skip
+    axes.set_title(words, fontsize=10, fontweight="normal")
     if found.breaks_at is not None:
         axes.axvspan(found.breaks_at, found.rates[-1], color=ACCENT[dark], alpha=0.13, linewidth=0)
         middle = float(np.sqrt(found.breaks_at * found.rates[-1]))

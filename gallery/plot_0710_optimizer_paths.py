@@ -23,7 +23,7 @@ import diffkit as dk
 from diffkit.optim.full_batch import FullBatch
 from diffkit.plots.optim import descent, draw_path, draw_valley
 from diffkit.plots.pages import Claim, Page, show
-from diffkit.plots.style import INK, use_style
+from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
 SOURCE = "Nocedal & Wright 2006; the papers in docs/optimizers.md"
@@ -132,6 +132,8 @@ def draw(dark: bool = False) -> Figure:
         for name, axes in zip(SHOWN, grid.flat, strict=True):
             panel(axes, name, dark)
         figure.suptitle(PAGE.title, x=0.012, ha="left", fontsize=12, fontweight="bold")
+        figure.text(0.992, 0.985, "number: updates to a thousandth of the loss", fontsize=9,
+                    ha="right", va="top", color=muted(dark))  # fmt: skip
     return figure
 
 

@@ -130,7 +130,7 @@ def batch_panel(axes: Axes, dark: bool) -> None:
     axes.text(exact.scale * 1.12, 0.065, f"noise scale {exact.scale:.1f}", color=muted(dark))
     axes.text(1400, exact.square * 0.87, "signal ‖G‖²", color=INK[dark], ha="right", va="top")
     axes.text(160, 0.1, "noise tr Σ / b", color=muted(dark), ha="left", va="bottom")
-    axes.text(2.1, 8.4, "E‖g‖² of a batch", color=ACCENT[dark])
+    axes.text(14, 2.6, "E‖g‖² of a batch", color=ACCENT[dark])
     axes.set_xlabel("examples in a batch, b")
     axes.set_ylabel("squared norm")
 

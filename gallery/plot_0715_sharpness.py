@@ -94,6 +94,7 @@ def draw(dark: bool = False) -> Figure:
         )
         sharpness_panel(upper, dark)
         loss_panel(lower, dark)
+        figure.align_ylabels()
         upper.set_title(PAGE.title)
     return figure
 

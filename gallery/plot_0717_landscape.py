@@ -197,7 +197,7 @@ def sweep_panel(axes: Axes, dark: bool) -> None:
     axes.text(
         1.15, 2500, "raw: all 100 directions,\nand their median", color=INK[dark], fontsize=9.5
     )
-    axes.text(95, 1.12, "filter by filter: 1", color=ACCENT[dark], ha="right", fontsize=9.5)
+    axes.text(95, 1.4, "filter by filter: 1", color=ACCENT[dark], ha="right", fontsize=9.5)
 
 
 if __name__ == "__main__":

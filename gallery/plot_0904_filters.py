@@ -23,7 +23,7 @@ from scipy.fft import dctn
 from diffkit.plots.learned import SIDE, learned_digits, unseen_digits
 from diffkit.plots.nets import panel_words, plot_grey, plot_image, plot_map, side_by_side
 from diffkit.plots.pages import Claim, Page, show
-from diffkit.plots.style import use_style
+from diffkit.plots.style import muted, use_style
 
 SOURCE = "LeCun et al. 1998; Zeiler & Fergus 2014"
 PAGE = Page(
@@ -119,6 +119,8 @@ def draw(dark: bool = False) -> Figure:
             plot_image(kernel, axes[row, column], dark=dark)
             plot_map(found, axes[row + 1, column], dark=dark)
         explain(axes[:, 0], dark)
+        share = f"{slopes(filters).mean():.2f} of the filters is slope; by chance {BY_CHANCE:.2f}"
+        figure.text(0.995, 0.985, share, ha="right", va="top", color=muted(dark), fontsize=9)
         figure.suptitle(PAGE.title, x=0.005, ha="left", fontsize=12, fontweight="bold")
     return figure
 

@@ -98,8 +98,8 @@ def numbers() -> list[Claim]:
               float(course("named")[FEW]), 0.0, SOURCE, at_most=True),
         Claim("saliency", f"share right without {FEW} inked pixels at random", 0.925,
               float(course("random")[FEW]), 0.04, "mean of three draws"),
-        Claim("saliency", f"share right without the {FEW} pixels most against the digit, at least",
-              -0.97, -float(course("against")[FEW]), 0.0, "this net", at_most=True),
+        Claim("saliency", f"share right without the {FEW} pixels most against the digit",
+              0.97, float(course("against")[FEW]), 0.0, "this net", at_least=True),
         Claim("saliency", "Σ pixel · saliency over the slope of the score in the ink, minus 1", 0.0,
               differences(), 1e-6, "Euler; by a difference"),
     ]  # fmt: skip

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import diffkit as dk
-from diffkit.plots.maps import mark_box
+from diffkit.plots.maps import halo, mark_box
 from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, use_style
 from diffkit.training.trainability import Trainability
@@ -109,7 +109,8 @@ def draw(dark: bool = False) -> Figure:
                 mark_box(ax, ZOOMS[place], dark=dark)
         for x, y, words in SIDES:
             axes[0].text(x, y, words, transform=axes[0].transAxes, color=INK[dark], fontsize=10.5,
-                         fontweight="bold", ha="left" if x < 0.5 else "right")  # fmt: skip
+                         fontweight="bold", ha="left" if x < 0.5 else "right",
+                         path_effects=halo(dark))  # fmt: skip
         figure.suptitle(PAGE.title, x=0.005, ha="left", fontsize=12, fontweight="bold")
     return figure
 

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import diffkit as dk
+from diffkit.plots.maps import halo
 from diffkit.plots.nets import diverging
 from diffkit.plots.pages import Claim, Page, show
 from diffkit.plots.style import INK, use_style
@@ -130,7 +131,8 @@ def draw(dark: bool = False) -> Figure:
                  xlabel=r"$\sigma_w$, size of the weights (standard deviation $\sigma_w/\sqrt{n}$)",
                  ylabel=r"$\sigma_b$, size of the biases")  # fmt: skip
         for place, words in (((0.86, 0.6), "it vanishes"), ((1.9, 0.12), "it explodes")):
-            axes.text(*place, words, color=INK[dark], fontsize=11, fontweight="bold")
+            axes.text(*place, words, color=INK[dark], fontsize=11, fontweight="bold",
+                      path_effects=halo(dark))  # fmt: skip
         axes.text(1.43, 0.5, "theory: χ = 1", color=INK[dark], fontsize=10, rotation=47)
         bar = figure.colorbar(image, ax=axes, ticks=range(-4, 5, 2), pad=0.02, extend="both")
         bar.ax.set_yticklabels([f"$10^{{{k}}}$" for k in range(-4, 5, 2)])

@@ -115,6 +115,25 @@ def test_the_tables_of_primitives_are_current(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
+# Pages of the gallery ---------------------------------------------------------------------------
+
+
+def test_what_was_made_of_a_script_that_is_gone_is_stale(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gone = (
+        *("plot_01_ulps.rst", "plot_01_ulps.py.md5", "plot_01_ulps.codeobj.json"),
+        *("images/sphx_glr_plot_01_ulps_001.png", "images/thumb/sphx_glr_plot_01_ulps_thumb.png"),
+        *("images/thumb/plot_01_ulps-dark.png", "pictures/plot_01_ulps-light.png"),
+    )
+    here = [name.replace("01_ulps", "0301_ulps") for name in gone] + ["index.rst", "drawn/a.png"]
+    for name in (*gone, *here):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = generator("stale_pages", monkeypatch).stale(tmp_path, {"plot_0301_ulps"})
+    assert {str(path.relative_to(tmp_path)) for path in found} == set(gone)
+
+
 # Links ------------------------------------------------------------------------------------------
 
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)

@@ -220,6 +220,17 @@ def test_two_methods_of_one_name_are_told_apart():
     assert all(name.startswith("Finite(accuracy=") for name in report)
 
 
+def test_a_name_keeps_its_text_beside_an_object_of_the_same_name():
+    given = ["finite", Finite(accuracy=4), "finite"]
+    report = compare(logistic_map, 0.2, methods=given)
+    assert list(report) == ["finite", "Finite(accuracy=4, step='auto')", "finite (2)"]
+    assert report["finite"].evaluations < report["Finite(accuracy=4, step='auto')"].evaluations
+    assert list(report.to_dict()["methods"]) == list(report)
+    assert list(compare(logistic_map, 0.2, methods=[Finite(accuracy=4)])) == ["finite"]
+    with pytest.raises(InputError, match="unknown method 3"):
+        compare(logistic_map, 0.2, methods=["finite", 3])
+
+
 def test_tables_fit_eighty_columns_and_mark_wrong_digits():
     from rich.console import Console
 

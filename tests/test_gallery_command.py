@@ -147,6 +147,20 @@ def test_a_second_run_draws_only_what_failed(drawn: Any, root: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_a_run_for_one_page_keeps_the_others_in_the_index(drawn: Any, run: Run) -> None:
+    folder, _ = drawn
+    words = ("--scripts", str(folder / "pages"), "--out", str(folder / "third"))
+    run("gallery", *words, "--only", "wrong", "--formats", "pdf")
+    run("gallery", *words, "--only", "good", "--formats", "svg")
+    shown = re.findall(r'<article id="([^"]+)"', (folder / "third" / "index.html").read_text())
+    assert shown == ["good", "wrong"]
+    run("gallery", *words, "--only", "wrong", "--formats", "svg")
+    for name in ("wrong", "wrong-dark"):  # what it was drawn in before is drawn again
+        for suffix in ("pdf", "png", "svg"):
+            assert f'href="{name}.{suffix}"' in (folder / "third" / "index.html").read_text()
+    assert not (folder / "third" / "good.pdf").exists()
+
+
 LONGEST_WAIT = 300  # seconds, so that a killed test leaves nothing running for long
 
 
@@ -241,6 +255,7 @@ def test_check_as_json(run: Run, pages: Path, tmp_path: Path) -> None:
             "source": "arithmetic",
             "held": False,
             "at_most": False,
+            "at_least": False,
         }
     ]
     assert not (tmp_path / "gallery-out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import struct
@@ -12,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from diffkit.cli.gallery_folder import RECORD, all_pages
 from diffkit.cli.gallery_index import write_index
 from diffkit.cli.gallery_markup import TEMPLATES
+from diffkit.cli.gallery_output import write_pictures
 from diffkit.cli.gallery_run import Result
 from diffkit.plots.chapters import CHAPTERS
 from diffkit.plots.pages import Claim
+from diffkit.plots.rendered import write_whole
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 360)
 
@@ -65,6 +69,11 @@ def articles(index: str) -> dict[str, str]:
     found = re.findall(r'<article id="([^"]+)".*?</article>', index, flags=re.DOTALL)
     parts = re.findall(r"<article .*?</article>", index, flags=re.DOTALL)
     return dict(zip(found, parts, strict=True))
+
+
+def test_the_words_of_a_command_to_try_stay_whole(index: str) -> None:
+    """A browser may end a line after a dash; a word in a box of its own it does not divide."""
+    assert "<code><span>diffkit</span> <span>--help</span></code>" in index
 
 
 def test_chapters_stand_in_order_with_what_one_can_answer_after_them(index: str) -> None:
@@ -155,3 +164,46 @@ def test_the_script_is_javascript() -> None:
         pytest.skip("Node is not there")
     done = subprocess.run([node, "--check", str(TEMPLATES / "gallery.js")], capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def shown_after(run: list[Result], out: Path) -> list[str]:
+    """The names of the pages in the index after a run that gave these results."""
+    write_pictures(run, out, dark=False, as_json=True)
+    return list(articles((out / "index.html").read_text(encoding="utf-8")))
+
+
+def test_the_index_lists_what_stands_in_the_folder(tmp_path: Path, capsys: Any) -> None:
+    maps, first, last = (
+        result(tmp_path, *words)
+        for words in (("b_map", "Maps"), ("a_first", "Derivatives"), ("c_last", "Maps"))
+    )
+    assert shown_after([first, maps], tmp_path) == ["a_first", "b_map"]
+    assert shown_after([last], tmp_path) == ["a_first", "b_map", "c_last"]
+    failed = result(tmp_path, "b_map", "Maps", error="ValueError: no", formats=())
+    assert shown_after([failed], tmp_path) == ["a_first", "b_map", "c_last"]
+    assert shown_after([last], tmp_path) == ["a_first", "c_last"]  # failures are told once
+    (tmp_path / "a_first-dark.svg").unlink()
+    assert shown_after([maps], tmp_path) == ["b_map", "c_last"]
+    maps.path.unlink()
+    assert shown_after([last], tmp_path) == ["c_last"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"schema": 1}', '{"schema": 1, "pages": [{"x": 1}]}'])
+def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / RECORD).write_text(text)
+    assert all_pages([], tmp_path) == []
+
+
+def test_a_file_is_written_whole_or_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "index.html"
+    write_whole(path, b"whole")
+
+    def full(self: Path, *_: Any, **__: Any) -> None:
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*index\.html"):
+        write_whole(path, b"half")
+    assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
+    assert path.read_text() == "whole"

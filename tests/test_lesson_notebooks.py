@@ -10,6 +10,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
+from diffkit.cli import lesson_pictures
 from diffkit.cli.lesson_notebook import lesson_notebook
 from diffkit.cli.lessons import LESSONS, lesson_named
 from diffkit.cli.main import main
@@ -62,8 +63,23 @@ def test_cells_run_one_after_the_other(name: str, capsys: pytest.CaptureFixture[
 
 
 def test_dark_notebooks_draw_dark_pictures() -> None:
-    text = lesson_notebook(lesson_named("kinks"), dark=True)
-    assert text.count('dark=True)"') == len(lesson_named("kinks").scripts())
+    light, dark = (lesson_notebook(lesson_named("kinks"), dark=dark) for dark in (False, True))
+    first = next(c for c in json.loads(dark)["cells"] if c["cell_type"] == "code")
+    assert first["source"].endswith('\ndk.plots.set_theme("dark")')
+    assert light.count("picture(") == dark.count("picture(")
+
+
+def test_a_picture_follows_the_theme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lesson_pictures, "rendered", lambda path: path)
+    monkeypatch.setattr("diffkit.graph.notebook._chosen", "dark")
+    assert lesson_pictures.picture("broadcasting").dark
+    assert not lesson_pictures.picture("broadcasting", dark=False).dark
+
+
+def test_a_solution_is_hidden_with_its_numbers() -> None:
+    hidden = [c for c in cells("kinks") if c["metadata"].get("jupyter")]
+    assert len(hidden) == len(lesson_named("kinks").exercises)
+    assert all(c["metadata"]["jupyter"]["outputs_hidden"] for c in hidden)
 
 
 def test_the_command_writes_notebooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -205,3 +205,10 @@ def test_marks_are_read_on_light_and_on_dark_themes(method: str) -> None:
     for paper in ("#FFFFFF", "#111111"):
         low, high = sorted((luminance(colour), luminance(paper)))
         assert (high + 0.05) / (low + 0.05) >= 3
+
+
+def test_text_is_text_in_a_notebook_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There rich would show a picture of its own, for light pages, and leave the text empty."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert "reverse" in str(dk.compare(lambda x: x * x, 2.0, methods=["reverse"]))
+    assert "dense1" in str(dk.nets.mlp([2, 3, 2]).summary())

@@ -6,6 +6,7 @@ import itertools
 import math
 import warnings
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -119,6 +120,16 @@ def test_the_style_is_left_behind_after_the_block():
         assert tuple(plt.rcParams["figure.figsize"]) == (7.2, 4.05)
         assert plt.rcParams["axes.spines.top"] is False
     assert dict(plt.rcParams) == before
+
+
+def test_the_style_keeps_what_a_backend_chose_when_it_was_loaded() -> None:
+    assert not matplotlib.is_interactive()
+    try:
+        with use_style():
+            matplotlib.interactive(True)  # as that of a notebook does, with the first figure
+        assert matplotlib.is_interactive()
+    finally:
+        matplotlib.interactive(False)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

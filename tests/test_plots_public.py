@@ -21,6 +21,7 @@ import diffkit as dk
 from diffkit.errors import InputError, ShapeError
 from diffkit.plots.canvas import SERIES, mosaic, numbers_at
 from diffkit.plots.kink_search import find_kinks
+from diffkit.plots.style import SHEETS
 
 DATA = dk.datasets.two_moons(24, noise=0.1, seed=0)
 NET = dk.nets.mlp([2, 5, 2])
@@ -116,6 +117,7 @@ DRAWN: dict[str, Callable[..., Any]] = {
     "trainability": lambda **o: P.trainability(found_map(), **o),
     "update_ratio": lambda **o: P.update_ratio(run(), **o),
 }  # fmt: skip
+PICTURES = [name for name in P.__all__ if name != "set_theme"]
 
 
 def painted(axes: Any) -> int:
@@ -123,7 +125,7 @@ def painted(axes: Any) -> int:
     return sum(map(len, (axes.lines, axes.collections, axes.images, axes.patches, axes.texts)))
 
 
-@pytest.mark.parametrize("name", P.__all__)
+@pytest.mark.parametrize("name", PICTURES)
 def test_it_draws_itself_on_dark_and_into_axes_and_leaves_settings_alone(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +143,7 @@ def test_it_draws_itself_on_dark_and_into_axes_and_leaves_settings_alone(
     assert mpl.rcParams == before
 
 
-@pytest.mark.parametrize("name", P.__all__)
+@pytest.mark.parametrize("name", PICTURES)
 def test_axes_are_axes(name: str) -> None:
     before = len(plt.get_fignums())
     with pytest.raises(InputError, match="not axes of Matplotlib"):
@@ -149,15 +151,58 @@ def test_axes_are_axes(name: str) -> None:
     assert len(plt.get_fignums()) == before
 
 
-@pytest.mark.parametrize("name", P.__all__)
+@pytest.mark.parametrize("name", PICTURES)
 def test_every_picture_is_a_function_with_the_usual_arguments(name: str) -> None:
     function = getattr(P, name)
     assert isinstance(function, FunctionType) and name in dir(P)
     parameters = inspect.signature(function).parameters
-    assert parameters["ax"].default is None and parameters["dark"].default is False
+    assert parameters["ax"].default is None and parameters["dark"].default is None
     assert parameters["ax"].kind == parameters["dark"].kind == inspect.Parameter.KEYWORD_ONLY
     text = inspect.getdoc(function) or ""
     assert all(word in text for word in ("Parameters", "Returns", "Raises", ">>>"))
+    told, returns = text.partition("\nReturns\n-------\n")[::2]
+    assert told.count("\nax, dark\n    ") == 1 and returns.count("\n\nRaises\n------\n") == 1
+    assert function.__name__ == name and function.__module__.startswith("diffkit.plots.of_")
+
+
+def test_the_theme_of_a_session_is_that_of_pictures_and_settings_come_back() -> None:
+    before = mpl.rcParams.copy()
+    ground = {"light": "#ffffff", "dark": "#14181d"}
+    try:
+        for theme in ("dark", "light", "dark"):
+            P.set_theme(theme)
+            figures = [P.derivative(wave, 0.0, 1.0, points=9).figure, plt.subplots()[0],
+                       P.run(run()), P.graph(machine_example, 2.0, 5.0).figure]  # fmt: skip
+            assert {to_hex(figure.get_facecolor()) for figure in figures} == {ground[theme]}
+            assert to_hex(run().plot().get_facecolor()) == ground[theme]
+            other = P.derivative(wave, 0.0, 1.0, points=9, dark=theme == "light").figure
+            assert to_hex(other.get_facecolor()) != ground[theme]
+    finally:
+        P.set_theme()
+    assert mpl.rcParams == before
+    assert to_hex(P.kinks(np.abs, -1.0, 2.0, points=41).figure.get_facecolor()) == "#ffffff"
+    with pytest.raises(InputError, match="no theme 'blue'"):
+        P.set_theme("blue")
+
+
+def test_what_the_dark_sheet_sets_the_light_one_sets_too() -> None:
+    light, dark = (set(mpl.rc_params_from_file(s, use_default_template=False)) for s in SHEETS)
+    assert dark < light
+
+
+def test_graphs_and_explanations_follow_the_theme_or_the_page() -> None:
+    graph = dk.parse("sin(x)*y")
+    found = dk.explain(graph, x=1.0, y=2.0)
+    for result in (graph, found):
+        free = result._repr_html_()
+        assert "prefers-color-scheme: dark" in free and '[data-jp-theme-light="false"] .dk-' in free
+        try:
+            P.set_theme("dark")
+            dark = result._repr_html_()
+        finally:
+            P.set_theme()
+        assert "--paper: #14181D" in dark and "#FFFFFF" not in dark
+        assert result._repr_html_() == free
 
 
 def test_a_submodule_does_not_hide_the_function_of_its_name() -> None:

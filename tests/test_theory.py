@@ -13,6 +13,7 @@ import pytest
 
 import diffkit as dk
 from diffkit.errors import InputError
+from diffkit.training import theory
 
 # Pascanu, Mikolov & Bengio 2013: the signal through T steps of time -------------------------------
 
@@ -88,6 +89,22 @@ def test_strong_modes_are_learned_first() -> None:
 def test_the_critical_line_of_tanh() -> None:
     """(σ_w², σ_b²) = (1.76, 0.05) is the critical point that the paper's successors use."""
     assert dk.signal.critical_weights("tanh", 0.05**0.5) ** 2 == pytest.approx(1.76, abs=0.005)
+
+
+def test_the_critical_line_differentiates_an_activation_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def watched(phi: Any) -> Any:
+        asked.append(phi)
+        return dk.derivative(phi)
+
+    monkeypatch.setattr(theory, "derivative", watched)
+    assert dk.signal.critical_weights("tanh", 0.3) == pytest.approx(1.3, abs=0.2)
+    assert len(asked) == 1
+    with pytest.raises(InputError, match="positive"):
+        dk.signal.critical_weights("tanh", -0.3)
 
 
 def test_rectifiers_keep_the_signal_at_the_variance_of_he() -> None:
