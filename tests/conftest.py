@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +133,18 @@ def _copy_kernels(source: Path, target: Path) -> None:
     for family in FAMILIES:
         with contextlib.suppress(OSError):
             shutil.copy2(source / storing.family_path(family).name, target)
+
+
+# What was measured on the way ---------------------------------------------------------------------
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The explorer's reaction times, which no test asserts (``test_explorer_reactions.py``)."""
+    reports = terminalreporter.stats.get("passed", [])
+    rows = [row for report in reports for name, row in report.user_properties if name == "reaction"]
+    if rows:
+        terminalreporter.section("the explorer's reactions, on this computer")
+        terminalreporter.write_line("\n".join(rows))
 
 
 @pytest.fixture(scope="session")
