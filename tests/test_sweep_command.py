@@ -143,4 +143,4 @@ def test_segmenters_are_compared_by_their_overlap(capsys: pytest.CaptureFixture[
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", "--help"]) == DONE
-    assert "--optimizer sgd,adam --seeds 3 --out runs/sweep" in capsys.readouterr().out
+    assert "--rate 0.01,0.1 --optimizer sgd,adam --out runs/sweep" in capsys.readouterr().out
