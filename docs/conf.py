@@ -41,6 +41,7 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "diffkit"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
 html_css_files = ["diffkit.css"]
 html_show_sphinx = False
 html_copy_source = False

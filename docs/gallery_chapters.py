@@ -60,8 +60,14 @@ def write_index(app: Any) -> None:
     """Write the index, after Sphinx-Gallery has written its own."""
     folder = Path(app.srcdir) / app.config.sphinx_gallery_conf["gallery_dirs"]
     header = (GALLERY / "GALLERY_HEADER.rst").read_text(encoding="utf-8")
-    text = header + "".join(section(chapter, folder) for chapter in CHAPTERS)
+    text = header + contents() + "".join(section(chapter, folder) for chapter in CHAPTERS)
     (folder / "index.rst").write_text(text, encoding="utf-8")
+
+
+def contents() -> str:
+    """A line with a link to every chapter, for those who have no table of contents at the side."""
+    links = (f":ref:`{chapter.name} <gallery-{chapter.slug}>`" for chapter in CHAPTERS)
+    return f"\n{' · '.join(links)}\n"
 
 
 def section(chapter: Chapter, folder: Path) -> str:

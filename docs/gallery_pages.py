@@ -10,6 +10,7 @@ from concept_pages import linked
 from gallery_chapters import place_of
 from sphinx.errors import ExtensionError
 from sphinx.util.rst import escape
+from typography import typeset
 
 PICTURE = """
 .. image:: /{path}
@@ -63,11 +64,17 @@ def _pictures(page: Any, block_vars: dict[str, Any], gallery_conf: Any) -> list[
 
 
 def _caption(rendered: Any) -> list[str]:
-    page, claims = rendered.page, rendered.claims
-    numbers = [f"* {escape(claim.sentence)} *({escape(claim.source)})*" for claim in claims]
+    page = rendered.page
+    numbers = [_number(claim, page.source) for claim in rendered.claims]
     return [
         "", "**The numbers, computed by this script:**", "", *numbers, "",
         f"**Question.** {escape(page.question)}", "", f"**Try this.** ``{page.try_this}``", "",
         f"**Source.** {escape(page.source)}", "",
         f"**Concepts.** {linked(page.concepts)}", "",
     ]  # fmt: skip
+
+
+def _number(claim: Any, of_the_page: str) -> str:
+    """A number with its source, unless that is the page's own, which stands below once."""
+    source = "" if claim.source == of_the_page else f" *({escape(claim.source)})*"
+    return f"* {escape(typeset(claim.sentence))}{source}"

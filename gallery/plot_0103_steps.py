@@ -5,7 +5,7 @@ A difference quotient has two errors.  Truncation falls with the step h, as h, h
 depending on the stencil; rounding rises as ε/h, because the subtraction cancels more and more
 digits.  Their sum has a minimum, and no step is good enough to give all digits.  The complex
 step, Im f(x + ih)/h, subtracts nothing: its truncation falls as h² too, until it reaches the
-last digit, and there it stays, down to h = 1e-100.
+last digit, and there it stays, even at a step of 10⁻¹⁰⁰.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def numbers() -> list[Claim]:
     return [
         Claim("stencils", "slopes of the error with 2 to 9 points", [float(p) for p in ORDERS],
               slopes, 0.01, "Taylor's theorem"),
-        Claim("stencils", "five-point weights against 1/12, −2/3, 0, 2/3, −1/12", [0.0] * 5, five,
+        Claim("stencils", "five-point weights minus 1/12, −2/3, 0, 2/3, −1/12", [0.0] * 5, five,
               0.0, SOURCE),
         Claim("stencils", "error for polynomials of degree up to the order, in exact arithmetic",
               0.0, max(worst_moment(p) for p in ORDERS), 0.0, SOURCE),

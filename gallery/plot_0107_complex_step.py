@@ -1,9 +1,9 @@
 """No step is too small for the complex step
 ==========================================
 
-A central difference subtracts two nearly equal numbers: at h = 1e-5 its error is least, at 1e-16
+A central difference subtracts two nearly equal numbers: at h = 10⁻⁵ its error is least, at 10⁻¹⁶
 no digit is left.  The complex step, Im f(x + ih)/h, subtracts nothing.  Its truncation falls as h²
-too, reaches the last digit near 1e-8, and there it stays, down to 1e-200.  The function is an
+too, reaches the last digit near 10⁻⁸, and there it stays, down to 10⁻²⁰⁰.  The function is an
 example of Squire & Trapp's paper.
 """
 

@@ -31,7 +31,7 @@ PAGE = Page(
     chapter="Automatic differentiation",
     title="Forward gradients are right on average, and √n times too long",
     concepts=("forward gradient", "SPSA", "variance", "unbiased estimator"),
-    question="Why does evolution strategies, which is the same idea, need so many workers?",
+    question="Why do evolution strategies, which are the same idea, need so many workers?",
     try_this="dk.grad(lambda x: x @ x, method=dk.methods.ForwardGradient(100, seed=0))(np.ones(8))",
     source=PAPER,
     alt="Left: the squared length of one forward gradient grows in proportion to the number of "

@@ -88,8 +88,8 @@ def numbers() -> list[Claim]:
     identity = dk.grad(lambda x: np.maximum(x, 0.0) - np.maximum(-x, 0.0))
     nans = sum(kink.declared != kink.declared for _, kink in declared_kinks())
     return [
-        Claim("kinks", "diffkit's choice lies between two finite slopes", 1.0, between(), 0.0,
-              "a subgradient of a convex function does"),
+        Claim("kinks", "share of kinks with two finite slopes between which diffkit's lies", 1.0,
+              between(), 0.0, "a subgradient of a convex function does"),
         Claim("kinks", "NaN among diffkit's choices", 0.0, float(nans), 0.0,
               "declared beside each operation"),
         Claim("kinks", "max(x, 0) − max(−x, 0) = x: slope at 0", 1.0, float(identity(0.0)), 0.0,

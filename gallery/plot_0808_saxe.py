@@ -3,8 +3,8 @@
 
 Two linear layers compute no more than one matrix, and yet they learn otherwise: each singular mode
 of the task waits on a plateau, then jumps.  The stronger the mode, the earlier.  For this net the
-equations of learning are solved in closed form, s(t) = s e^{2st/τ} / (e^{2st/τ} − 1 + s/a₀), and
-gradient descent follows the formula.  One layer alone would learn all modes at the same time,
+equations of learning are solved in closed form, s(t) = s E / (E − 1 + s/a₀) with E = exp(2st/τ),
+and gradient descent follows the formula.  One layer alone would learn all modes at the same time,
 without any plateau.
 """
 

@@ -94,7 +94,7 @@ def frames(dark: bool = False, moments: Sequence[int] | None = None) -> Iterator
             for ax, kernel in zip(axes.flat, learned.filters(moment), strict=True):
                 ax.clear()
                 plot_image(kernel, ax, dark=dark, limit=limit)
-            words = f"after {moment} epochs" if moment else "before training"
+            words = f"after {moment} epoch{'s' * (moment > 1)}" if moment else "before training"
             panel_words(axes[0, 0], f"{words}: {right(moment):.1%} of new digits right", dark=dark)
             for dot, values in zip(dots, (likeness(), sizes()), strict=True):
                 dot.set_data([moment], [values[moment]])

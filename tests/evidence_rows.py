@@ -275,7 +275,7 @@ ROWS = {
     "Fornberg 1988, weights": Evidence(
         "stencils",
         (
-            "five-point weights against 1/12, −2/3, 0, 2/3, −1/12",
+            "five-point weights minus 1/12, −2/3, 0, 2/3, −1/12",
             "error for polynomials of degree up to the order, in exact arithmetic",
         ),
         (

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import diffkit as dk
-from diffkit.comparison import many, many_rows, net_cases
+from diffkit.comparison import many, many_rows, net_cases, truth_in_time
 from diffkit.comparison.cases import CASES, Case
 from diffkit.comparison.loss_cases import LOSSES, NETS, arguments_of_net, loss_of_net
 from diffkit.comparison.many_store import RowFile
@@ -74,7 +74,7 @@ def test_a_row_that_is_cut_short_says_what_is_missing(monkeypatch: Any) -> None:
         while True:
             pass
 
-    monkeypatch.setattr(many_rows, "_truth", endless)  # the true one may be quicker than the clock
+    monkeypatch.setattr(truth_in_time, "_truth", endless)  # the true one may beat the clock
     row = dk.compare_many(["rosenbrock"], ["finite", "reverse"], budget_seconds=1e-9).rows[0]
     assert "used up" in row["missing"]["finite"] and not row["methods"]
     assert "took more than" in row["missing"]["truth"]

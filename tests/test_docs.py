@@ -208,6 +208,19 @@ def test_docstrings_are_made_ready_for_sphinx() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("error: 3.681e-09", "error: 3.681·10⁻⁹"),
+        ("step: 1e-100, -0.5", "step: 10⁻¹⁰⁰, −0.5"),
+        ("net 2-4-1, two-layer, n - 1", "net 2-4-1, two-layer, n - 1"),
+        ("case4e5, 0x1e5", "case4e5, 0x1e5"),
+    ],
+)
+def test_numbers_are_printed_as_in_a_book(text: str, printed: str) -> None:
+    assert load("typography").typeset(text) == printed
+
+
 def test_katex_is_complete_and_asks_nobody() -> None:
     folder = DOCS / "_static" / "katex"
     style = (folder / "katex.min.css").read_text(encoding="utf-8")

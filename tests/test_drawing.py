@@ -8,7 +8,9 @@ import math
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,17 +21,21 @@ import pytest
 import diffkit as dk
 from diffkit.cli.gallery_article import article
 from diffkit.cli.gallery_run import Result
+from diffkit.cli.lesson_page import lesson_page
+from diffkit.cli.lesson_pictures import Script
+from diffkit.cli.lessons import lesson_named
 from diffkit.comparison.explain_text import number_text
 from diffkit.errors import InputError
 from diffkit.explorer import widget
 from diffkit.explorer.static_page import drawing_source, stepper_page, stepper_part, stepper_script
 from diffkit.plots.pages import load_page
-from diffkit.plots.rendered import render
+from diffkit.plots.rendered import STEPPER, render
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "gallery"
 SOURCES = ROOT / "diffkit" / "explorer" / "web" / "src" / "drawing"
 MOST_BYTES = 120_000  # gzipped, layout included
+PIXELS = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x80\x00\x00\x00\x40"
 NAMESPACE = "http://www.w3.org/2000/svg"
 
 
@@ -192,6 +198,20 @@ def test_an_article_holds_the_stepper_of_its_page(tmp_path: Path) -> None:
     assert "Step through it" in text and 'data-sweep="adjoint"' in text
 
 
+@pytest.mark.parametrize("stepped", [True, False])
+def test_a_hand_out_is_stepped_through_where_its_pages_are(stepped: bool) -> None:
+    path = GALLERY / "plot_0202_adjoint_sweep.py"
+    page = render(path, formats=())
+    kinds = ("light.png", "light.svg", "dark.png", "dark.svg")
+    pictures = dict.fromkeys(kinds, PIXELS)
+    found = replace(page, files=pictures | ({STEPPER: page.files[STEPPER]} if stepped else {}))
+    text = lesson_page(lesson_named("autodiff"), [Script(path, found)])
+    assert text.count('data-stepper="') == stepped
+    assert text.count("diffkitDrawing.mountAll();</script>") == stepped
+    assert text.count("Step through it") == stepped and text.rstrip().endswith("</html>")
+    assert not re.search(r'(?:src|href)="(?!data:|#)', text), "nothing is asked for"
+
+
 # Notebooks ---------------------------------------------------------------------------------------
 
 
@@ -253,6 +273,19 @@ def test_with_anywidget_a_notebook_may_choose(with_anywidget: None) -> None:
     assert "export default" in shown._esm
     with pytest.raises(InputError, match="sweep"):
         widget.stepper(explanation, sweep="sideways")
+
+
+def test_a_run_that_nobody_watches_keeps_the_tables(
+    with_anywidget: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``jupyter nbconvert --execute`` runs a notebook: its kernel may ask nothing."""
+    kernel = SimpleNamespace(_allow_stdin=True)
+    shell = SimpleNamespace(kernel=kernel)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    explanation = dk.explain(lambda x: x * x, 3.0)
+    assert explanation._repr_mimebundle_() != {}
+    kernel._allow_stdin = False
+    assert explanation._repr_mimebundle_() == {}
 
 
 def test_one_script_serves_all_steppers_of_a_page() -> None:

@@ -81,8 +81,10 @@ const acts = async (others) => {
   seen.dark = { mode: dark.element.firstElementChild.dataset.mode, ...look(dark.from) };
   const moved = structuredClone(others.file);
   moved.nodes[0].primal = 99;
+  const before = [...dark.from.querySelectorAll(".camera *")];
   dark.drawn.setData(moved);
   seen.renewed = look(dark.from);
+  seen.kept = before.every((one, place) => one === dark.from.querySelectorAll(".camera *")[place]);
   dark.drawn.next();
   seen.states = dark.states;
   dark.drawn.destroy();
@@ -97,7 +99,29 @@ const acts = async (others) => {
   chain.from.querySelector(".zoom button").click();
   seen.all = { groups: group().length, boxes: boxes(chain.from).length };
   const layers = mounted(others.layers, {});
-  seen.layers = [...layers.from.querySelectorAll(".frame text")].map((title) => title.textContent);
+  const titles = [...layers.from.querySelectorAll(".box.group .name")];
+  seen.layers = titles.map((title) => title.textContent);
+  layers.from.querySelector(".zoom button").click();
+  seen.frames = [...layers.from.querySelectorAll(".frame")].map((frame) => {
+    const x = frame.transform.baseVal[0].matrix.e;
+    return [text("text", frame), x, x + Number(frame.firstElementChild.getAttribute("width"))];
+  });
+  const loop = mounted(others.loop, { start: { sweep: "adjoint", step: 1 } });
+  const closed = loop.from.querySelector(".box.group");
+  seen.loop = { title: text(".name", closed), small: text(".small", closed),
+    label: closed.getAttribute("aria-label") };
+  const told = loop.states.length;
+  closed.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+  const named = () => ({ title: text(".title", loop.from), trail: text(".trail", loop.from) });
+  seen.inside = { ...named(), ...look(loop.from) };
+  loop.from.querySelectorAll(".trail button")[2].click();
+  press("End", loop.from);
+  seen.second = { ...named(), ...look(loop.from) };
+  loop.drawn.setData(others.loop);
+  seen.stays = named().title;
+  press("Escape", loop.from);
+  seen.outside = { hidden: find(".trail", loop.from).hidden, count: text(".count", loop.from),
+    told: loop.states.slice(told).map((state) => state.step) };
   const tiny = mounted(others.odd, { start: { sweep: "adjoint", step: 99 } });
   seen.odd = look(tiny.from);
 
@@ -140,6 +164,15 @@ def layered(x: Any, w: Any) -> Any:
     return np.sum(x)
 
 
+def looped(x: Any) -> Any:
+    """Five steps of one loop."""
+
+    def turn(c: Any, _: Any) -> Any:
+        return np.sin(c * x), None
+
+    return dk.scan(turn, 1.0, None, length=5)[0]
+
+
 @pytest.fixture(scope="module")
 def baydin() -> dict[str, Any]:
     """The survey's example, typed."""
@@ -154,6 +187,7 @@ def seen(baydin: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> di
         "file": dk.explain(program, 2.0, 5.0).to_dict(),
         "chain": dk.explain(chain, 0.5).to_dict(),
         "layers": dk.explain(layered, rng.normal(size=(2, 3)), rng.normal(size=(3, 3))).to_dict(),
+        "loop": dk.explain(looped, 0.5).to_dict(),
         "odd": dk.explain(lambda x: np.sqrt(x) * np.array([1.0, 2.0]), 0.0).to_dict(),
         "module": module_source(),
     }
@@ -228,6 +262,7 @@ def test_modes_new_data_and_the_end(seen: dict[str, Any]) -> None:
     assert "99" in seen["renewed"]["boxes"][0]["values"]
     assert [state["step"] for state in seen["states"]][-1] == 3
     assert seen["left_over"] == 0
+    assert seen["kept"], "other numbers go into the elements that are there"
 
 
 def test_large_graphs_open_group_by_group(seen: dict[str, Any]) -> None:
@@ -235,7 +270,30 @@ def test_large_graphs_open_group_by_group(seen: dict[str, Any]) -> None:
     assert seen["opened"]["frames"] == 1
     assert seen["opened"]["boxes"] > seen["closed"]["boxes"]
     assert seen["all"] == {"groups": 0, "boxes": 201}
-    assert seen["layers"] == [*(f"▾ layer{k}" for k in range(12))]
+    assert seen["layers"] == [*(f"▸ layer{k}" for k in range(12))]
+
+
+def test_open_layers_stand_side_by_side(seen: dict[str, Any]) -> None:
+    names, begins, ends = zip(*sorted(seen["frames"], key=lambda frame: frame[1]), strict=True)
+    assert names == tuple(f"▾ layer{k}" for k in range(12))
+    assert all(end < begin for end, begin in zip(ends, begins[1:], strict=False))
+
+
+def test_a_loop_opens_step_by_step(seen: dict[str, Any]) -> None:
+    assert seen["loop"]["title"].endswith("5 steps of turn")
+    assert seen["loop"]["small"] == "2 ops each"
+    assert seen["loop"]["label"].startswith("open the loop")
+    inside = seen["inside"]
+    assert inside["title"].startswith("turn, step 1 of 5") and "of 5;" in inside["trail"]
+    values = {box["title"]: box["values"][0] for box in inside["boxes"]}
+    assert values["a = c · x"] == "0.5" and values["b = sin(a)"] == "0.47943"
+    second = seen["second"]
+    assert second["title"].startswith("turn, step 2 of 5")
+    assert seen["stays"] == second["title"]
+    values = {box["title"]: box["values"][0] for box in second["boxes"]}
+    assert values["c"] == "0.47943", "a step begins with what the one before left"
+    assert seen["outside"]["hidden"] and seen["outside"]["count"].startswith("2 / ")
+    assert set(seen["outside"]["told"]) == {1}, "a notebook hears of the program's steps alone"
 
 
 def test_what_is_not_finite_is_said(seen: dict[str, Any]) -> None:

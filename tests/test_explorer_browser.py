@@ -127,6 +127,52 @@ def test_an_error_has_a_caret_and_the_last_picture_stays(opened: Opened) -> None
     assert page.locator(".echo .caret").count() == 0
 
 
+@needs_browser
+def test_what_was_meant_is_offered(opened: Opened) -> None:  # noqa: F811
+    page = opened(SQUARE)
+    box, offer = page.locator("#text"), page.locator(".offer")
+    for typed, meant in ((r"\frac{x}{2}", "((x)/(2))"), ("SIN(x)^2", "sin(x)**2"), ("2x", "2*x")):
+        box.fill(typed)
+        page.locator(f'.offer[data-text="{meant}"]').wait_for()
+    box.press("Enter")
+    reads(page, "reverse", "2")
+    assert box.input_value() == "2*x" and offer.is_hidden()
+    assert page.evaluate("document.activeElement.id") == "text"
+    box.fill("x = 3")  # what is left has no variable, and is no function to differentiate
+    page.wait_for_selector("#error:has-text('An equation')")
+    box.fill("lambda x: x^2")
+    page.wait_for_selector("#error:has-text('Colons')")
+    assert offer.is_hidden()
+
+
+@needs_browser
+def test_a_constant_keeps_picture_and_point_and_back_leads_back(opened: Opened) -> None:  # noqa: F811
+    page = opened(SQUARE)
+    page.locator("#text").fill("3")  # on the way to 3*x
+    page.wait_for_selector("body.constant")
+    assert page.locator(".chart .curve").is_visible()
+    page.locator("#text").fill("3*x")
+    when(page, "location.hash.includes('e=3*x&at=x:1.5')")
+    page.get_by_role("button", name="A kink").click()
+    when(page, "location.hash.includes('relu')")
+    page.go_back()
+    reads(page, "reverse", "3")
+    assert page.locator("#text").input_value() == "3*x"
+
+
+@needs_browser
+def test_where_f_has_no_value_there_is_no_kink(opened: Opened) -> None:  # noqa: F811
+    page = opened("#e=log(x)&at=x:-1&tab=steps")
+    said = page.locator("#panel-steps .failure").inner_text()
+    assert said.startswith("The function is nan here")
+    assert page.locator("#panel-steps .chart").is_hidden()  # an empty picture shows nothing
+    assert page.locator(".truth").inner_text().endswith("none here: f has no value")
+    page.locator("#text").fill("x*1e-300")
+    page.locator("#panel-steps .finding", has_text="digits").wait_for()
+    ticks = page.locator(".chart:visible .tick").all_text_contents()
+    assert "10⁻³⁰⁰" in ticks and not any(tick.startswith("10·") for tick in ticks)
+
+
 # What the hand does -------------------------------------------------------------------------------
 
 
@@ -263,6 +309,15 @@ def test_a_link_shows_the_same_page(opened: Opened, explorer: str) -> None:  # n
         assert again.locator(place).inner_text() == page.locator(place).inner_text()
     again.evaluate("location.hash = '#e=x*x&at=x:4'")  # a link that is pasted into an open page
     reads(again, "reverse", "8")
+    # diffkit explore mine.py:f
+    mine = {"text": None, "function": "mine.py:f", "at": {"x": 1.0}, "variables": ["x"]}
+    page.route("**/api/subject", lambda route: route.fulfill(json=mine))
+    page.evaluate("location.hash = '#e=mine.py:f&at=x:3,y:2&tab=steps&in.x=0:9'")
+    page.reload()
+    page.wait_for_selector("#panel-steps:visible")
+    assert page.locator("#text").input_value() == "mine.py:f"
+    assert page.locator(".slider .number").input_value() == "3"
+    assert page.locator(".slider input[type=range]").get_attribute("max") == "9"
 
 
 # For every reader ---------------------------------------------------------------------------------
@@ -283,7 +338,14 @@ def test_dark_and_light_are_the_system_s_or_chosen(opened: Opened) -> None:  # n
 
 @needs_browser
 def test_a_narrow_screen_has_one_column_and_no_overflow(opened: Opened) -> None:  # noqa: F811
-    page = opened("#e=(1-cos(x))/x**2&at=x:0.001&in.x=-0.01:0.01", width=390, height=800)
+    fragment = "#e=(1-cos(x))/x**2&at=x:0.001&in.x=-0.01:0.01&tab=schedules"
+    page = opened(fragment, width=390, height=800)
+    assert page.evaluate("scrollY") == 0  # the last tab is brought into its row, not the page to it
+    tab, row = (
+        page.locator("#tab-schedules").bounding_box(),
+        page.locator(".tablist").bounding_box(),
+    )
+    assert tab and row and tab["x"] + tab["width"] <= row["x"] + row["width"] + 1
     boxes = [page.locator(one).bounding_box() for one in ("#text", "#picture", "#methods", "#tabs")]
     tops = [box["y"] for box in boxes if box]
     assert tops == sorted(tops) and len(tops) == len(boxes)

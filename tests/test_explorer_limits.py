@@ -110,14 +110,14 @@ def test_the_precision_is_as_before_after_an_interruption() -> None:
     from diffkit.lazy import mp
 
     def endless() -> None:
-        mp.dps = 500
+        mp.mp.dps = 500
         while True:
             pass
 
     lane = Numbers(SHORT)
     with pytest.raises(TooSlow):
         lane.put(endless).result(PATIENCE)
-    assert lane.put(lambda: mp.dps).result(PATIENCE) == 15
+    assert lane.put(lambda: mp.mp.dps).result(PATIENCE) == 15
     lane.close()
 
 

@@ -212,3 +212,9 @@ def test_text_is_text_in_a_notebook_too(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     assert "reverse" in str(dk.compare(lambda x: x * x, 2.0, methods=["reverse"]))
     assert "dense1" in str(dk.nets.mlp([2, 3, 2]).summary())
+
+
+def test_a_cell_is_no_file_with_a_number_for_a_name() -> None:
+    text, names = "def f(x):\n    return x * x\n", {}
+    exec(compile(text, "ipykernel_7/1189021024.py", "exec"), names)
+    assert "# cell:2" in str(dk.trace(names["f"], 3.0))

@@ -101,7 +101,7 @@ def test_ctrl_c_keeps_the_methods_that_were_compared(monkeypatch: Any, capsys: A
 
 
 def test_ctrl_c_during_the_truth_keeps_the_report(monkeypatch: Any) -> None:
-    spent_after(monkeypatch, report, "_truth", 1, stop=True)
+    spent_after(monkeypatch, report, "truth_in_time", 1, stop=True)
     found = dk.compare(np.exp, 1.0)
     assert found.interrupted and not found.truth.known and "interrupted" in str(found)
 

@@ -7,7 +7,9 @@ printed here (``explorer/security.py``).
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,13 +75,17 @@ def explore(
     explorer = Explorer(token, number, own, text, point, SymPyProcess(words))
     url = serving.address(number, token, text, point)
 
+    output = sys.stdout  # the address alone goes there, not what a user's function prints
+
     def started() -> None:
-        _tell(url, number, token, as_json)
+        with contextlib.redirect_stdout(output):
+            _tell(url, number, token, as_json)
         if not no_browser:
             serving.open_browser(url)
 
     try:
-        serving.server_of(explorer.app, started, explorer.ending).run(sockets=[listening])
+        with contextlib.redirect_stdout(sys.stderr):
+            serving.server_of(explorer.app, started, explorer.ending).run(sockets=[listening])
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             click.echo("\nended", err=True)
@@ -113,6 +119,8 @@ def _at_a_point(
 ) -> tuple[str | None, dict[str, float], Own | None]:
     import inspect
 
+    from diffkit.capture.capturing import trace
+    from diffkit.comparison.report import check_scalar
     from diffkit.explorer.expressions import Own
 
     subject = subject_of(function, at)
@@ -122,11 +130,12 @@ def _at_a_point(
         return function.strip(), dict(zip(names, values, strict=True)), None
     parameters = list(inspect.signature(subject.function).parameters)
     arguments = list(subject.arguments)
-    own = Own(
-        function.strip(), subject.function, arguments, parameters[: len(arguments)], subject.path
-    )
-    with user_errors(subject.path, f"calling {function}"):
+    telling = partial(user_errors, subject.path, f"calling {function.strip()}")
+    parameters = parameters[: len(arguments)]
+    own = Own(function.strip(), subject.function, arguments, parameters, subject.path, telling)
+    with telling():
         subject.function(*arguments)
+        check_scalar(trace(subject.function, *arguments), function.strip(), "explore")
     if not own.names:
         raise InputError("no argument holds floats", hint="give one, as in --at x=1.0")
     return None, {}, own

@@ -24,7 +24,7 @@ from diffkit.cli.gallery_output import bound
 from diffkit.cli.gallery_run import Result
 from diffkit.explorer.static_page import stepper_part
 
-__all__ = ["article", "images", "mark", "title_of"]
+__all__ = ["article", "images", "mark", "stepping", "title_of"]
 
 LARGE_SVG = 600_000  # bytes: beyond, a PNG is smaller and quicker to draw
 USUAL_SIZE = (1152, 648)  # pixels of a picture of 7.2 × 4.05 in at 160 dpi
@@ -59,7 +59,7 @@ def article(
         f'<div class="numbers">{_numbers(result)}</div>',
         f'<div class="words">{"".join(_words(result))}</div>',
         "</div>",
-        _stepper(result, name),
+        stepping(result.stepper, name),
         _source(result),
         _turn(before, after),
         "</article>",
@@ -157,11 +157,15 @@ def _alt(result: Result) -> str:
     return words if words.endswith((".", "?", "!")) else f"{words}."
 
 
-def _stepper(result: Result, name: str) -> str:
-    """The graph that readers step through, where the page has one."""
-    if not result.stepper:
+def stepping(explanation: str, name: str) -> str:
+    """The graph that readers step through, from an explanation as JSON; nothing without one.
+
+    >>> stepping("", "waves")
+    ''
+    """
+    if not explanation:
         return ""
-    part = stepper_part(json.loads(result.stepper), name=f"{name}-steps")
+    part = stepper_part(json.loads(explanation), name=f"{name}-steps")
     return f'<section class="steps"><h3>Step through it</h3>{part}</section>'
 
 

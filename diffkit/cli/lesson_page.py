@@ -1,9 +1,11 @@
 """A lesson as one HTML file: for the screen, the projector and the printer.
 
-Pictures, style and formulas are inside, there is no script, and no request leaves the computer, so
-the file can be mailed or put on a stick.  On the screen solutions are folded away and the page
-follows the reader's light or dark setting; on paper it is light, each exercise has room to write,
-and the solutions stand on pages of their own at the end.  The frame is in ``cli/templates``.
+Pictures, style and formulas are inside, and no request leaves the computer, so the file can be
+mailed or put on a stick.  There is no script, except where a graph is stepped through, and that one
+is inside too.  On the screen solutions are folded away and the page follows the reader's light or
+dark setting; on paper it is light, each exercise has room to write, the graphs to step through are
+left out (their pictures stand above), and the solutions stand on pages of their own at the end.
+The frame is in ``cli/templates``.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from string import Template
 
 from diffkit import __version__
+from diffkit.cli.gallery_article import stepping
 from diffkit.cli.gallery_markup import (
     escaped,
     highlighted,
@@ -24,6 +27,7 @@ from diffkit.cli.gallery_markup import (
 from diffkit.cli.lesson_formulas import mathml
 from diffkit.cli.lesson_pictures import Script, data_address
 from diffkit.cli.lessons import IMPORTS, Exercise, Lesson
+from diffkit.explorer.static_page import stepper_script
 from diffkit.plots.pages import Claim
 from diffkit.plots.rendered import Rendered
 
@@ -67,6 +71,7 @@ def lesson_page(lesson: Lesson, scripts: Sequence[Script], dark: bool = False) -
         sources="".join(f"<li>{source}</li>" for source in _sources(scripts)),
         version=escaped(__version__),
         name=escaped(lesson.name),
+        script=stepper_script() if any(s.page and s.page.stepper for s in scripts) else "",
     )
 
 
@@ -100,6 +105,7 @@ def _picture(script: Script) -> str:
             f'<p class="question">{inline(page.question)}</p>',
             f"<figure>{_image(script.page, 'light')}{_image(script.page, 'dark')}</figure>",
             f'<div class="beside"><div>{words}{told}</div>{_numbers(script.page.claims)}</div>',
+            stepping(script.page.stepper, identifier(page.name)),
             "</article>",
         ]
     )

@@ -275,9 +275,9 @@ def user_errors(path: Path | None, doing: str) -> Iterator[None]:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
-    except (DiffkitError, KeyboardInterrupt):
+    except DiffkitError:
         raise
-    except BaseException as error:
+    except (Exception, SystemExit) as error:  # not what interrupts from outside
         where = _users_line(error, path)
         if where is None:
             raise

@@ -45,7 +45,7 @@ STYLE = """
 .dk-explain .scroll { overflow-x: auto; }
 .dk-explain table { border-collapse: collapse; width: 100%; margin: 0; background: none;
   border: none; color: inherit; table-layout: auto; }
-.dk-explain tr { background: none; }
+.dk-explain tbody tr:nth-child(n) { background: none; }
 .dk-explain td { padding: 2px 1.2rem 2px 0; text-align: left; vertical-align: top; border: none;
   font: 13px/1.5 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; background: none;
   color: inherit; white-space: pre-wrap; }

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.trees import flatten, unflatten
-from diffkit.comparison.arguments import Arguments, arguments_of
+from diffkit.comparison.arguments import arguments_of
 from diffkit.comparison.cases import CASES, Case
 from diffkit.comparison.cost import measure
 from diffkit.comparison.report import (
@@ -26,15 +26,12 @@ from diffkit.comparison.report import (
     TIME_BUDGET,
     MethodReport,
     _report,
-    _truth,
     check_scalar,
 )
 from diffkit.comparison.serial import plain
-from diffkit.differentiate.budget import Budget
+from diffkit.comparison.truth_in_time import truth_in_time
 from diffkit.differentiate.methods import get_method
-from diffkit.differentiate.reverse import gradient_graph
-from diffkit.engines.precise import NO_TRUTH, Truth
-from diffkit.errors import BudgetError, DiffkitError, InputError
+from diffkit.errors import DiffkitError, InputError
 from diffkit.graph.ir import Graph
 
 __all__ = ["DTYPES", "Job", "Row", "jobs_of", "line_of", "run_job"]
@@ -175,7 +172,7 @@ def _measured(job: Job, start: float) -> Row:
     graph = arguments.bound.graph_for(arguments.leaves)
     check_scalar(graph, case.title)
     timing = measure(lambda: arguments.bound.values(arguments.leaves), TIME_BUDGET)
-    truth = _truth_in_time(graph, arguments, TRUTH_SHARE * job.seconds)
+    truth = truth_in_time(graph, arguments.leaves, arguments.wrt, DIGITS, TRUTH_SHARE * job.seconds)
     inputs = sum(int(np.size(arguments.leaves[place])) for place in arguments.wrt)
     done: dict[str, Any] = {}
     missing: dict[str, str] = {}
@@ -212,21 +209,6 @@ def _in_dtype(argument: Any, dtype: str) -> Any:
         array = np.asarray(leaf)
         found.append(array.astype(dtype)[()] if array.dtype.kind == "f" else leaf)
     return unflatten(structure, found)
-
-
-def _truth_in_time(graph: Graph, arguments: Arguments, seconds: float) -> Truth:
-    """The truth, or none when it takes too long; mpmath is Python, so it can be stopped."""
-    leaves, wrt = arguments.leaves, arguments.wrt
-    try:
-        return Budget(seconds=seconds).run(
-            lambda: _truth(graph, leaves, wrt, DIGITS, gradient_graph)
-        )
-    except BudgetError:
-        from diffkit.lazy import mp
-
-        blocks = [np.full(np.shape(leaves[place]), mp.nan, dtype=object) for place in wrt]
-        note = f"no truth: {DIGITS} digits took more than {seconds:g} s"
-        return Truth([np.array(mp.nan)], [blocks], DIGITS, False, NO_TRUTH, [note])
 
 
 def _too_long(name: str, seconds_per_run: float, left: float) -> str:

@@ -29,8 +29,9 @@ from diffkit.comparison.accuracy import (
 from diffkit.comparison.arguments import Arguments, arguments_of
 from diffkit.comparison.cost import measure, peak_memory
 from diffkit.comparison.spending import INTERRUPTED, Spending
+from diffkit.comparison.truth_in_time import no_truth, truth_in_time
 from diffkit.comparison.undefined import fitting_truths, undefined_notes
-from diffkit.engines.precise import DIGITS, NO_TRUTH, Truth, true_derivatives
+from diffkit.engines.precise import DIGITS, Truth
 from diffkit.errors import BudgetError, DiffkitError, DiffkitWarning, DtypeError, ShapeError
 from diffkit.graph.ir import Graph
 from diffkit.graph.notebook import facts_html
@@ -185,6 +186,7 @@ def compare(
     title: str | None = None,
     budget_seconds: float = BUDGET_SECONDS,
     timing_seconds: float = TIME_BUDGET,
+    truth_seconds: float | None = None,
     **kwargs: Any,
 ) -> Comparison:
     """Differentiate a scalar function by every method and hold each against the truth.
@@ -214,6 +216,9 @@ def compare(
         The seconds that all methods may take together, after the function's own runs and the truth.
     timing_seconds
         The seconds of repeated runs from which a method's time is taken.
+    truth_seconds
+        The seconds that the truth may take; without one the methods are compared all the same, and
+        their errors are NaN. By default it may take as long as it needs.
 
     Raises
     ------
@@ -231,7 +236,6 @@ def compare(
     (12.0, 0.0)
     """
     from diffkit.differentiate.methods import DEFAULT_METHODS, get_method
-    from diffkit.differentiate.reverse import gradient_graph
 
     given = list(DEFAULT_METHODS if methods is None else methods)
     found = [get_method(method) for method in given]
@@ -243,9 +247,9 @@ def compare(
     check_scalar(graph, name)
     timing = measure(lambda: bound.values(leaves, engine), timing_seconds)
     try:
-        truth, stopped = _truth(graph, leaves, wrt, digits, gradient_graph), None
+        truth, stopped = truth_in_time(graph, leaves, wrt, digits, truth_seconds), None
     except KeyboardInterrupt:
-        truth, stopped = _no_truth(leaves, wrt, digits, INTERRUPTED), INTERRUPTED
+        truth, stopped = no_truth(leaves, wrt, digits, INTERRUPTED), INTERRUPTED
     spending = Spending(budget_seconds)
     reports = _reports(
         chosen, arguments, truth, engine, timing.seconds, spending, stopped, timing_seconds
@@ -276,26 +280,6 @@ def check_scalar(graph: Graph, name: str, verb: str = "compare") -> None:
             f"{verb}: {name} returned {avals[0]}, which has no derivative",
             hint="return a floating-point number.",
         )
-
-
-def _truth(
-    graph: Graph, leaves: Sequence[Any], wrt: Sequence[int], digits: int, gradient: Any
-) -> Truth:
-    try:
-        return true_derivatives(graph, leaves, wrt, digits, gradient)
-    except (DiffkitError, ArithmeticError) as error:
-        if isinstance(error, ValueError):
-            raise  # the precision that was asked for is out of range
-        reason = error.one_line if isinstance(error, DiffkitError) else str(error)
-        return _no_truth(leaves, wrt, digits, reason)
-
-
-def _no_truth(leaves: Sequence[Any], wrt: Sequence[int], digits: int, reason: str) -> Truth:
-    from diffkit.lazy import mp
-
-    blocks = [np.full(np.shape(leaves[place]), mp.nan, dtype=object) for place in wrt]
-    note = f"no truth: {reason}"
-    return Truth([np.array(mp.nan)], [blocks], digits, False, NO_TRUTH, [note])
 
 
 def _predicted(name: str, arguments: Arguments, f_time: float) -> tuple[int, float]:

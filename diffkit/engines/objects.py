@@ -124,27 +124,55 @@ def mpmath_function(operation: Operation, arity: int) -> Callable[..., Any]:
             symbols = sp.symbols(f"x0:{arity}", real=True)
             form = primitive.sympy(*symbols, **operation.kwargs)
             function = sp.lambdify(symbols, form, modules="mpmath")
-        largest = LARGEST.get(operation.name)
-        bounded = function if largest is None else partial(_bounded, function, largest)
+        largest, special = LARGEST.get(operation.name, SPECIAL), operation.name not in LARGEST
+        bounded = function if largest is None else partial(_bounded, function, largest, special)
         _MPMATH[key] = partial(_ieee, bounded)
     return _MPMATH[key]
 
 
 # Binary exponents of operands.  Reducing 2^N modulo log 2, π or a divisor takes N bits of it, so
-# exp(exp(exp(20))) would never end; beyond these an operand counts as infinite.
-LARGEST = {
+# exp(exp(exp(20))) would never end, and the constants that mpmath keeps would fill the memory;
+# beyond these an operand counts as infinite.  None: as many bits as there are do no harm.
+LARGEST: dict[str, int | None] = {
     **dict.fromkeys(
         ("exp", "expm1", "exp2", "sin", "cos", "tan", "sinh", "cosh", "tanh", "logistic",
-         "softplus", "remainder", "floor_divide"),
+         "softplus", "remainder", "floor_divide", "arcsinh", "arccosh", "arctanh"),
         2**15,
+    ),
+    **dict.fromkeys(
+        ("add", "sub", "neg", "mul", "div", "integer_power", "alias", "probe", "random_word",
+         "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and",
+         "logical_or", "logical_not", "mask", "where", "maximum", "minimum", "relu", "abs", "sign",
+         "clip", "floor", "ceil", "trunc", "rint", "sqrt", "cbrt", "hypot", "log", "log1p", "log2",
+         "log10", "xlogy", "arctan", "arctan2", "arcsin", "arccos"),
+        None,
     ),
     "power": 2**10,
 }  # fmt: skip
+# A special function is a series, which takes as many digits from a small operand as from a large
+# one; a double is between 2^−1074 and 2^1024, and beyond these one counts as zero or as infinite.
+SPECIAL = 2**12
 
 
-def _bounded(function: Callable[..., Any], largest: int, *x: Any) -> Any:
-    """Call a function with operands beyond 2^largest taken as infinite."""
-    return function(*[mp.sign(item) * mp.inf if mp.mag(item) > largest else item for item in x])
+def _within_reach(item: Any, largest: int, special: bool) -> Any:
+    """An operand; zero or infinite, with its sign, where its exponent is out of reach."""
+    if not isinstance(item, mp.mpf) or not mp.isfinite(item):
+        return item
+    magnitude = mp.mag(item)
+    if magnitude > largest:
+        return mp.sign(item) * mp.inf
+    return mp.mpf(0) if special and magnitude < -largest else item
+
+
+def _bounded(function: Callable[..., Any], largest: int, special: bool, *x: Any) -> Any:
+    """Call a function with operands that are within its reach."""
+    found = [_within_reach(item, largest, special) for item in x]
+    try:
+        return function(*found)
+    except TypeError:  # mpmath's series take infinities for lengths
+        if all(map(mp.isfinite, found)):
+            raise
+        return mp.nan
 
 
 def _ieee(function: Callable[..., Any], *x: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Every answer is a function of the request's body and nothing else, made of the library's own
 answers: ``dk.compare(...).to_dict()``, ``dk.explain(...).to_dict()``.  All of it runs in the one
-thread of numbers (``asking.py``), since the many-digit truth has one precision for the process.
+thread of numbers (``lanes.py``), since the many-digit truth has one precision for the process.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = ["SYMBOLIC", "compare", "compared", "curve", "explain", "numeric_metho
 
 SYMBOLIC = "symbolic"
 TIMING_SECONDS = 3e-4  # of repeated runs per method: a slider waits for it
+TRUTH_SECONDS = 2.0  # of many digits; without a truth the methods are answered all the same
 MOST_CELLS = 10_000  # points of a curve or a grid
 POINTS = {1: 241, 2: 61}  # along each axis, by the number of axes
 
@@ -82,7 +83,7 @@ def compared(body: Body, own: Own | None, chosen: Sequence[Any]) -> dict[str, An
     arguments = asked.arguments(body.get("at"))  # pyright: ignore[reportArgumentType]
     found = compare_methods(
         asked.function, *arguments, methods=chosen, title=asked.title,
-        timing_seconds=TIMING_SECONDS,
+        timing_seconds=TIMING_SECONDS, truth_seconds=TRUTH_SECONDS,
     )  # fmt: skip
     return _by_name(asked, found)
 

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from diffkit.explorer.answers import answer
+from diffkit.explorer.limits import Refusal
 from diffkit.explorer.requests import body_of
 from diffkit.explorer.training_choices import choices, settings_of
-from diffkit.explorer.trainings import LiveTraining, Trainings
+from diffkit.explorer.trainings import MOST_LISTENERS, LiveTraining, Trainings
 
 __all__ = ["TrainingAnswers"]
 
@@ -58,30 +60,44 @@ class TrainingAnswers:
         seen = int(last) if last.isdecimal() and len(last) < 10 else 0
         if training.ended and not training.after(seen):
             return Response(status_code=NO_MORE)
-        return StreamingResponse(_stream(training, seen), media_type="text/event-stream")
+        if len(training.listeners) >= MOST_LISTENERS:
+            raise Refusal(429, "too many pages look at this training", "close one of them.")
+        return EventStream(training, seen)
 
 
-async def _stream(training: LiveTraining, seen: int) -> AsyncIterator[str]:
-    """The events behind ``seen`` as they come; ends with the training, or when the page leaves."""
-    loop, news, who = asyncio.get_running_loop(), asyncio.Event(), object()
+class EventStream(StreamingResponse):
+    """A stream of events, which listens from when it is made until it ends or the page leaves."""
 
-    def wake() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(news.set)
+    def __init__(self, training: LiveTraining, seen: int) -> None:
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
 
-    training.listen(who, wake)
-    try:
-        yield RETRY
-        while True:
-            news.clear()
-            for number, name, text in training.after(seen):
-                seen = number
-                yield f"id: {number}\nevent: {name}\ndata: {text}\n\n"
-                if name == "end":
-                    return
-            try:
-                await asyncio.wait_for(news.wait(), STILL_HERE_SECONDS)
-            except TimeoutError:
-                yield ": still here\n\n"
-    finally:
-        training.leave(who)
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(news.set)
+
+        super().__init__(_stream(training, seen, news), media_type="text/event-stream")
+        self.training = training
+        training.listen(self, wake)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send the events."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.training.leave(self)
+
+
+async def _stream(training: LiveTraining, seen: int, news: asyncio.Event) -> AsyncIterator[str]:
+    """The events behind ``seen`` as they come; ends with the training."""
+    yield RETRY
+    while True:
+        news.clear()
+        for number, name, text in training.after(seen):
+            seen = number
+            yield f"id: {number}\nevent: {name}\ndata: {text}\n\n"
+            if name == "end":
+                return
+        try:
+            await asyncio.wait_for(news.wait(), STILL_HERE_SECONDS)
+        except TimeoutError:
+            yield ": still here\n\n"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,13 +92,17 @@ class Typed(Asked):
 
 @dataclass
 class Own(Asked):
-    """A function of the user's own file, with the arguments it was given on the command line."""
+    """A function of the user's own file, with the arguments it was given on the command line.
+
+    Whatever calls it does so within ``telling()``, which names the user's line in an error.
+    """
 
     title: str
     function: Callable[..., Any]
     defaults: Sequence[Any]
     parameters: Sequence[str]
     path: Path
+    telling: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __post_init__(self) -> None:
         self.leaves, self.structure = flatten(list(self.defaults))

@@ -11,10 +11,11 @@ that has stopped waiting (it asks anew at every key) is forgotten while it queue
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from itertools import count
 from queue import PriorityQueue
 from typing import Any
@@ -30,15 +31,20 @@ DOUBLE_DIGITS = 15  # mpmath's own default
 
 NOW, LATER = 0, 1
 
+BUSY = "this, or what came before it, takes long and cannot be interrupted"
+
 
 class Lane:
     """A thread with a queue; the most urgent question first, else the first."""
+
+    patience = 60.0  # seconds until whoever asks is told to give up
 
     def __init__(self, name: str) -> None:
         self.waiting: PriorityQueue[tuple[int, int, Future[Any], Any]] = PriorityQueue()
         self.numbers = count()
         self.answering: Future[Any] | None = None
         self.changing = threading.Lock()  # held while ``answering`` changes
+        self.closed = False
         self.thread = threading.Thread(target=self._answer_all, name=name, daemon=True)
         self.thread.start()
 
@@ -50,11 +56,16 @@ class Lane:
         Refusal
             When too many are waiting already.
         """
+        if self.closed:
+            raise ended()
         if self.waiting.qsize() >= MOST_WAITING:
             raise Refusal(503, "too many questions are waiting", "try again in a second.")
         future = self.put(question, urgency)
         try:
-            return await asyncio.wrap_future(future)
+            return await asyncio.wait_for(asyncio.wrap_future(future), self.patience)
+        except TimeoutError:
+            self.forget(future)
+            raise Refusal(503, BUSY, "simplify the expression, or start again.") from None
         except asyncio.CancelledError:
             self.forget(future)
             raise
@@ -74,10 +85,14 @@ class Lane:
         raise NotImplementedError
 
     def close(self) -> None:
-        """End the thread, after what it is at."""
-        self.waiting.put((-1, -1, Future(), None))
+        """End the thread after what it is at; whoever waits is told now.  May be repeated."""
+        self.closed = True
+        with self.changing:
+            if self.answering is not None:
+                _settle(self.answering, error=ended())
+        self.waiting.put((-1, next(self.numbers), Future(), None))
 
-    def ended(self) -> None:
+    def left(self) -> None:
         """What is left to do in the thread when it ends."""
 
     def _answer_all(self) -> None:
@@ -91,18 +106,38 @@ class Lane:
                 self.answering = future
             try:
                 found = self.answer(question)
-            except BaseException as error:
-                future.set_exception(error)
+            except Exception as error:
+                _settle(future, error=error)
+            except BaseException as error:  # sys.exit() in here would end the server
+                _settle(future, error=RuntimeError(repr(error)))
             else:
-                future.set_result(found)
+                _settle(future, found)
             with self.changing:
                 self.answering = None
             del future, question
-        self.ended()
+        while not self.waiting.empty():
+            _settle(self.waiting.get()[2], error=ended())
+        self.left()
+
+
+def ended() -> Refusal:
+    """What whoever still waits is told when the explorer ends."""
+    return Refusal(503, "the explorer is ending", "start it again: diffkit explore.")
+
+
+def _settle(future: Future[Any], found: Any = None, error: BaseException | None = None) -> None:
+    """Give a future its answer, unless it has one, or nobody waits for it."""
+    with contextlib.suppress(InvalidStateError):
+        if error is None:
+            future.set_result(found)
+        else:
+            future.set_exception(error)
 
 
 class Numbers(Lane):
     """The thread of numbers: a question is a function without arguments."""
+
+    patience = 15.0
 
     def __init__(self, seconds: float = NUMERIC_SECONDS) -> None:
         self.seconds = seconds
@@ -115,5 +150,5 @@ class Numbers(Lane):
             try:
                 return within(self.seconds, question)
             except TooSlow:
-                mp.dps = DOUBLE_DIGITS  # where the interruption fell, it may have been higher
+                mp.mp.dps = DOUBLE_DIGITS  # where the interruption fell, it may have been higher
                 raise

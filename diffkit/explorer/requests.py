@@ -19,6 +19,7 @@ from diffkit.explorer.limits import MAX_BODY, Refusal
 
 __all__ = ["LEFT", "body_of", "waited"]
 
+BODY_SECONDS = 5.0  # what a body may take to come; from this computer it comes at once
 LEFT = 499  # the status for a page that has gone; nobody reads it
 
 
@@ -28,16 +29,15 @@ async def body_of(request: Request) -> dict[str, Any]:
     Raises
     ------
     Refusal
-        When it is too large, no JSON, or no object.
+        When it is too large or too slow, no JSON, or no object.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refusal(415, "a question is sent as application/json", "set the header Content-Type.")
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > MAX_BODY:
-            raise Refusal(413, f"the request is larger than {MAX_BODY // 1024} kB", "ask less.")
+    try:
+        content = await asyncio.wait_for(_content_of(request), BODY_SECONDS)
+    except TimeoutError:
+        raise Refusal(408, "the request did not come to its end", "send it again.") from None
     try:
         found = json.loads(content, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -45,6 +45,15 @@ async def body_of(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Refusal(400, "the request is no object", 'send {"text": "x*y"}, say.')
     return found
+
+
+async def _content_of(request: Request) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_BODY:
+            raise Refusal(413, f"the request is larger than {MAX_BODY // 1024} kB", "ask less.")
+    return bytes(content)
 
 
 def _no_number(name: str) -> float:

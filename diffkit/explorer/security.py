@@ -64,6 +64,7 @@ class Guard:
     def __init__(self, app: Any, token: str, port: int, bucket: TokenBucket | None = None) -> None:
         self.app, self.token = app, token
         self.hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+        self.origins = {f"http://{host}" for host in self.hosts}
         self.bucket = bucket or TokenBucket()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -94,9 +95,9 @@ class Guard:
 
     def own_origin(self, headers: Headers) -> bool:
         """Whether the page that asks, if a browser names it, is the explorer's own."""
-        origin = headers.get("origin")
-        foreign = headers.get("sec-fetch-site") == "cross-site" and "origin" in headers
-        return origin is None or (origin.removeprefix("http://") in self.hosts and not foreign)
+        origins = headers.getlist("origin")
+        foreign = headers.get("sec-fetch-site") == "cross-site" and origins
+        return not foreign and all(origin in self.origins for origin in origins)
 
     def has_token(self, headers: Headers, scope: Any) -> bool:
         """Whether the secret is there, in the header or where only the address can hold it."""

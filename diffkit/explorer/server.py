@@ -96,6 +96,7 @@ class Explorer:
         ]
         handlers: Any = {HTTPException: not_found}
         self.inner = Starlette(routes=routes, exception_handlers=handlers, lifespan=self.lifespan)
+        self.inner.router.redirect_slashes = False
         self.app = Guard(self.inner, token, port)
 
     @contextlib.asynccontextmanager
@@ -105,17 +106,13 @@ class Explorer:
         for work, _ in NUMBERS.values():
             self.numbers.put(partial(work, WARM), LATER)
         yield
-        self.close()
+        self.ending()
 
     def ending(self) -> None:
-        """The server is about to end: what runs without an end is stopped."""
+        """End trainings, threads and the process; who waits is told.  May be repeated."""
         self.training.trainings.stop()
-
-    def close(self) -> None:
-        """End the threads and the process."""
-        self.ending()
-        self.formulas.close()
         self.numbers.close()
+        self.formulas.close()
 
     async def ask_numbers(self, name: str, request: Request) -> Response:
         """What the thread of numbers answers; SymPy's process, where the formula is needed."""
@@ -123,7 +120,7 @@ class Explorer:
         if name == "compare" and api_numbers.SYMBOLIC in api_numbers.numeric_methods(body):
             return await waited(request, self.formulas, (name, body), NOW)
         work, urgency = NUMBERS[name]
-        question: Any = partial(work, body, self.own)
+        question: Any = partial(told_of_own, work, body, self.own)
         return await waited(request, self.numbers, question, urgency)
 
     async def ask_formula(self, name: str, request: Request) -> Response:
@@ -146,6 +143,14 @@ class Explorer:
             return answer({"text": self.text, "function": None, "at": self.at, "variables": None})
         found = {"text": None, "function": own.title, "at": own.at, "variables": list(own.names)}
         return answer(found)
+
+
+def told_of_own(work: Callable[..., Any], body: Any, own: Own | None) -> Any:
+    """The answer; what the user's own function raises names its line."""
+    if own is None:
+        return work(body)
+    with own.telling():
+        return work(body, own)
 
 
 def told_in_words(endpoint: Endpoint) -> Endpoint:

@@ -8,6 +8,7 @@ page does.  Ctrl-C ends streams and trainings first, then the server.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import threading
@@ -76,18 +77,24 @@ def server_of(app: Any, started: Callable[[], None], ending: Callable[[], None])
     """A uvicorn server; ``started`` is called when it answers, ``ending`` before it ends."""
     import uvicorn
 
+    from diffkit.explorer.patience import Patient
+
     class Server(uvicorn.Server):
+        loop: asyncio.AbstractEventLoop | None = None
+
         async def startup(self, sockets: Any = None) -> None:
+            self.loop = asyncio.get_running_loop()
             await super().startup(sockets)
             started()
 
         def handle_exit(self, sig: int, frame: Any) -> None:
-            ending()
+            if self.loop is not None:  # in its turn: a signal may fall where a lock is held
+                self.loop.call_soon_threadsafe(ending)
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="on",
-        timeout_graceful_shutdown=CLOSING_SECONDS, ws="none",
+        app, log_level="error", access_log=False, server_header=False, lifespan="on",
+        timeout_graceful_shutdown=CLOSING_SECONDS, ws="none", http=Patient,
     )  # fmt: skip
     return Server(config)
 

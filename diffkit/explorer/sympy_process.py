@@ -21,10 +21,10 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
-from diffkit.explorer.lanes import Lane
+from diffkit.explorer.lanes import Lane, ended
 from diffkit.explorer.limits import SYMBOLIC_SECONDS, Refusal
 
 __all__ = ["SymPyProcess"]
@@ -41,9 +41,13 @@ QUESTIONS = 500
 AGAIN_SECONDS = 0.05
 """Between two interruptions."""
 
+CLOSING_SECONDS = 1.0
+"""How long the end waits until the process is gone."""
+
 WORKER = ("-m", "diffkit.explorer.worker")
 
 GAVE_UP = "SymPy gave up after {:g} s"
+DIED = "SymPy's process ended before it answered"
 HINT = "the numbers do not need the formula; a smaller expression has one."
 
 
@@ -70,9 +74,12 @@ class SymPyProcess(Lane):
         what, body = question
         limit = self.seconds + GRACE_SECONDS + (START_SECONDS if self.asked == 0 else 0.0)
         self.asked += 1
+        began = monotonic()
         line = self._exchanged({"what": what, "body": body, "seconds": self.seconds}, limit)
         if not line:
             self._end()
+            if monotonic() - began < limit:  # it was not the bell: somebody else killed it
+                raise Refusal(408, DIED, "ask again; a new one is started.")
             raise Refusal(408, GAVE_UP.format(self.seconds), HINT)
         found = json.loads(line)
         if found.get("exhausted"):
@@ -98,6 +105,8 @@ class SymPyProcess(Lane):
             process = self.process
             if future is not self.answering or process is None or process.poll() is not None:
                 return False
+            if self.asked < 2:  # it may not listen to signals yet: its first question is short
+                return True
             if os.name == "posix":
                 process.send_signal(signal.SIGINT)
             else:
@@ -109,7 +118,16 @@ class SymPyProcess(Lane):
         """The process's number; None while there is none."""
         return None if self.process is None else self.process.pid
 
-    def ended(self) -> None:
+    def close(self) -> None:
+        """Kill the process and end the thread."""
+        super().close()
+        process = self.process
+        if process is not None:
+            process.kill()
+        if self.thread is not threading.current_thread():
+            self.thread.join(CLOSING_SECONDS)
+
+    def left(self) -> None:
         """End the process with the lane."""
         self._end()
 
@@ -122,6 +140,9 @@ class SymPyProcess(Lane):
             encoding="utf-8", start_new_session=True,
         )  # fmt: skip
         self.asked, self.started = 0, self.started + 1
+        if self.closed:
+            self._end()
+            raise ended()
 
     def _exchanged(self, question: dict[str, Any], limit: float) -> str:
         """A line in, a line out; empty when the process died or had to be killed."""

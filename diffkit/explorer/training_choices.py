@@ -59,7 +59,7 @@ FIXED = [name for name in ALL if name != "reduce-on-plateau"]  # whose rate is k
 
 WHOLE = ("lbfgs", "newton-cg")  # these look at all data many times in an epoch
 MOST_EPOCHS, MOST_UPDATES, MOST_STEPS = 2_000, 200_000, 10_000
-MOST_RATE = 1e3
+LEAST_RATE, MOST_RATE = 1e-12, 1e3
 MARGIN = 0.4  # around the data of a picture
 GRID = 48  # points of a boundary along each side
 
@@ -135,9 +135,10 @@ def rate_of(value: Any) -> float:
         When it is not a positive number of a sensible size.
     """
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not real or not 0 < value <= MOST_RATE:
+    if not real or not LEAST_RATE <= value <= MOST_RATE:
         raise InputError(
-            f"the rate {value!r:.20} is no positive number up to {MOST_RATE:g}", hint="try 0.01."
+            f"the rate {value!r:.20} is no number from {LEAST_RATE:g} to {MOST_RATE:g}",
+            hint="try 0.01.",
         )
     return float(value)
 

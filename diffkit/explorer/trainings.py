@@ -41,11 +41,12 @@ from diffkit.training.choices import OPTIMIZERS
 from diffkit.training.loop import train
 from diffkit.training.run import Run
 
-__all__ = ["ACTIONS", "LiveTraining", "Trainings"]
+__all__ = ["ACTIONS", "MOST_LISTENERS", "LiveTraining", "Trainings"]
 
 ACTIONS = ("pause", "resume", "step", "stop", "rate")
 MOST_RUNNING = 2
 MOST_KEPT = 6
+MOST_LISTENERS = 8  # streams of one training; a page has one
 EPOCH_SECONDS = 1 / 40  # at least between two epochs: faster is not seen, and starves the page
 PICTURE_SECONDS = 1 / 8  # at least between two boundaries
 ALONE_SECONDS = 6.0  # without anybody looking, after which a training ends
@@ -249,6 +250,7 @@ class Trainings:
 
     def __init__(self) -> None:
         self.kept: dict[str, LiveTraining] = {}
+        self.changing = threading.Lock()  # held while ``kept`` changes
 
     def start(self, settings: Settings) -> LiveTraining:
         """Begin a training; one that nobody looks at makes room.
@@ -258,6 +260,12 @@ class Trainings:
         Refusal
             When too many are running.
         """
+        with self.changing:
+            made = self._made(settings)
+        made.thread.start()
+        return made
+
+    def _made(self, settings: Settings) -> LiveTraining:
         running = [one for one in self.kept.values() if not one.ended]
         for one in running:
             if not one.listeners:
@@ -267,8 +275,8 @@ class Trainings:
         made = LiveTraining(settings)
         self.kept[made.id] = made
         while len(self.kept) > MOST_KEPT:
-            self.kept.pop(next(iter(self.kept))).act("stop")
-        made.thread.start()
+            over = next(key for key, one in self.kept.items() if not one.listeners)
+            self.kept.pop(over).act("stop")
         return made
 
     def __getitem__(self, key: str) -> LiveTraining:
@@ -278,5 +286,5 @@ class Trainings:
 
     def stop(self) -> None:
         """End all of them."""
-        for one in self.kept.values():
+        for one in list(self.kept.values()):
             one.act("stop")

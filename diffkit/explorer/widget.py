@@ -2,7 +2,9 @@
 
 ``dk.explain(f, x)`` at the end of a cell shows the stepper where anywidget is installed
 (``pip install 'diffkit[notebook]'``) and the notebook runs JavaScript; everywhere else, also in a
-notebook that was exported, its static tables.  A notebook chooses: the output holds both.
+notebook that was exported, its static tables.  A notebook chooses: the output holds both.  A run
+that nobody watches (``jupyter nbconvert --execute``, a book) gets the tables alone: its page would
+hold the widget in their place, and fetch what draws it from the network.
 
 Reading on: anywidget's description of its front-end modules (``render({ model, el })``); Jupyter's
 "Messaging in Jupyter, display_data", for outputs of several kinds.
@@ -10,6 +12,7 @@ Reading on: anywidget's description of its front-end modules (``render({ model, 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -120,11 +123,17 @@ def mimebundle(explanation: Explanation, **choice: Any) -> Any:
     >>> "text/html" in mimebundle(dk.explain(lambda x: x * x, 3.0))
     False
     """
-    if not available():
+    if not (available() and _watched()):
         return {}
     data, *metadata = stepper(explanation)._repr_mimebundle_(**choice) or ({}, {})
     data.pop("text/plain", None)  # an explanation in one line says more than that of a widget
     return (data, *metadata)
+
+
+def _watched() -> bool:
+    """Whether a person may be before the notebook: what runs it could pass a question on."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(getattr(shell, "kernel", None), "_allow_stdin", True)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ Reading on: ``sympy_process.py`` is the other end.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any, TextIO
 
@@ -68,7 +70,8 @@ def answered(question: dict[str, Any], own: Own | None) -> dict[str, Any]:
     """
     try:
         work = QUESTIONS[question["what"]]
-        return {"answer": work(question["body"], own, question["seconds"])}
+        with own.telling() if own is not None else nullcontext():
+            return {"answer": work(question["body"], own, question["seconds"])}
     except Exception as error:
         status, document = told(error)
         memory = isinstance(error, MemoryError) or "too deep for SymPy" in str(error)
@@ -97,7 +100,10 @@ def serve(own: Own | None = None) -> None:
     limit_memory()
     import_module("sympy")  # before the first question, whose seconds are its own
     output, sys.stdout = sys.stdout, sys.stderr  # what a user's function prints is no answer
-    main(sys.stdin, output, own)
+    try:
+        main(sys.stdin, output, own)
+    except BrokenPipeError:  # the server has gone: nobody reads, and nothing is left to write
+        os._exit(0)
 
 
 if __name__ == "__main__":

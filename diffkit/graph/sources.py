@@ -58,11 +58,17 @@ def text_of(source: Source) -> str:
     return linecache.getline(*found).strip() if found else ""
 
 
+def _shown_file(path: str) -> str:
+    """A file's name; ``cell`` for a cell of a notebook, whose file has a number for a name."""
+    folder, name = os.path.split(path)
+    return "cell" if os.path.basename(folder).startswith("ipykernel_") else name
+
+
 def line_of(source: Source) -> str:
     """``file.py:14`` or ``file.py:14 (vjp of tanh)``; empty when nothing is known."""
     found = file_and_line(source)
     note = note_of(source)
-    place = f"{os.path.basename(found[0])}:{found[1]}" if found else ""
+    place = f"{_shown_file(found[0])}:{found[1]}" if found else ""
     return f"{place} ({note})" if place and note else place or note
 
 

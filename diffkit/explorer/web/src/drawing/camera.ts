@@ -52,7 +52,7 @@ export class Camera {
   /** Show a content of this size whole. */
   fit(content: Size = this.#content): void {
     this.#content = content;
-    this.#scale = this.#fitting();
+    this.#scale = this.fitting;
     const { width, height } = this.#window();
     this.#x = (width - content.width * this.#scale) / 2;
     this.#y = (height - content.height * this.#scale) / 2;
@@ -93,14 +93,15 @@ export class Camera {
     return { width: this.canvas.clientWidth || 1, height: this.canvas.clientHeight || 1 };
   }
 
-  #fitting(): number {
+  /** The scale at which the content is seen whole. */
+  get fitting(): number {
     const { width, height } = this.#window();
     const whole = Math.min(width / this.#content.width, height / this.#content.height);
     return Math.min(Math.max(whole, SMALLEST_FIT), LARGEST_FIT);
   }
 
   #zoomAt(x: number, y: number, factor: number): void {
-    const least = Math.min(this.#fitting(), 1) * 0.8;
+    const least = Math.min(this.fitting, 1) * 0.8;
     const scale = Math.min(Math.max(this.#scale * factor, least), CLOSEST);
     const ratio = scale / this.#scale;
     this.#x = x - (x - this.#x) * ratio;
@@ -112,7 +113,7 @@ export class Camera {
   #apply(gliding: boolean): void {
     this.layer.classList.toggle("gliding", gliding);
     this.layer.style.transform = `translate(${this.#x}px, ${this.#y}px) scale(${this.#scale})`;
-    this.canvas.classList.toggle("zoomed", this.#scale > this.#fitting() * 1.01);
+    this.canvas.classList.toggle("zoomed", this.#scale > this.fitting * 1.01);
   }
 
   #onWheel = (event: WheelEvent): void => {

@@ -1,5 +1,7 @@
 // What `dk.explain(...).to_dict()` gives (schema 1), and how its numbers are written.
 
+import type { LoopStep } from "./loops";
+
 export interface ArrayEntry {
   shape: number[];
   norm: number | null;
@@ -70,12 +72,16 @@ export interface Data {
   edges: DataEdge[];
   forward: number[];
   reverse: ReverseStep[];
+  /** The first steps of each loop, by the node that the loop is. */
+  loops?: Record<string, LoopStep[]>;
   groups?: NamedGroup[];
   source?: string[];
   note?: string;
 }
 
 const DIGITS = 5;
+const SHORT_DIGITS = 3;
+const MOST_LISTED = 12;
 const SMALLEST_PLAIN = 1e-4;
 const LARGEST_PLAIN = 1e5;
 
@@ -100,6 +106,22 @@ export function isArray(entry: Entry): entry is ArrayEntry {
 /** A number as it is; an array as its norm. */
 export function entryText(entry: Entry): string {
   return isArray(entry) ? `‖${numberText(entry.norm)}‖` : numberText(entry);
+}
+
+/** The same in at most three digits, for a label between two boxes. */
+export function shortText(entry: Entry): string {
+  const short = (value: number | null) => numberText(value === null ? null : Number(value.toPrecision(SHORT_DIGITS)));
+  if (isArray(entry)) return `‖${short(entry.norm)}‖`;
+  return typeof entry === "number" ? short(entry) : numberText(entry);
+}
+
+/** The numbers of a small array, row by row; empty for others. */
+export function listText(entry: Entry): string {
+  if (!isArray(entry) || !entry.value || entry.shape.length > 2) return "";
+  const size = entry.shape.reduce((product, length) => product * length, 1);
+  if (!size || size > MOST_LISTED) return "";
+  const row = (numbers: unknown): string => (numbers as (number | null)[]).map(numberText).join("  ");
+  return entry.shape.length === 2 ? `[${(entry.value as unknown[]).map(row).join("; ")}]` : `[${row(entry.value)}]`;
 }
 
 /** How much flows: the size of a number, the norm of an array; NaN where it is not finite. */

@@ -37,6 +37,11 @@ export function allNodes(group: Group): number[] {
   return [...group.nodes, ...group.groups.flatMap(allNodes)];
 }
 
+/** Groups, and all groups within them. */
+export function everyGroup(groups: Group[]): Group[] {
+  return groups.flatMap((group) => [group, ...everyGroup(group.groups)]);
+}
+
 function leaf(key: string, name: string, nodes: number[]): Group {
   return { key, name, nodes: [...nodes], groups: [] };
 }

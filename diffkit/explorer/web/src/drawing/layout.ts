@@ -3,23 +3,27 @@
 import { graphlib, layout as dagreLayout } from "@dagrejs/dagre";
 import { operandsOf, shapeText, type Data, type DataNode } from "./data";
 import { allNodes, sizeOf, type Group } from "./groups";
+import { contentOf, loopTitle, stepsOf } from "./loops";
+import { nested, type Arrangement } from "./nested";
 
 export interface Point {
   x: number;
   y: number;
 }
-export interface Box extends Point {
+export interface Box extends Area {
   key: string;
-  width: number;
-  height: number;
   title: string;
   small: string;
   node: DataNode;
   group: Group | null;
+  /** Whether it is a loop whose steps can be opened. */
+  loop: boolean;
 }
-export interface Frame extends Point {
+interface Area extends Point {
   width: number;
   height: number;
+}
+export interface Frame extends Area {
   group: Group;
 }
 export interface Wire {
@@ -41,26 +45,34 @@ export interface Picture {
 
 const LETTER = 7.3; // the width of a monospaced letter at 12 px
 const MOST_LETTERS = 26;
-const FEWEST_LETTERS = 13;
+const FEWEST_LETTERS = 13; // room for −1.2345e−07
+const FEWEST_OF_ARRAY = 16; // and for the bars of a norm
 const PADDING = 12;
 export const HEAD = 26;
 export const ROW = 17;
 const ROWS = 3;
 const FRAME_TITLE = 16;
+export const BEHIND = 8; // by how much a stack of boxes looks out behind the first
+const CORNER = 12; // of a box, where no wire begins
 const MANY = 150; // boxes beyond which ranks are found in linear time
+
+const SEGMENTER = new Intl.Segmenter();
 
 /** The text without accents that take no room of their own, cut to what fits. */
 function fitted(text: string): string {
-  const letters = [...new Intl.Segmenter().segment(text)].map((part) => part.segment);
+  if (text.length <= MOST_LETTERS) return text;
+  const letters = [...SEGMENTER.segment(text)].map((part) => part.segment);
   return letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS - 1).join("")}…` : text;
 }
 
-function titleOf(node: DataNode): string {
+function titleOf(node: DataNode, loop: boolean): string {
+  if (loop) return fitted(loopTitle(node));
   return fitted(node.formula.primal ?? node.name);
 }
 
-function widthOf(title: string, small: string): number {
-  const letters = Math.max(title.length + (small ? small.length + 2 : 0), FEWEST_LETTERS);
+function widthOf(title: string, small: string, node: DataNode): number {
+  const fewest = node.shape.length ? FEWEST_OF_ARRAY : FEWEST_LETTERS;
+  const letters = Math.max(title.length + (small ? small.length + 2 : 0), fewest);
   return Math.min(letters, MOST_LETTERS + 8) * LETTER + 2 * PADDING;
 }
 
@@ -75,8 +87,9 @@ export function arranged(data: Data, groups: Group[], open: ReadonlySet<string>,
     const node = nodes.get(id);
     if (!node) return;
     const key = `node${id}`;
-    const title = titleOf(node), small = shapeText(node.shape);
-    boxes.set(key, { key, title, small, node, group: null, width: widthOf(title, small), height: HEAD + ROWS * ROW + 7 });
+    const loop = stepsOf(data, id).length > 0;
+    const title = titleOf(node, loop), small = loop ? contentOf(data, node) : shapeText(node.shape);
+    boxes.set(key, { key, title, small, node, loop, group: null, width: widthOf(title, small, node), height: HEAD + ROWS * ROW + 7 });
     if (parent) parents.set(key, parent);
     seenIn.set(id, key);
   };
@@ -92,7 +105,7 @@ export function arranged(data: Data, groups: Group[], open: ReadonlySet<string>,
     const node = nodes.get(leaving(inside, data) ?? inside[0] ?? -1);
     if (!node) return;
     const title = fitted(group.name), small = `${sizeOf(group)} nodes`;
-    boxes.set(group.key, { key: group.key, title, small, node, group, width: widthOf(title, small), height: HEAD + ROWS * ROW + 7 });
+    boxes.set(group.key, { key: group.key, title, small, node, group, loop: false, width: widthOf(title, small, node), height: HEAD + ROWS * ROW + 7 });
     inside.forEach((id) => seenIn.set(id, group.key));
   };
   const grouped = new Set(groups.flatMap(allNodes));
@@ -132,32 +145,58 @@ function placed(
   boxes: Map<string, Omit<Box, "x" | "y">>, frames: Group[], parents: Map<string, string>,
   wires: Map<string, Wire>, seenIn: Map<number, string>, down: boolean,
 ): Picture {
-  const graph = new graphlib.Graph({ compound: true, multigraph: false });
-  graph.setGraph({ rankdir: down ? "TB" : "LR", nodesep: frames.length ? 34 : 20, edgesep: 12,
-    ranksep: down ? (frames.length ? 50 : 34) : 52, marginx: 16, marginy: frames.length ? 16 + FRAME_TITLE : 16,
-    ranker: boxes.size > MANY ? "longest-path" : "network-simplex" });
-  graph.setDefaultEdgeLabel(() => ({}));
-  frames.forEach((group) => graph.setNode(group.key, {}));
-  boxes.forEach((box, key) => graph.setNode(key, { width: box.width, height: box.height }));
-  parents.forEach((parent, key) => graph.setParent(key, parent));
-  wires.forEach((wire) => graph.setEdge(wire.from, wire.to, {}));
-  dagreLayout(graph);
-  const at = (key: string) => {
-    const { x = 0, y = 0, width = 0, height = 0 } = graph.node(key) as Partial<Frame>;
-    return { x: x - width / 2, y: y - height / 2, width, height };
-  };
-  for (const wire of wires.values()) {
-    wire.points = (graph.edge(wire.from, wire.to) as { points?: Point[] }).points ?? [];
-  }
-  const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
+  const options = { rankdir: down ? "TB" : "LR", nodesep: frames.length ? 34 : 20, edgesep: 12,
+    ranksep: down ? (frames.length ? 50 : 34) : 60, marginx: 16, marginy: 16,
+    ranker: boxes.size > MANY ? "longest-path" : "network-simplex" };
+  const standing = frames.length ? nested(boxes, parents, wires.values(), options)
+    : together(boxes, wires, options);
+  const at = (key: string) => standing.places.get(key) ?? { x: 0, y: 0, width: 0, height: 0 };
   const picture = {
-    width, height, seenIn,
+    width: standing.width, height: standing.height, seenIn,
     boxes: [...boxes.values()].map((box) => ({ ...box, ...at(box.key) })),
     frames: frames.map((group) => ({ group, ...at(group.key) })),
     wires: [...wires.values()],
   };
+  for (const wire of picture.wires) {
+    const from = boxes.get(wire.from), { x, y, width, height } = at(wire.from);
+    const behind = from?.group || from?.loop ? BEHIND : 0;
+    const leaving = { x, y, width: width + (down ? 0 : behind), height: height + (down ? behind : 0) };
+    wire.points = sideways(wire.points, leaving, at(wire.to), down);
+  }
   if (inputsAreTurned(picture.boxes, down)) mirror(picture, down);
   return { ...picture, frames: picture.frames.map(titled) };
+}
+
+/** All at once, where no group is open. */
+function together(boxes: Map<string, Omit<Box, "x" | "y">>, wires: Map<string, Wire>, options: object): Arrangement {
+  const graph = new graphlib.Graph();
+  graph.setGraph(options);
+  graph.setDefaultEdgeLabel(() => ({}));
+  boxes.forEach((box, key) => graph.setNode(key, { width: box.width, height: box.height }));
+  wires.forEach((wire) => graph.setEdge(wire.from, wire.to, {}));
+  dagreLayout(graph);
+  const places: Arrangement["places"] = new Map();
+  for (const key of graph.nodes()) {
+    const { x = 0, y = 0, width = 0, height = 0 } = graph.node(key) as Partial<Frame>;
+    places.set(key, { x: x - width / 2, y: y - height / 2, width, height });
+  }
+  for (const wire of wires.values()) {
+    wire.points = (graph.edge(wire.from, wire.to) as { points?: Point[] }).points ?? [];
+  }
+  const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
+  return { width, height, places };
+}
+
+/** A wire leaves a box at the side where the flow does, and so crosses no box beside it. */
+function sideways(points: Point[], from: Area, to: Area, down: boolean): Point[] {
+  const inner = points.slice(1, -1);
+  const first = points[0], last = points.at(-1);
+  if (!first || !last || !inner.length) return points;
+  const within = (value: number, low: number, size: number) => Math.min(Math.max(value, low + CORNER), low + size - CORNER);
+  const begin = down ? { x: within(first.x, from.x, from.width), y: from.y + from.height }
+    : { x: from.x + from.width, y: within(first.y, from.y, from.height) };
+  const end = down ? { x: within(last.x, to.x, to.width), y: to.y } : { x: to.x, y: within(last.y, to.y, to.height) };
+  return [begin, ...inner, end];
 }
 
 /** Whether more inputs stand in the wrong order than in the right one. */

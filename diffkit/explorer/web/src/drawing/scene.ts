@@ -1,8 +1,8 @@
-// The graph as SVG: built once for a layout, painted at every step.
+// The graph as SVG: built once for a layout; a step, or new numbers, change what differs and no more.
 
-import { entryText, magnitude, numberText, signOf, type DataEdge, type Entry } from "./data";
+import { entryText, magnitude, numberText, shortText, signOf, type DataEdge, type Entry } from "./data";
 import { svg } from "./dom";
-import { HEAD, pathOf, ROW, type Box, type Picture, type Point, type Wire } from "./layout";
+import { BEHIND, HEAD, pathOf, ROW, type Box, type Picture, type Point, type Wire } from "./layout";
 import { SWEEPS, type Sweep, type Sweeps } from "./sweeps";
 
 const SIGNS: Record<Sweep, string> = { primal: "v", tangent: "v̇", adjoint: "v̄" };
@@ -20,7 +20,8 @@ export function wireWidth(amount: number): number {
 interface DrawnBox {
   box: Box;
   element: SVGGElement;
-  rows: Record<Sweep, { row: SVGGElement; value: SVGTextElement }>;
+  rows: Record<Sweep, { row: SVGGElement; value: SVGTextElement; shown: string }>;
+  shown: string;
 }
 interface DrawnWire {
   wire: Wire;
@@ -31,10 +32,12 @@ interface DrawnWire {
   label: SVGTextElement;
   /** Places in `data.edges` of what flows back along it. */
   edges: number[];
+  shown: string;
 }
 
 export interface SceneEvents {
   node(id: number): void;
+  loop(id: number): void;
   group(key: string): void;
 }
 
@@ -44,7 +47,6 @@ export class Scene {
   readonly #wires: DrawnWire[] = [];
 
   constructor(readonly picture: Picture, readonly events: SceneEvents, edges: DataEdge[]) {
-    const places = new Map(edges.map((edge, place) => [`${edge.from}>${edge.to}>${edge.operand}`, place]));
     const frames = picture.frames.map((frame) => {
       const title = svg("text", { x: 10, y: 17 }, `▾ ${frame.group.name}`);
       const element = svg("g", { class: "frame", transform: `translate(${frame.x},${frame.y})` },
@@ -52,10 +54,22 @@ export class Scene {
       this.#pressed(element, `close ${frame.group.name}`, true, () => events.group(frame.group.key));
       return element;
     });
-    picture.wires.forEach((wire) => this.#wires.push(this.#drawWire(wire, places)));
+    picture.wires.forEach((wire) => this.#wires.push(this.#drawWire(wire)));
     picture.boxes.forEach((box) => this.#boxes.set(box.key, this.#drawBox(box)));
     this.layer.append(...frames, ...this.#wires.map((wire) => wire.element),
       ...[...this.#boxes.values()].map((box) => box.element), ...this.#wires.map((wire) => svg("g", { class: "wire" }, wire.label)));
+    this.renew(edges);
+  }
+
+  /** Other amounts on the same edges. */
+  renew(edges: DataEdge[]): void {
+    const places = new Map(edges.map((edge, place) => [`${edge.from}>${edge.to}>${edge.operand}`, place]));
+    for (const drawn of this.#wires) {
+      drawn.edges = drawn.wire.members.flatMap((member) => {
+        const place = places.get(`${member.from}>${member.to}>${member.place}`);
+        return place === undefined ? [] : [place];
+      });
+    }
   }
 
   boxOf(node: number): Box | undefined {
@@ -79,9 +93,14 @@ export class Scene {
   #drawBox(box: Box): DrawnBox {
     const { width, height } = box;
     const rows = {} as DrawnBox["rows"];
-    const element = svg("g", { class: box.group ? "box group" : "box", transform: `translate(${box.x},${box.y})` });
-    if (box.group) {
-      [8, 4].forEach((shift) => element.append(svg("rect", { class: "behind", x: shift, y: shift, width, height, rx: 8 })));
+    const opens = box.group !== null || box.loop;
+    const element = svg("g", { class: opens ? "box group" : "box", transform: `translate(${box.x},${box.y})` });
+    if (opens) {
+      [BEHIND, BEHIND / 2].forEach((shift) => element.append(svg("rect", { class: "behind", x: shift, y: shift, width, height, rx: 8 })));
+    }
+    if (box.loop) {
+      this.#pressed(element, `open the loop ${box.title}, ${box.small}`, false, () => this.events.loop(box.node.id));
+    } else if (box.group) {
       this.#pressed(element, `open ${box.group.name}, ${box.small}`, false, () => this.events.group(box.key));
     } else {
       element.addEventListener("click", () => this.events.node(box.node.id));
@@ -92,22 +111,22 @@ export class Scene {
       svg("rect", { class: "plate", width, height, rx: round }),
       svg("path", { class: "band", d: band }),
       svg("rect", { class: "plate", width, height, rx: round, "fill-opacity": 0 }),
-      svg("text", { class: "name", x: 12, y: 17 }, box.group ? `▸ ${box.title}` : box.title),
+      svg("text", { class: "name", x: 12, y: 17 }, opens ? `▸ ${box.title}` : box.title),
       svg("text", { class: "small", x: width - 10, y: 17, "text-anchor": "end" }, box.small),
     );
     SWEEPS.forEach((sweep, place) => {
       const y = HEAD + 15 + place * ROW;
       const value = svg("text", { class: "value", x: width - 12, y });
       const row = svg("g", { class: `row ${sweep}` }, svg("text", { class: "sign", x: 12, y }, SIGNS[sweep]), value);
-      rows[sweep] = { row, value };
+      rows[sweep] = { row, value, shown: "" };
       element.append(row);
     });
     const tip = `${box.node.formula.primal ?? box.node.name}${box.node.line ? `   (${box.node.line.at})` : ""}`;
     element.append(svg("title", {}, box.group ? `${box.group.name}; the numbers are those of ${tip}` : tip));
-    return { box, element, rows };
+    return { box, element, rows, shown: "" };
   }
 
-  #drawWire(wire: Wire, places: Map<string, number>): DrawnWire {
+  #drawWire(wire: Wire): DrawnWire {
     const path = pathOf(wire.points);
     const halo = svg("path", { class: "halo", d: path });
     const line = svg("path", { class: "line", d: path });
@@ -115,11 +134,7 @@ export class Scene {
     const middle = wire.points[Math.floor(wire.points.length / 2)] ?? { x: 0, y: 0 };
     const label = svg("text", { x: middle.x, y: middle.y - 7 });
     const element = svg("g", { class: "wire" }, halo, line, arrow);
-    const edges = wire.members.flatMap((member) => {
-      const place = places.get(`${member.from}>${member.to}>${member.place}`);
-      return place === undefined ? [] : [place];
-    });
-    return { wire, element, halo, line, arrow, label, edges };
+    return { wire, element, halo, line, arrow, label, edges: [], shown: "" };
   }
 
   /** Show the state after step `place` of a sweep. */
@@ -131,6 +146,9 @@ export class Scene {
     for (const [key, drawn] of this.#boxes) {
       this.#paintRows(drawn, sweeps, sweep, place, key === now);
       const ahead = sweeps.known(sweep, drawn.box.node.id, place) === undefined;
+      const shown = `${ahead ? "ahead" : ""} ${key === now ? "now" : key === working ? "at-work" : ""}`;
+      if (shown === drawn.shown) continue;
+      drawn.shown = shown;
       drawn.element.classList.toggle("ahead", ahead);
       drawn.element.classList.toggle("now", key === now);
       drawn.element.classList.toggle("at-work", key === working && key !== now);
@@ -144,25 +162,38 @@ export class Scene {
   #paintRows(drawn: DrawnBox, sweeps: Sweeps, sweep: Sweep, place: number, now: boolean): void {
     const reached = SWEEPS.indexOf(sweep);
     SWEEPS.forEach((row, rank) => {
-      const { row: element, value } = drawn.rows[row];
+      const held = drawn.rows[row];
       const last = rank < reached ? Number.POSITIVE_INFINITY : place;
       const known = rank > reached ? undefined : sweeps.known(row, drawn.box.node.id, last);
       const text = known === undefined ? "·" : entryText(known);
-      if (value.textContent !== text) value.textContent = text;
-      element.classList.toggle("empty", known === undefined);
-      element.classList.toggle("new", now && row === sweep);
+      const fresh = now && row === sweep;
+      const shown = `${text}${fresh ? " new" : ""}`;
+      if (shown === held.shown) return;
+      held.shown = shown;
+      held.value.textContent = text;
+      held.row.classList.toggle("empty", known === undefined);
+      held.row.classList.toggle("new", fresh);
     });
   }
 }
 
 function paintAhead(drawn: DrawnWire, node: number | undefined): void {
   const now = drawn.wire.members.some((member) => member.to === node);
-  drawn.element.setAttribute("class", `wire ${now ? "now" : ""}`);
+  dressed(drawn, now ? "now" : "", now ? 2 : 1.2, "", false);
+}
+
+/** Give a wire its look, if it is not the one it has: the dashes on it then go on moving. */
+function dressed(drawn: DrawnWire, look: string, width: number, label: string, back: boolean): void {
+  const shown = `${look} ${width} ${label} ${back}`;
+  if (shown === drawn.shown) return;
+  drawn.shown = shown;
+  const now = look.endsWith("now");
+  drawn.element.setAttribute("class", `wire ${look}`);
   drawn.line.setAttribute("class", now ? "line flows" : "line");
-  drawn.line.style.strokeWidth = now ? "2" : "1.2";
-  drawn.halo.style.strokeWidth = "8";
-  drawn.label.textContent = "";
-  point(drawn.arrow, drawn.wire.points, false);
+  drawn.line.style.strokeWidth = String(width);
+  drawn.halo.style.strokeWidth = String(width + 9);
+  drawn.label.textContent = label;
+  point(drawn.arrow, drawn.wire.points, back, back ? width : 1);
 }
 
 function paintBack(drawn: DrawnWire, sweeps: Sweeps, place: number, edge: number | null): void {
@@ -172,16 +203,12 @@ function paintBack(drawn: DrawnWire, sweeps: Sweeps, place: number, edge: number
   const amount = Math.hypot(...amounts.map(magnitude));
   const width = flowed.length ? wireWidth(amount) : THINNEST;
   const dry = drawn.edges.length ? "" : "dry";
-  drawn.element.setAttribute("class", `wire ${dry} ${flowed.length ? tone(amounts) : ""} ${now ? "now" : ""}`);
-  drawn.line.setAttribute("class", now ? "line flows" : "line");
-  drawn.line.style.strokeWidth = String(width);
-  drawn.halo.style.strokeWidth = String(width + 9);
-  drawn.label.textContent = now ? amountText(edge === null ? null : (sweeps.data.edges[edge]?.adjoint ?? null)) : "";
-  point(drawn.arrow, drawn.wire.points, flowed.length > 0, width);
+  const label = now ? amountText(edge === null ? null : (sweeps.data.edges[edge]?.adjoint ?? null)) : "";
+  dressed(drawn, `${dry} ${flowed.length ? tone(amounts) : ""} ${now ? "now" : ""}`, width, label, flowed.length > 0);
 }
 
 function amountText(entry: Entry): string {
-  const text = entryText(entry);
+  const text = shortText(entry);
   return signOf(entry) > 0 ? `+${text}` : text;
 }
 

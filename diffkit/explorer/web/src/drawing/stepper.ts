@@ -1,12 +1,14 @@
 // The stepper: which sweep and step are shown, its buttons and keys, and playing.
 
 import { Camera, LEGIBLE } from "./camera";
-import { MOST_NODES, groupsOf, type Group } from "./groups";
-import { entryText, isArray, type Data } from "./data";
+import { everyGroup, MOST_NODES, groupsOf, type Group } from "./groups";
+import type { Data } from "./data";
+import { insideOf, stepsOf } from "./loops";
+import { Trail } from "./trail";
 import { button, html, svg } from "./dom";
 import { arranged } from "./layout";
 import { describe, Scene } from "./scene";
-import { Side, Told } from "./words";
+import { legendOf, Side, tableOf, titleOf, Told } from "./words";
 import { dress, followMode, type Mode } from "./style";
 import { SWEEPS, Sweeps, type Step, type Sweep } from "./sweeps";
 
@@ -14,6 +16,13 @@ export interface Options {
   mode?: Mode;
   start?: { sweep?: Sweep; step?: number };
   onStep?: (state: { sweep: Sweep; step: number; steps: number; node: number | null }) => void;
+}
+
+/** Where a loop was entered, to come back to. */
+interface Left {
+  sweep: Sweep;
+  step: number;
+  open: string[];
 }
 
 const NAMES: Record<Sweep, string> = { primal: "Values v", tangent: "Tangents v̇", adjoint: "Adjoints v̄" };
@@ -27,7 +36,7 @@ const PAN = 60;
 const CLOSEST_FIT = 1.15;
 const ROOM = 24; // around the picture, in pixels
 const ROOM_FOR_BUTTONS = 70;
-const MOST_SHOWN = 4; // inputs named in the title
+const READABLE = 0.45; // letters of 5 px: enough to find one's way
 
 export class Stepper {
   #sweeps: Sweeps;
@@ -35,6 +44,9 @@ export class Stepper {
   #step: number;
   #groups: Group[] = [];
   readonly #open = new Set<string>();
+  /** What was given; what is shown is this, or a step of a loop in it. */
+  #whole!: Data;
+  #inside: (Left & { loop: number; place: number }) | null = null;
   #scene!: Scene;
   #shape = "";
   #down = false;
@@ -48,6 +60,7 @@ export class Stepper {
   readonly #camera: Camera;
   readonly #told = new Told();
   readonly #side: Side;
+  readonly #trail = new Trail((place) => this.#visit(place));
   readonly #middle: HTMLElement;
   readonly #title: HTMLElement;
   readonly #tabs: Record<Sweep, HTMLButtonElement>;
@@ -100,7 +113,7 @@ export class Stepper {
     this.#legend = html("div", { class: "legend" });
     const tabs = html("div", { class: "sweeps", role: "group", "aria-label": "Sweep" }, ...Object.values(this.#tabs));
     this.#root = html("section", { class: "stepper", "aria-label": "Stepper" },
-      html("div", { class: "top" }, this.#title, tabs), this.#middle, this.#told.element, controls, this.#legend, this.#table);
+      html("div", { class: "top" }, this.#title, tabs), this.#trail.element, this.#middle, this.#told.element, controls, this.#legend, this.#table);
     this.#root.addEventListener("keydown", this.#onKey);
     shadow.append(this.#root);
     element.append(this.#host);
@@ -143,28 +156,68 @@ export class Stepper {
 
   /** Other numbers, or another graph; the step is kept while the graph has the same form. */
   setData(data: Data): void {
+    this.#whole = data;
+    this.#draw(this.#part());
+  }
+
+  #draw(data: Data, left?: Left): void {
     const shape = JSON.stringify([data.groups, data.outputs, data.nodes.map((node) =>
       [node.id, node.formula.primal, node.shape, node.operands.map((operand) => ("node" in operand ? operand.node : null))])]);
     const other = shape !== this.#shape;
-    if (other && this.#shape) {
-      this.pause();
-      this.#step = 0;
-    }
-    this.#shape = shape;
     this.#sweeps = new Sweeps(data);
     if (other) {
+      if (this.#shape) {
+        this.pause();
+        this.#step = left?.step ?? 0;
+      }
+      this.#shape = shape;
       this.#groups = groupsOf(data);
       this.#open.clear();
-      if (data.nodes.length <= MOST_NODES) this.#everyGroup().forEach((group) => this.#open.add(group.key));
+      if (left) left.open.forEach((key) => this.#open.add(key));
+      else if (data.nodes.length <= MOST_NODES) everyGroup(this.#groups).forEach((group) => this.#open.add(group.key));
       this.#arrange();
+      if (!left && this.#open.size && this.#camera.fitting < READABLE) { // layers first, as long as all is too small to read
+        this.#open.clear();
+        this.#arrange();
+      }
     } else {
-      this.#scene = new Scene(this.#scene.picture, this.#scene.events, data.edges);
-      this.#layer.replaceChildren(this.#scene.layer);
+      this.#scene.renew(data.edges);
     }
     this.#side.setData(data);
     this.#middle.classList.toggle("sided", !this.#side.typed && !this.#side.element.hidden);
     this.#svg.setAttribute("aria-label", describe(this.#sweeps));
-    this.#refresh();
+    this.#refresh(other);
+  }
+
+  /** What is shown of the data: all, or the step of the loop that was opened, if it is still there. */
+  #part(): Data {
+    const { loop = -1, place = 0 } = this.#inside ?? {};
+    const node = this.#whole.nodes.find((other) => other.id === loop);
+    const step = stepsOf(this.#whole, loop)[place];
+    if (node && step) {
+      this.#trail.show(this.#whole, node, place);
+      return insideOf(this.#whole, node, step);
+    }
+    this.#inside = null;
+    this.#trail.hide();
+    return this.#whole;
+  }
+
+  #enter(loop: number): void {
+    if (this.#camera.moved) return;
+    this.#inside = { loop, place: 0, sweep: this.#sweep, step: this.#step, open: [...this.#open] };
+    this.#draw(this.#part());
+    this.#root.querySelector<HTMLElement>(".trail button")?.focus();
+  }
+
+  /** Another step of the loop, or out of it to where it was entered. */
+  #visit(place: number | null): void {
+    const left = this.#inside;
+    if (!left) return;
+    this.#inside = place === null ? null : { ...left, place };
+    if (place === null) this.#sweep = left.sweep;
+    this.#draw(this.#part(), place === null ? left : undefined);
+    (place === null ? this.#canvas : this.#root.querySelectorAll<HTMLElement>(".trail button")[place + 1])?.focus();
   }
 
   destroy(): void {
@@ -191,10 +244,11 @@ export class Stepper {
     this.#go(step);
   }
 
-  #go(step: number): void {
+  #go(step: number, looking = true): void {
     this.#step = Math.min(Math.max(step, 0), this.#last);
-    this.#paint();
+    this.#paint(looking);
     const node = this.#steps[this.#step]?.node ?? null;
+    if (this.#inside) return; // the steps of a loop are not those of the program
     this.options.onStep?.({ sweep: this.#sweep, step: this.#step, steps: this.#steps.length, node });
   }
 
@@ -214,6 +268,7 @@ export class Stepper {
       Home: () => this.#jump(0), End: () => this.#jump(Infinity),
       "+": () => this.#camera.zoom(true), "-": () => this.#camera.zoom(false), "0": () => this.#camera.fit(),
     };
+    if (this.#inside) acts["Escape"] = () => this.#visit(null);
     if (!onButton) acts[" "] = () => (this.#timer === undefined ? this.play() : this.pause());
     if (event.shiftKey) {
       acts["ArrowLeft"] = () => this.#camera.pan(PAN, 0);
@@ -231,12 +286,8 @@ export class Stepper {
 
   // Drawing -------------------------------------------------------------------------------------
 
-  #everyGroup(groups = this.#groups): Group[] {
-    return groups.flatMap((group) => [group, ...this.#everyGroup(group.groups)]);
-  }
-
   #openAll(): void {
-    const every = this.#everyGroup();
+    const every = everyGroup(this.#groups);
     const closing = every.every((group) => this.#open.has(group.key));
     every.forEach((group) => (closing ? this.#open.delete(group.key) : this.#open.add(group.key)));
     this.#arrange();
@@ -249,7 +300,7 @@ export class Stepper {
     else this.#open.add(key);
     this.#arrange();
     this.#paint();
-    const group = this.#everyGroup().find((other) => other.key === key);
+    const group = everyGroup(this.#groups).find((other) => other.key === key);
     const box = group && this.#scene.boxOf(group.nodes[0] ?? group.groups[0]?.nodes[0] ?? -1);
     if (box) this.#camera.show(box);
   }
@@ -265,11 +316,12 @@ export class Stepper {
     this.#root.style.setProperty("--height", `${Math.round(height)}px`);
     this.#scene = new Scene(picture, {
       node: (id) => { if (!this.#camera.moved) this.#toNode(id); },
+      loop: (id) => this.#enter(id),
       group: (key) => this.#toggle(key),
     }, data.edges);
     this.#layer.replaceChildren(this.#scene.layer);
     this.#camera.fit({ width: picture.width, height: picture.height });
-    const every = this.#everyGroup();
+    const every = everyGroup(this.#groups);
     this.#all.hidden = every.length === 0;
     const text = every.every((group) => this.#open.has(group.key)) ? "close all" : "open all";
     this.#all.textContent = text;
@@ -287,21 +339,17 @@ export class Stepper {
   }
 
   /** Everything that depends on the sweep, then the step. */
-  #refresh(): void {
+  #refresh(looking = true): void {
     this.#root.dataset["sweep"] = this.#sweep;
     SWEEPS.forEach((sweep) => this.#tabs[sweep].setAttribute("aria-pressed", String(sweep === this.#sweep)));
     this.#scrub.max = String(this.#last);
-    const { data } = this.#sweeps;
-    const at = Object.entries(data.at).slice(0, MOST_SHOWN).map(([name, value]) =>
-      isArray(value) ? `${name} [${value.shape.join("×")}]` : `${name} = ${entryText(value)}`);
-    const more = Object.keys(data.at).length > MOST_SHOWN ? ", …" : "";
-    this.#title.replaceChildren(data.function, html("small", {}, `at ${at.join(", ")}${more}`));
+    this.#title.replaceChildren(...titleOf(this.#sweeps.data));
     this.#legend.replaceChildren(...legendOf(this.#sweep));
     this.#fillTable();
-    this.#go(this.#step);
+    this.#go(this.#step, looking);
   }
 
-  #paint(): void {
+  #paint(looking = true): void {
     const step = this.#steps[this.#step];
     this.#scene.paint(this.#sweeps, this.#sweep, this.#step);
     this.#told.show(step);
@@ -311,10 +359,8 @@ export class Stepper {
     this.#count.textContent = `${this.#step + 1} / ${this.#steps.length}`;
     this.#back.disabled = this.#step <= 0;
     this.#ahead.disabled = this.#step >= this.#last;
-    this.#look(step);
-    const rows = this.#table.querySelectorAll("tbody tr");
-    this.#table.querySelector("[aria-current]")?.removeAttribute("aria-current");
-    rows[this.#step]?.setAttribute("aria-current", "step");
+    if (looking) this.#look(step); // new numbers do not move the picture under a reader's eyes
+    this.#markRow();
     this.#paintPlaying();
   }
 
@@ -341,24 +387,12 @@ export class Stepper {
   #fillTable(): void {
     this.#table.querySelector(".rows")?.remove();
     if (!this.#table.open) return;
-    const head = ["step", "assignment", "numbers", "line"].map((word) => html("th", { scope: "col" }, word));
-    const rows = this.#steps.map((step, place) => html("tr", {},
-      html("td", {}, String(place + 1)), html("td", { class: "mono" }, step.formula),
-      html("td", { class: "mono" }, step.arithmetic), html("td", {}, step.line?.at ?? step.note)));
-    const caption = html("caption", { class: "unseen" }, `${NAMES[this.#sweep]}, step by step`);
-    const table = html("table", {}, caption, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows));
-    this.#table.append(html("div", { class: "rows", tabindex: 0, role: "region", "aria-label": "All steps" }, table));
+    this.#table.append(tableOf(this.#steps, `${NAMES[this.#sweep]}, step by step`));
+    this.#markRow();
+  }
+
+  #markRow(): void {
+    this.#table.querySelector("[aria-current]")?.removeAttribute("aria-current");
     this.#table.querySelectorAll("tbody tr")[this.#step]?.setAttribute("aria-current", "step");
   }
-}
-
-function legendOf(sweep: Sweep): Node[] {
-  const keys = html("span", { class: "keys" }, "← → step · space plays · Ctrl+wheel zooms · drag moves");
-  const parts = [html("span", {}, html("b", {}, "v"), " value")];
-  if (sweep !== "primal") parts.push(html("span", {}, html("b", { class: "v-dot" }, "v̇"), " tangent: how it moves with the input"));
-  if (sweep === "adjoint") {
-    parts.push(html("span", {}, html("b", { class: "v-bar" }, "v̄"), " adjoint: what flows back"),
-      html("span", {}, "an edge is as wide as its amount: ", html("b", { class: "plus" }, "positive"), ", ", html("b", { class: "minus" }, "negative")));
-  }
-  return [...parts, keys];
 }

@@ -22,7 +22,7 @@ code, pre, .mono, svg text { font-family: ui-monospace, "DejaVu Sans Mono", Menl
 
 .top { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 18px; padding: 10px 14px;
   border-bottom: 1px solid var(--rule); }
-.title { margin: 0; font-size: 15px; font-weight: 600; overflow-wrap: anywhere; flex: 1 1 12em; }
+.title { margin: 0; font-size: 15px; font-weight: 600; overflow-wrap: anywhere; flex: 1 1 12em; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }
 .title small { font-weight: 400; color: var(--soft); font-size: 13px; margin-left: .6em; }
 .sweeps { display: inline-flex; border: 1px solid var(--rule); border-radius: 8px; overflow: hidden; }
 .sweeps button { border: 0; border-radius: 0; background: none; padding: 4px 12px; min-height: 36px; }
@@ -30,6 +30,12 @@ code, pre, .mono, svg text { font-family: ui-monospace, "DejaVu Sans Mono", Menl
 .sweeps button[aria-pressed="true"] { background: var(--lit); color: var(--accent); font-weight: 600;
   box-shadow: inset 0 -3px var(--accent); }
 .sweeps button:focus-visible { outline-offset: -3px; }
+.trail { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 8px; padding: 8px 14px; font-size: 14px;
+  background: var(--raised); border-bottom: 1px solid var(--rule); color: var(--soft); }
+.trail b { color: var(--ink); margin-left: .6em; }
+.trail button { background: var(--ground); color: var(--ink); }
+.trail button[aria-pressed="true"] { background: var(--lit); color: var(--accent); border-color: var(--accent);
+  font-weight: 600; }
 button { font: inherit; font-size: 14px; color: inherit; background: var(--raised); cursor: pointer;
   border: 1px solid var(--rule); border-radius: 8px; min-height: 36px; min-width: 36px; padding: 2px 10px; }
 button:hover:not(:disabled) { border-color: var(--accent); }
@@ -64,6 +70,7 @@ button:disabled { opacity: .4; cursor: default; }
 .told p { margin: 0; overflow-wrap: anywhere; }
 .told .formula { font-size: 17px; font-weight: 600; color: var(--accent); }
 .told .arithmetic { font-size: 15px; }
+.told .numbers { font-size: 13.5px; white-space: pre-wrap; }
 .told .note { color: var(--soft); font-size: 13px; }
 .told .note:not(:empty) { margin-left: .9em; font-weight: 400;
   font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }

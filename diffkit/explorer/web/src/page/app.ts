@@ -1,6 +1,6 @@
 // The page as a whole: one state; what changes it, and who is told.
 
-import { Server, isOutdated } from "./api";
+import { ApiFailure, Server, isOutdated } from "./api";
 import type { Context, Snapshot, Tab } from "./contract";
 import { EXAMPLES, type Example } from "./examples";
 import { Expression } from "./expression";
@@ -13,6 +13,7 @@ import { Picture } from "./picture";
 import type { Parsed, Places, Subject } from "./places";
 import { Point } from "./point";
 import { Share, type Offer } from "./share";
+import { rewritten } from "./rewriting";
 import { read, write, type State } from "./state";
 import { Tabs } from "./tabs";
 import { Theme } from "./theme";
@@ -25,6 +26,7 @@ const SPEAK_MS = 900;
 export class App {
   #text = "";
   #at: Record<string, number> = {};
+  #known: Record<string, number> = {}; // values of variables that are gone while a text is being written
   #variables: string[] = [];
   #active = "";
   #tab = "graph";
@@ -72,10 +74,10 @@ export class App {
     };
     this.#tabs = new Tabs(places.tabs, tabs, context, (id) => this.#open(id));
     this.#share = new Share(() => this.#offer(), (text) => this.#announce(text));
-    this.#parsing = new Latest(async ({ text, example }, current) => {
+    this.#parsing = new Latest<{ text: string; example?: Example | undefined }>(async ({ text, example }, current) => {
       const parsed = await this.#server.post<Parsed>("/api/parse", { text }, "parse");
       if (current()) this.#parsed(text, parsed, example);
-    }, (error) => this.#wrong(error));
+    }, (error, { text }) => this.#wrong(error, text));
     this.#comparing = new Latest(async ({ now, measure }, current) => {
       const found = await this.#server.post<Comparison>("/api/compare", { text: now.text, at: now.at, measure }, "compare");
       if (current()) this.#compared({ ...found, function: now.text, at: now.at }, measure);
@@ -106,21 +108,38 @@ export class App {
   // What changes the state ------------------------------------------------------------------------
 
   #begin(said: Partial<State>): void {
+    this.#take(said);
+    this.#expression.show(said.text ?? "");
+    this.#parsing.want({ text: said.text ?? "" });
+  }
+
+  /** What an address says, but for its text. */
+  #take(said: Partial<State>): void {
     this.#extras = said.extras ?? {};
     this.#picture.choice = this.#extras["picture"] ?? null;
     this.#windows = windowsIn(this.#extras);
     if (said.tab && this.#tabs.has(said.tab)) this.#tab = said.tab;
     this.#at = { ...said.at };
+    this.#known = {};
     this.#active = said.active ?? "";
-    this.#expression.show(said.text ?? "");
-    this.#parsing.want({ text: said.text ?? "" });
   }
 
   #restore(): void {
-    if (location.hash !== this.#fragment() && !this.#server.fixed) this.#begin(read(location.hash));
+    if (location.hash === this.#fragment()) return;
+    const said = read(location.hash);
+    if (!this.#server.fixed) this.#begin(said);
+    else if (said.text === this.#text) {
+      this.#take({ ...said, at: within(this.#known, said.at) });
+      this.#settle(this.#variables);
+      this.#changed();
+    }
   }
 
   #choose(example: Example): void {
+    if (this.#text && this.#text !== example.text) { // the way back leads to what was there
+      history.replaceState(null, "", this.#fragment());
+      history.pushState(null, "", location.href);
+    }
     this.#expression.show(example.text);
     this.#expression.fine();
     this.#extras = {};
@@ -148,7 +167,8 @@ export class App {
   /** The point has exactly these variables; those that are new begin at 1. */
   #settle(variables: string[]): void {
     this.#variables = variables;
-    this.#at = Object.fromEntries(variables.map((name) => [name, this.#at[name] ?? 1]));
+    this.#known = { ...this.#known, ...this.#at };
+    this.#at = Object.fromEntries(variables.map((name) => [name, this.#known[name] ?? 1]));
     if (!variables.includes(this.#active)) this.#active = variables[0] ?? "";
     for (const name of variables) this.#contain(name);
   }
@@ -157,7 +177,8 @@ export class App {
     this.#server.fixed = true;
     this.#text = name ?? "";
     document.title = `${this.#text} · diffkit explorer`;
-    this.#at = at;
+    const said = read(location.hash);
+    this.#take(said.text === this.#text ? { ...said, at: within(at, said.at) } : { at });
     this.#expression.show(this.#text);
     this.#expression.lock("A function of yours, from the command line: it is explored as it stands.");
     this.#settle(variables ?? Object.keys(at));
@@ -214,13 +235,14 @@ export class App {
   #changed(): void {
     const now = this.#now();
     const none = now.variables.length === 0;
-    document.body.classList.toggle("empty", none); // nothing to differentiate by
-    this.#point.show(now.variables, now.at, now.active, this.#windows);
+    document.body.classList.toggle("constant", none); // nothing to differentiate by: the last picture stays, dimmed
     this.#address.later();
     if (none) {
       this.#formula.gradient(null, "", "There is no variable to differentiate by: write x.");
       return;
     }
+    document.body.classList.remove("empty");
+    this.#point.show(now.variables, now.at, now.active, this.#windows);
     this.#picture.update(now, this.#windows, this.#methods.known);
     this.#comparing.want({ now, measure: false });
     if (this.#formulaOf === now.text) this.#symbolic.want(now);
@@ -254,9 +276,14 @@ export class App {
       .catch((error: unknown) => { if (!isOutdated(error) && still()) this.#formula.gradient(null, this.#active, message(error)); });
   }
 
-  #wrong(error: unknown): void {
+  #wrong(error: unknown, text: string): void {
     this.#expression.wrong(error);
     document.body.classList.add("wrong-text");
+    const meant = error instanceof ApiFailure ? rewritten(text, error.hint) : null;
+    if (meant === null) return;
+    this.#server.post<Parsed>("/api/parse", { text: meant }, "offer")
+      .then(({ variables }) => variables.length && this.#expression.value === text && this.#expression.offer(meant))
+      .catch(() => undefined); // a guess that cannot be read is none
   }
 
   #speak(): void {
@@ -300,5 +327,9 @@ export class App {
     return write({ text: this.#text, at: this.#at, active: this.#active, tab: this.#tab, extras });
   }
 }
+
+/** The point of an address, where it names the function's variables. */
+const within = (at: Record<string, number>, said: Record<string, number> = {}): Record<string, number> =>
+  Object.fromEntries(Object.entries(at).map(([name, value]) => [name, said[name] ?? value]));
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));

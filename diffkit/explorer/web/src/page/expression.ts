@@ -15,6 +15,7 @@ export class Expression {
   readonly #echo: HTMLElement;
   readonly #error: HTMLElement;
   readonly #lesson: HTMLElement;
+  readonly #offer: HTMLButtonElement;
   readonly #chips: HTMLButtonElement[];
 
   constructor(host: HTMLElement, events: ExpressionEvents) {
@@ -22,21 +23,26 @@ export class Expression {
     this.#echo = html("div", { class: "echo", "aria-hidden": "true" });
     this.#error = html("p", { id: "error", class: "error", role: "status" });
     this.#lesson = html("p", { id: "lesson", class: "lesson" });
+    this.#offer = html("button", { type: "button", class: "button offer", hidden: true });
+    this.#offer.addEventListener("click", () => this.#accept(events));
     this.#chips = EXAMPLES.map((example) => {
       const chip = html("button", { type: "button", class: "chip", "aria-pressed": "false", title: example.text }, example.name);
       chip.addEventListener("click", () => events.chosen(example));
       return chip;
     });
     const chips = html("div", { class: "chips", role: "group", "aria-label": "Examples" }, ...this.#chips);
-    host.append(html("div", { class: "editor" }, html("span", { class: "f", "aria-hidden": "true" }, "f ="), html("div", { class: "stack" }, this.#echo, this.#box)), this.#error, chips, this.#lesson);
+    host.append(html("div", { class: "editor" }, html("span", { class: "f", "aria-hidden": "true" }, "f ="), html("div", { class: "stack" }, this.#echo, this.#box)), this.#error, this.#offer, chips, this.#lesson);
     this.#box.addEventListener("input", () => {
       // One line: what is pasted with line breaks stays one expression.
       if (/[\r\n]/.test(this.#box.value)) this.#box.value = this.#box.value.replace(/[\r\n]+/g, " ");
       this.#mark(null);
+      this.offer(null);
       events.typed(this.#box.value);
     });
     this.#box.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") event.preventDefault();
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      if (!this.#offer.hidden) this.#accept(events);
     });
   }
 
@@ -69,9 +75,29 @@ export class Expression {
     this.#mark(error instanceof ApiFailure ? error.position : null);
   }
 
+  /** What may have been meant, for one click or Enter. */
+  offer(text: string | null): void {
+    this.#offer.hidden = text === null;
+    this.#offer.dataset["text"] = text ?? "";
+    this.#offer.replaceChildren(...(text === null ? [] : ["Write ", html("code", {}, text), " instead (Enter)"]));
+  }
+
+  #accept(events: ExpressionEvents): void {
+    this.#box.value = this.#offer.dataset["text"] ?? "";
+    this.offer(null);
+    this.#mark(null);
+    this.#box.focus();
+    events.typed(this.#box.value);
+  }
+
   fine(): void {
+    this.offer(null);
     this.#error.replaceChildren();
     this.#box.removeAttribute("aria-invalid");
+  }
+
+  get value(): string {
+    return this.#box.value;
   }
 
   focus(): void {

@@ -13,8 +13,8 @@ export function fail(host: HTMLElement, error: unknown): void {
   host.prepend(html("p", { class: "failure", role: "status" }, sentence(said), hint ? html("span", { class: "hint" }, ` ${sentence(hint)}`) : ""));
 }
 
-/** With a capital and a full stop. */
+/** With a capital, unless a function's name comes first, and a full stop. */
 export function sentence(text: string): string {
-  const trimmed = text.trim().replace(/^\p{Ll}(?=\p{Ll}| )/u, (letter) => letter.toUpperCase());
+  const trimmed = text.trim().replace(/^step_size: /, "").replace(/^(?!\w+(?::| is a function))\p{Ll}(?=\p{Ll}| )/u, (letter) => letter.toUpperCase());
   return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }

@@ -10,7 +10,7 @@ export class Latest<T> {
 
   constructor(
     private readonly work: (what: T, current: () => boolean) => Promise<void>,
-    private readonly failed: (error: unknown) => void,
+    private readonly failed: (error: unknown, what: T) => void,
   ) {}
 
   /** Do this as soon as what is under way has ended, unless something newer comes. */
@@ -32,7 +32,7 @@ export class Latest<T> {
       this.#next = null;
       const current = (): boolean => generation === this.#generation;
       await this.work(what, current).catch((error: unknown) => {
-        if (current() && !isOutdated(error)) this.failed(error);
+        if (current() && !isOutdated(error)) this.failed(error, what);
       });
     }
     this.#running = false;

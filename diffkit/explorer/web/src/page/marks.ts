@@ -123,7 +123,7 @@ export function markPath(shape: Mark): string {
 
 /** Names of lines at their right ends. */
 function lineLabels(items: Item[], x: Scale, y: Scale, box: Box): SVGElement[] {
-  const named = items.filter((item): item is Item & { kind: "line" } => item.kind === "line" && Boolean(item.style.label));
+  const named = items.filter((item): item is Item & { kind: "line" } => item.kind === "line" && Boolean(item.style.label) && item.xs.some((across, place) => shown(across, x) && shown(item.ys[place], y)));
   const ends = named.map((item) => {
     for (let place = item.xs.length - 1; place >= 0; place -= 1) {
       const across = item.xs[place], along = item.ys[place];

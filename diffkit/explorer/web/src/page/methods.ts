@@ -24,7 +24,7 @@ export interface MethodResult {
 export interface Comparison {
   function: string;
   at: Record<string, number>;
-  truth: { value: number | null; derivative: Record<string, number | null>; how?: string } | null;
+  truth: { value: number | null; derivative: Record<string, number | null>; how?: string; note?: string } | null;
   methods: Partial<Record<Method, MethodResult>>;
 }
 
@@ -35,6 +35,8 @@ const METHODS: { id: Method; name: string; mark: Mark; path: string; tells: stri
   { id: "complex", name: "complex step", mark: "up", path: "M0-5.6L5.2 4H-5.2z", tells: "Im f(x + ih)/h with h = 10⁻¹⁰⁰" },
   { id: "finite", name: "finite differences", mark: "down", path: "M0 5.6L5.2-4H-5.2z", tells: "central differences with a chosen step" },
 ];
+
+const NOTHING: Comparison = { function: "", at: {}, truth: null, methods: {} };
 
 const cell = (className: string, ...children: (Node | string)[]): HTMLElement => html("div", { class: className, role: "cell" }, ...children);
 
@@ -53,6 +55,7 @@ export class Methods {
       html("div", { role: "columnheader", class: ["name", "digits", "bar", "count", "count", "count"][place] ?? "" }, word)));
     this.#rows = html("div", { role: "rowgroup", class: "rows" });
     host.append(html("div", { class: "methods-top" }, this.#pick, this.#truth), html("div", { class: "methods", role: "table", "aria-label": "Methods compared" }, html("div", { role: "rowgroup" }, head), this.#rows));
+    this.#rows.append(...METHODS.map((method) => this.#row(method, NOTHING, null))); // so that nothing moves when the numbers come
   }
 
   get known(): Comparison | null {
@@ -120,10 +123,12 @@ export class Methods {
     }
     for (const one of this.#pick.querySelectorAll<HTMLElement>("button")) one.setAttribute("aria-pressed", String(one.dataset["name"] === this.#active));
     const answered = known.methods.reverse ?? known.methods.forward, value = answered ? answered.value : known.truth?.value;
-    const kink = KINK.test(known.methods.reverse?.note ?? ""), said = truth === null || kink ? "none here" : split(truth, truth).right;
-    this.#truth.replaceChildren(html("span", {}, "f = ", html("b", { class: "mono" }, value === null ? "NaN or ∞" : short(value, 10))), known.truth
-      ? html("span", {}, "truth ", html("b", { class: "mono" }, said), kink ? ": a kink" : "")
+    const kink = KINK.test(known.methods.reverse?.note ?? ""), lost = value === null, said = truth === null || kink || lost ? "none here" : split(truth, truth).right;
+    this.#truth.replaceChildren(html("span", {}, "f = ", html("b", { class: "mono" }, lost ? "NaN or ∞" : short(value, 10))), known.truth
+      ? html("span", {}, "truth ", html("b", { class: "mono" }, said), lost ? ": f has no value" : kink ? ": a kink" : "")
       : "no truth here: the digits cannot be judged");
+    const late = known.truth?.how === "none" ? known.truth.note?.split(";")[0] : undefined;  // more than its seconds
+    if (late) this.#truth.lastElementChild?.replaceChildren(late);
     this.#truth.title = known.truth?.how ?? "";
     this.#rows.replaceChildren(...METHODS.map((method) => this.#row(method, known, truth)));
   }

@@ -90,9 +90,8 @@ const raised = (power: number): string =>
 export function tickText(value: number, log = false): string {
   if (value === 0) return "0";
   const size = Math.abs(value), sign = value < 0 ? "−" : "";
-  const power = Math.floor(Math.log10(size) + 1e-12);
+  const [front = 0, power = 0] = size.toExponential(2).split("e").map(Number);
   if ((log && (power < -2 || power > 3)) || size >= 1e5 || size < 1e-3) {
-    const front = Number((size / 10 ** power).toPrecision(3));
     return `${sign}${front === 1 ? "" : `${front}·`}10${raised(power)}`;
   }
   return `${sign}${Number(size.toPrecision(6))}`;

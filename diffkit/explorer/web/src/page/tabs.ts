@@ -53,7 +53,7 @@ export class Tabs {
         made?.setAttribute("aria-selected", String(here));
         if (made) made.tabIndex = here ? 0 : -1;
         if (panel) panel.hidden = !here;
-        if (here) made?.scrollIntoView({ block: "nearest", inline: "nearest" });
+        if (here && made) bringIn(made);
       });
     }
     const place = this.tabs.findIndex((tab) => tab.id === now.tab);
@@ -80,4 +80,12 @@ export class Tabs {
     this.chosen(tab.id);
     this.#buttons[next]?.focus();
   }
+}
+
+/** Scrolls the row of tabs alone, so that the page stays where it is. */
+function bringIn(made: HTMLElement): void {
+  const list = made.parentElement;
+  if (!list) return;
+  const here = made.getBoundingClientRect(), around = list.getBoundingClientRect();
+  list.scrollLeft += Math.min(here.left - around.left, 0) + Math.max(here.right - around.right, 0);
 }

@@ -15,6 +15,7 @@ export class Question<T> {
         const answer = await context.api.post<T>(path, body, path);
         if (!current()) return;
         context.fail(host, null);
+        host.dataset["answered"] = "";
         shown(answer);
       },
       (error) => {

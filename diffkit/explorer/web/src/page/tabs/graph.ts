@@ -10,7 +10,6 @@ declare const diffkitDrawing: typeof Drawing;
 
 type Data = Drawing.Data;
 
-const PAUSE_MS = 100; // between two drawings while a slider moves
 const WHOLE = 1e6; // a step beyond every sweep's end: all of it is shown
 
 class Graph implements View {
@@ -28,8 +27,7 @@ class Graph implements View {
     this.#asking = new Latest(async (now, current) => {
       const data = await context.api.post<Data>("/api/explain", { text: now.text, at: now.at, direction: now.active }, "explain");
       if (current()) this.#draw(data, now);
-      // A graph takes long to paint: the curve under the finger comes first.
-      await new Promise((done) => setTimeout(done, PAUSE_MS));
+      await new Promise(requestAnimationFrame); // no more drawings than frames
     }, (error) => {
       this.#asked = "";
       context.fail(this.host, error);
