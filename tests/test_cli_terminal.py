@@ -99,7 +99,7 @@ def test_an_error_has_a_line_in_a_pipe_and_a_layout_on_a_terminal(
         (["comprae", "x"], "did you mean compare?"),
         (["xyzzy"], "see diffkit --help."),
         (["derive", "x", "--ordr", "2"], "did you mean --order?"),
-        (["advise", "x", "--want", "gradiant"], "did you mean gradient?"),
+        (["advise", "x", "--want", "gradien"], "did you mean gradient?"),
         (["train", "digits", "--optimizer", "adma"], "did you mean adam?"),
         (["completion", "bsah"], "did you mean bash?"),
         (["derive", "x", "--order", "0"], "see diffkit derive --help."),

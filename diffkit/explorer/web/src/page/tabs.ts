@@ -53,7 +53,7 @@ export class Tabs {
         made?.setAttribute("aria-selected", String(here));
         if (made) made.tabIndex = here ? 0 : -1;
         if (panel) panel.hidden = !here;
-        if (here && made) bringIn(made);
+        if (here && made) reveal(made);
       });
     }
     const place = this.tabs.findIndex((tab) => tab.id === now.tab);
@@ -83,7 +83,7 @@ export class Tabs {
 }
 
 /** Scrolls the row of tabs alone, so that the page stays where it is. */
-function bringIn(made: HTMLElement): void {
+function reveal(made: HTMLElement): void {
   const list = made.parentElement;
   if (!list) return;
   const here = made.getBoundingClientRect(), around = list.getBoundingClientRect();
