@@ -1,8 +1,8 @@
 """'Simplified' loses three digits, and the shortest formula is among the worst
 =============================================================================
 
-Four steps of the logistic map, l₄(x) with lₙ₊₁ = 4lₙ(1 − lₙ), and its derivative: one polynomial of
-degree seven, written in four ways.  They are equal as mathematics.  ``simplify`` multiplies
+Three steps of the logistic map, l₄(x) with lₙ₊₁ = 4lₙ(1 − lₙ), and its derivative: one polynomial
+of degree seven, written in four ways.  They are equal as mathematics.  ``simplify`` multiplies
 everything out, because that is shorter than what ``diff`` left; then terms of size 10⁵ are
 added to give a number of size 1, and what was rounded in the terms stays.  Nested multiplication
 (Horner) needs the fewest operations of all and cannot mend that.  The factors stay near their

@@ -4,8 +4,8 @@
 The loss of a net has thousands of inputs, its parameters, and one output.  Here all methods
 differentiate two losses over 32 handwritten digits and are held against a truth of 100 digits: a
 multilayer perceptron with 1,210 parameters, and a convolutional net with 690.  The exact methods
-agree to the last bits in both.  Reverse mode has them for the price of two losses; the others pay
-for each parameter, and the symbolic method gives up before its formula is written.
+agree to the last bits in both.  Reverse mode has them for the price of two or three losses; the
+others pay for each parameter, and the symbolic method gives up before its formula is written.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ PAGE = Page(
     chapter="Kinks and traps",
     title="At a kink every library makes a choice of its own",
     concepts=("derivative", "kink", "subgradient"),
-    question="Which slope would make max(x, 0) − max(−x, 0) = x differentiable?",
+    question="max(x, 0) − max(−x, 0) is x: which choice at 0 gives its slope, 1?",
     try_this='diffkit compare "abs(x)" --at x=0',
     source="Bertoin et al. 2021; measured by docs/measure_kinks.py",
     alt="Six kinks, drawn as graphs: a short thick line through each has the slope that diffkit "

@@ -3,9 +3,9 @@
 
 On a quadratic every direction goes its own way: with curvature λ each update multiplies it by
 1 − ηλ.  The steepest direction is the first to break, when ηλ passes 2, so the highest rate of all
-is 2/λmax.  Here λ is 1, 10 and 100, and 2/λmax is 0.02.  A per cent below, the distance from the
-minimum shrinks by 0.99 at each update; a per cent above, it grows by 1.01; at 0.02 itself the
-point hops from one wall of the valley to the other, for ever.
+is 2/λmax.  Here λ is 1, 10 and 100, and 2/λmax is 0.02.  Half a per cent below, an update leaves
+0.99 of the distance from the minimum; half a per cent above, it makes 1.01 of it; at 0.02 itself
+the point hops from one wall of the valley to the other, for ever.
 """
 
 from __future__ import annotations

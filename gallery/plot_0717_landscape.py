@@ -9,9 +9,9 @@ both curves are one, to the last digit.  Only such curves may be compared.
 
 By how much a raw curve changes is itself no property of the net: it depends on the direction drawn,
 on how far one walks and on the scale.  On the right are a hundred directions and seven scales: at a
-scale of 10 the largest factor between the two curves lies anywhere between 3 and 600, with a median
-of 22.  A single factor, 9.3 for the direction on the left or 14.8 for another net and direction,
-tells what was drawn by lot; the normalised curves have a factor of 1 at every scale.
+scale of 10 the largest factor between the two curves lies anywhere between 2.6 and 650, with a
+median of 22.  A single factor, 9.3 for the direction on the left or 14.8 for another net and
+direction, tells what was drawn by lot; the normalised curves have a factor of 1 at every scale.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 ===========================================================
 
 A convolutional net has learned the digits.  Its sixteen first filters began as faint noise, a
-twentieth of what they became, so what one sees in them was put there by the learning signal.  Below
+twelfth of what they became, so what one sees in them was put there by the learning signal.  Below
 each stands the map of what it finds in one digit it has never seen: some filters answer to a left
 or an upper edge of the stroke, some to its body, some to the paper beside it.  Of all patterns that
 3 × 3 weights can show, two in nine are slopes, across and down; the learned filters give these

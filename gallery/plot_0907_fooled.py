@@ -1,11 +1,11 @@
 """A push along the gradient fools the net; noise of the same length does not
 ==========================================================================
 
-The same net, and the derivative of its right score by every pixel.  Change all pixels a little
-against it: to us the picture stays the digit it was, and the net says something else.  Nine digits
-in ten fall to a push of length 1, as long as from paper to ink in a single pixel.  A random change
-of that length loses hardly one in a hundred: in 64 dimensions a random direction has next to
-nothing of the one that matters.
+How far is the right score of a net ahead of the next best?  Take the derivative by every pixel and
+change all pixels a little against it: to us the picture stays the digit it was, and the net says
+something else.  Nine digits in ten fall to a push of length 1, as long as from paper to ink in a
+single pixel.  A random change of that length loses hardly one in a hundred: in 64 dimensions a
+random direction has next to nothing of the one that matters.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PAGE = Page(
     alt="Five digits; below each the change of its pixels in red and blue, and below that the "
     "sum, which a reader still recognises but the net calls another digit. At the right, "
     "the share of digits right against the length of the change: it falls below a tenth for "
-    "the gradient's direction and stays near 97 % for random ones.",
+    "the gradient's direction and hardly falls for random ones of the same length.",
 )
 
 CLASSES, PUSH = 10, 1.0

@@ -4,8 +4,8 @@
 Every pixel is a net: thirty layers of tanh with random weights of size σ_w, to the right, and
 random biases of size σ_b, upwards.  Its colour is what became of the learning signal on its way
 from the last layer to the first: blue where it shrank, red where it grew, each by so many powers of
-ten.  Between the two runs a narrow pale line, and theory draws it without any net: there the
-average square of σ_w tanh′ is 1.  The deeper the net, the narrower the line.
+ten.  Between the two runs a band without colour, and theory draws its line without any net: there
+the average square of σ_w tanh′ is 1.  The deeper the net, the narrower the band.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAGE = Page(
     try_this='dk.signal.critical_weights("tanh", 0.3)',
     source=SOURCE,
     alt="A map over the sizes of weights and biases: blue at the left, where the signal "
-    "vanishes, red at the right, where it explodes, and a narrow pale band between, along "
+    "vanishes, red at the right, where it explodes, and a narrow colourless band between, along "
     "which runs the line of the theory, from 1 at the lower edge to the upper right.",
 )
 

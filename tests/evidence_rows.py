@@ -312,7 +312,7 @@ ROWS = {
     ),
     "Hochreiter 1991": Evidence(
         "depth",
-        ("sigmoid: factor per layer", "sigmoid: largest possible factor"),
+        ("sigmoid: factor per layer", "sigmoid: factor per layer, at most ¼"),
         ("test_theory.py::test_a_sigmoid_passes_on_less_than_a_quarter",),
     ),
     "Pascanu, Mikolov & Bengio 2013": Evidence(

@@ -11,7 +11,7 @@ derivative in seven forms:
     forward    forward mode:      value and tangent, a sweep for every input
     finite     forward difference: n + 1 runs, and n steps, differences and quotients
 
-Only the first grows without need; that is expression swell (Baydin et al. 2018, section 2.3).
+Only the first grows without need; that is expression swell (Baydin et al. 2018, section 2).
 ``symbolic`` and ``reverse`` agree (Laue 2019), and stay below five functions (Griewank & Walther
 2008, section 4.6); ``cse`` does not find the way back to them in general.  All functions are
 written out in scalars first, so that every operation counts one, and graphs are counted in the
@@ -155,7 +155,7 @@ def swell(
     ShapeError
         When a function does not return one float.
 
-    Source: Baydin et al. 2018, section 2.3; Laue 2019.
+    Source: Baydin et al. 2018, section 2; Laue 2019.
 
     >>> import diffkit as dk
     >>> counts = dk.swell("logistic", sizes=range(2, 6))

@@ -5,7 +5,7 @@
     helmholtz      the energy of a mixture of n substances    n inputs, n² operations
     tanh-net       (net(x) − t)² of n hidden layers of four   trees multiply with every layer
 
-Sources: Baydin et al. 2018, section 2.3 and figure 6; Speelpenning 1980; Griewank 1989.
+Sources: Baydin et al. 2018, section 2 and figure 6; Speelpenning 1980; Griewank 1989.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def iterates(graph: Graph) -> Callable[[int], tuple[Any, ...]]:
 FAMILIES: dict[str, Family] = {
     "logistic": Family(
         "n-th iterate of the logistic map", "n", tuple(range(2, 9)), logistic, lambda n: None,
-        "Baydin et al. 2018, section 2.3",
+        "Baydin et al. 2018, section 2",
     ),
     "speelpenning": Family(
         "Speelpenning's product of n numbers", "n", tuple(range(2, 11)), product, lambda n: None,

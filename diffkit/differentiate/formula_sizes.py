@@ -1,7 +1,7 @@
 """How large a formula is: as a tree, shared, and after common-subexpression elimination.
 
 The difference between the three numbers is what people mean by expression swell (Baydin et
-al. 2018, section 2.3):
+al. 2018, section 2):
 
 * as a **tree**, the way it is printed: a part that is used twice counts twice;
 * **shared**, the way it is stored: every distinct subexpression counts once;
@@ -61,7 +61,7 @@ def formula_sizes(formula: Any, *, seconds: float = SECONDS) -> dict[str, int | 
     BudgetError
         When SymPy takes too long over expressions.
 
-    Source: the growth of formulas follows Baydin et al. 2018, section 2.3.
+    Source: the growth of formulas follows Baydin et al. 2018, section 2.
 
     >>> import sympy
     >>> x = sympy.Symbol("x")

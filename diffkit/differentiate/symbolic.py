@@ -11,7 +11,7 @@ The formulas are of the stable kind (``differentiate/formula_calculus.py``): log
 one function, softplus, which is evaluated without overflow.  For reading, as ``diffkit derive``
 prints it, :func:`derivative_expressions` gives the textbook kind.
 
-The price is expression swell (Baydin et al. 2018, section 2.3): SymPy walks formulas as trees,
+The price is expression swell (Baydin et al. 2018, section 2): SymPy walks formulas as trees,
 and trees grow exponentially where graphs grow linearly.  So the work has a budget.
 
 Kinks follow Note [Kinks]: Heaviside(0) = ½ and sign(0) = 0 give the declared derivatives of

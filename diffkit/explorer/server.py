@@ -50,7 +50,8 @@ NUMBERS: dict[str, tuple[Callable[..., Any], int]] = {
     "schedules": (training_choices.schedule_rates, LATER),
 }
 # What is asked at the start, so that imports and kernels are there before somebody asks.
-WARM = {"text": "sin(x)*x", "at": {"x": 1.0}, "x": "x", "window": [0, 1]}
+# It cancels, so that the search for a remedy is among what has been imported then.
+WARM = {"text": "(1-cos(x))/x**2", "at": {"x": 0.001}, "x": "x", "window": [0, 1]}
 FORMULAS = ("derive", "swell")
 
 
