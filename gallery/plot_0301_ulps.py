@@ -29,7 +29,7 @@ PAGE = Page(
     chapter="Accuracy",
     title="Four methods are right to the last digit, finite differences to ten",
     concepts=("derivative", "automatic differentiation", "rounding"),
-    question="Why does only one method lose half of its digits?",
+    question="Why does only one method lose a third of its digits?",
     try_this='diffkit compare "log(x1)+x1*x2-sin(x2)" --at x1=2,x2=5',
     source=SOURCE,
     alt="Five clouds of dots, one for each method: the errors of symbolic, forward, reverse and "

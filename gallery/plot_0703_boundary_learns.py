@@ -83,7 +83,7 @@ def numbers() -> list[Claim]:
               losses[STRAIGHT] / best_line(), 0.1, "logistic regression"),
         Claim("boundary-learns", "loss after 40 epochs over loss after 10", 0.1,
               losses[BENT] / losses[STRAIGHT], 0.0, "this training", at_most=True),
-        Claim("boundary-learns", "fall of log loss per epoch, after over during the bends",
+        Claim("boundary-learns", "fall of log loss per epoch after the bends, over during them",
               0.5, float(drops[BENT:].mean() / drops[STRAIGHT:BENT].mean()), 0.0,
               "this training", at_most=True),
         Claim("boundary-learns", "points on the wrong side at the end", 0,
