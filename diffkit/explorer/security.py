@@ -88,9 +88,7 @@ class Guard:
         if not self.has_token(headers, scope):
             return _refused(path, 403, "the token is missing or wrong", REOPEN)
         if path.startswith(API) and not self.bucket.take():
-            return _refused(
-                path, 429, "too many requests", "wait a second.", [("retry-after", "1")]
-            )
+            return _refused(path, 429, "too many requests", "wait a second.", RETRY)
         return None
 
     def own_origin(self, headers: Headers) -> bool:
