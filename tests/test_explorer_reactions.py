@@ -24,6 +24,7 @@ TEXTS = [
     "sin(x)*exp(y)", "log(x+2)*x", "tanh(w*x+b)**2", "x**5-3*x", "exp(-x*x)*cos(5*x)",
     "(a*x+b)/(c*x+9)", "x1*x2*x3*sin(x4)", "log(1+exp(x))",
 ]  # fmt: skip
+SETTLING = 500  # milliseconds until the first contours are there
 PAINT_GOAL, SLIDER_GOAL, TYPE_GOAL = 1500, 50, 150  # milliseconds
 
 WATCH = """
@@ -44,8 +45,8 @@ const reaction = async (act) => {
   return [seen, told];
 };
 """
-SLIDE = f"""async (count) => {{ {WATCH}
-const slider = document.querySelector("#point input[type=range]");
+SLIDE = f"""async ([which, count]) => {{ {WATCH}
+const slider = document.querySelectorAll("#point input[type=range]")[which];
 const [low, high, found] = [Number(slider.min), Number(slider.max), []];
 for (let k = 0; k < count; k++) found.push(await reaction(() => {{
   slider.valueAsNumber = low + (0.35 + 0.3 * ((k * 0.37) % 1)) * (high - low);
@@ -76,11 +77,16 @@ def test_a_slider_of_ten_variables(opened: Opened, record_property: Record) -> N
     point = ",".join(f"{name}:{x}" for name, x in AT.items())
     page = opened(f"#e={TEN.replace('+', '%2B')}&at={point}")
     _reported(record_property, "first paint", [page.evaluate(PAINT)], PAINT_GOAL)
-    pictures, numbers = zip(*page.evaluate(SLIDE, 12), strict=True)
-    _reported(record_property, "slider to picture, ten variables", list(pictures), SLIDER_GOAL)
-    _reported(record_property, "slider to the methods' numbers", list(numbers), None)
-    last = float(page.locator("#point input[type=range]").first.input_value())
-    expected = dk.grad(dk.parse(TEN))(*(AT | {"x1": last}).values())
+    for which, whose in ((0, "the curve's own"), (4, "another")):
+        pictures, numbers = zip(*page.evaluate(SLIDE, [which, 12]), strict=True)
+        row = f"slider of ten variables to picture, {whose}"
+        _reported(record_property, row, list(pictures), SLIDER_GOAL)
+        _reported(
+            record_property, f"the same, to the methods' numbers, {whose}", list(numbers), None
+        )
+    sliders = page.locator("#point input[type=range]")
+    moved = {name: float(sliders.nth(k).input_value()) for k, name in ((0, "x1"), (4, "x5"))}
+    expected = dk.grad(dk.parse(TEN))(*(AT | moved).values())
     page.wait_for_function(
         """(wanted) => {
           const shown = document.querySelector('[data-method="reverse"] .mono')?.textContent;
@@ -88,6 +94,17 @@ def test_a_slider_of_ten_variables(opened: Opened, record_property: Record) -> N
         }""",
         arg=float(expected["x1"]),
     )
+
+
+def test_contours_that_a_third_variable_moves(
+    opened: Opened,  # noqa: F811
+    record_property: Record,
+) -> None:
+    page = opened("#e=sin(x*y)*z%2By*z*z&at=x:1,y:2,z:1.5")
+    page.get_by_role("button", name="contours").click()
+    page.wait_for_timeout(SETTLING)
+    pictures, _ = zip(*page.evaluate(SLIDE, [2, 12]), strict=True)
+    _reported(record_property, "slider to contours", list(pictures), SLIDER_GOAL)
 
 
 def test_a_new_expression(opened: Opened, record_property: Record) -> None:  # noqa: F811

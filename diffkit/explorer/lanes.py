@@ -25,11 +25,11 @@ import numpy as np
 from diffkit.explorer.limits import MOST_WAITING, NUMERIC_SECONDS, Refusal, TooSlow, within
 from diffkit.lazy import mp
 
-__all__ = ["LATER", "NOW", "Lane", "Numbers"]
+__all__ = ["FIRST", "LATER", "NOW", "Lane", "Numbers"]
 
 DOUBLE_DIGITS = 15  # mpmath's own default
 
-NOW, LATER = 0, 1
+FIRST, NOW, LATER = 0, 1, 2
 
 BUSY = "this, or what came before it, takes long and cannot be interrupted"
 

@@ -29,7 +29,7 @@ from diffkit.explorer import api_analysis, api_numbers, training_choices
 from diffkit.explorer.answers import answer, told
 from diffkit.explorer.api_training import TrainingAnswers
 from diffkit.explorer.expressions import Own
-from diffkit.explorer.lanes import LATER, NOW, Numbers
+from diffkit.explorer.lanes import FIRST, LATER, NOW, Numbers
 from diffkit.explorer.page import STATIC, page
 from diffkit.explorer.requests import LEFT, body_of, waited
 from diffkit.explorer.security import Guard
@@ -41,10 +41,10 @@ SCHEMA = 1
 
 # What is asked of the thread of numbers: the function, and how urgent it is.
 NUMBERS: dict[str, tuple[Callable[..., Any], int]] = {
-    "parse": (api_numbers.parse, NOW),
+    "parse": (api_numbers.parse, FIRST),
     "compare": (api_numbers.compare, NOW),
     "explain": (api_numbers.explain, NOW),
-    "curve": (api_numbers.curve, NOW),
+    "curve": (api_numbers.curve, FIRST),
     "steps": (api_analysis.steps, LATER),
     "diagnose": (api_analysis.diagnose, LATER),
     "schedules": (training_choices.schedule_rates, LATER),
@@ -105,7 +105,7 @@ class Explorer:
         """Warm up behind the first request; end what runs when the server does."""
         self.formulas.put(("derive", WARM))
         for work, _ in NUMBERS.values():
-            self.numbers.put(partial(work, WARM), LATER)
+            self.numbers.put(partial(work, WARM), FIRST)  # before the first key, or it would wait
         yield
         self.ending()
 

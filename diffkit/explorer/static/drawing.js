@@ -107,6 +107,7 @@ tr[aria-current] td { background: var(--lit); }
 .box.at-work .plate { stroke: var(--accent); stroke-width: 1.6; stroke-dasharray: none; }
 .box:focus-visible, .frame:focus-visible { outline: none; }
 .box:focus-visible .plate, .frame:focus-visible > rect { stroke: var(--accent); stroke-width: 3; }
+.wire path, .wire polygon { opacity: var(--dim, 1); }
 .wire path { fill: none; stroke: var(--wire); stroke-width: 1; stroke-linecap: round; }
 .wire polygon { fill: var(--wire); }
 .wire.dry path { stroke-dasharray: 2 4; }

@@ -6,7 +6,7 @@ import { EXAMPLES, type Example } from "./examples";
 import { Expression } from "./expression";
 import { fail } from "./failure";
 import { Formula } from "./formula";
-import { Latest, rested } from "./latest";
+import { Latest, rested, SECOND_MS } from "./latest";
 import { Methods, type Comparison } from "./methods";
 import { named, short } from "./numbers";
 import { Picture } from "./picture";
@@ -81,7 +81,7 @@ export class App {
     this.#comparing = new Latest(async ({ now, measure }, current) => {
       const found = await this.#server.post<Comparison>("/api/compare", { text: now.text, at: now.at, measure }, "compare");
       if (current()) this.#compared({ ...found, function: now.text, at: now.at }, measure);
-    }, (error) => fail(places.methods, error));
+    }, (error) => fail(places.methods, error), SECOND_MS);
     this.#symbolic = new Latest(async (now, current) => {
       const found = await this.#server.post<Comparison>("/api/compare", { text: now.text, at: now.at, methods: ["symbolic"] }, "symbolic");
       this.#formulaOf = now.text;
@@ -89,7 +89,7 @@ export class App {
     }, (error) => {
       const now = this.#now();
       this.#methods.add({ function: now.text, at: now.at, truth: null, methods: { symbolic: { refused: message(error) } } });
-    });
+    }, SECOND_MS);
     this.#tools();
     addEventListener("hashchange", () => this.#restore());
   }

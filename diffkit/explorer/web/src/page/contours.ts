@@ -87,14 +87,17 @@ function levelsOf(f: (number | null)[][]): number[] {
   return [...new Set(found.map((level) => Number(level.toPrecision(2))))];
 }
 
+const isNumber = (value: number | null | undefined): value is number => value !== null && value !== undefined;
+
 /** Marching squares: the points where f crosses the level, as pieces divided by nulls. */
 function lines({ x, y, f }: GridData, level: number): { xs: number[]; ys: (number | null)[] } {
   const xs: number[] = [], ys: (number | null)[] = [];
   for (let j = 0; j + 1 < y.length; j += 1) {
     for (let i = 0; i + 1 < x.length; i += 1) {
-      const corners = [f[j]?.[i], f[j]?.[i + 1], f[j + 1]?.[i + 1], f[j + 1]?.[i]];
-      if (corners.some((value) => value === null || value === undefined)) continue;
-      const [a = 0, b = 0, c = 0, d = 0] = corners as number[];
+      const a = f[j]?.[i], b = f[j]?.[i + 1], c = f[j + 1]?.[i + 1], d = f[j + 1]?.[i];
+      if (!isNumber(a) || !isNumber(b) || !isNumber(c) || !isNumber(d)) continue;
+      const low = a < level; // most squares lie on one side, and make nothing
+      if (low === b < level && low === c < level && low === d < level) continue;
       const [x0 = 0, x1 = 0, y0 = 0, y1 = 0] = [x[i], x[i + 1], y[j], y[j + 1]];
       const cuts: [number, number][] = [];
       const cut = (p: number, q: number, at: (t: number) => [number, number]): void => {

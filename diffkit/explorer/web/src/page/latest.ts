@@ -1,7 +1,11 @@
 // Work that follows a moving finger: one request at a time, and after it the newest state, so that
-// the picture neither queues up behind old requests nor starves while the finger moves.
+// the picture neither queues up behind old requests nor starves while the finger moves.  What comes
+// second to the picture rests between two requests, or the picture would wait behind it.
 
 import { isOutdated } from "./api";
+
+/** Between two requests of what comes second to the picture, in milliseconds: two of its frames. */
+export const SECOND_MS = 50;
 
 export class Latest<T> {
   #running = false;
@@ -11,6 +15,7 @@ export class Latest<T> {
   constructor(
     private readonly work: (what: T, current: () => boolean) => Promise<void>,
     private readonly failed: (error: unknown, what: T) => void,
+    private readonly pause = 0, // milliseconds between two requests
   ) {}
 
   /** Do this as soon as what is under way has ended, unless something newer comes. */
@@ -34,6 +39,7 @@ export class Latest<T> {
       await this.work(what, current).catch((error: unknown) => {
         if (current() && !isOutdated(error)) this.failed(error, what);
       });
+      if (this.pause) await new Promise((done) => setTimeout(done, this.pause));
     }
     this.#running = false;
   }

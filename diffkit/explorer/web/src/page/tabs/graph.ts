@@ -4,7 +4,7 @@ import type * as Drawing from "../../drawing/index";
 import { html } from "../../drawing/dom";
 import type { Context, Snapshot, Tab, Table, View } from "../contract";
 import { pointOf } from "../code";
-import { Latest } from "../latest";
+import { Latest, SECOND_MS } from "../latest";
 
 declare const diffkitDrawing: typeof Drawing;
 
@@ -31,7 +31,7 @@ class Graph implements View {
     }, (error) => {
       this.#asked = "";
       context.fail(this.host, error);
-    });
+    }, SECOND_MS);
   }
 
   update(now: Snapshot): void {
