@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -103,20 +106,30 @@ def test_the_script_of_a_shell(capsys: Any, monkeypatch: Any) -> None:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, root: Path) -> Any:
-    """Runs a text in a shell whose PATH has diffkit; skips where there is no such shell."""
+def home(tmp_path: Path, root: Path) -> dict[str, str]:
+    """The environment of a user whose PATH has diffkit and whose folder has a file."""
     program = tmp_path / "bin" / "diffkit"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m diffkit "$@"\n')
     program.chmod(0o755)
     (tmp_path / "model.py").write_text(MODEL)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "PYTHONPATH": str(root), "HOME": str(tmp_path)}
+
+
+def needs(name: str) -> None:
+    """Skip where there is no such shell."""
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+
+
+@pytest.fixture
+def shell(home: dict[str, str]) -> Any:
+    """Runs a text in a shell."""
 
     def run(name: str, *flags: str, text: str) -> list[str]:
-        if shutil.which(name) is None:
-            pytest.skip(f"{name} is not installed")
-        path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "PYTHONPATH": str(root), "HOME": str(tmp_path)}
-        done = subprocess.run([name, *flags, "-c", text], cwd=tmp_path, env=environment,
+        needs(name)
+        done = subprocess.run([name, *flags, "-c", text], cwd=home["HOME"], env=home,
                               capture_output=True, text=True, timeout=60)  # fmt: skip
         assert done.stderr == ""
         return done.stdout.splitlines()
@@ -133,6 +146,64 @@ def test_bash_gets_words_without_what_stands_before_a_colon(shell: Any) -> None:
     source = 'eval "$(diffkit completion bash)"; complete -p diffkit >/dev/null'
     shown = shell("bash", "--norc", text="; ".join([source, *presses]))
     assert shown == ["loss", "jacobian", "explain explore"]
+
+
+SOURCES = {
+    # shell: how it is started, and what it reads first
+    "zsh": (["-f", "-i"], 'autoload -Uz compinit; compinit -D; eval "$(diffkit completion zsh)"'),
+    "fish": (["--no-config", "-i"], "diffkit completion fish | source"),
+}
+TABS = {
+    "diffkit compl": "diffkit completion",
+    "diffkit advise model.py:l": "diffkit advise model.py:loss",
+    "diffkit advise x --want=ja": "diffkit advise x --want=jacobian",
+}
+TO_THE_START, PATIENCE_SECONDS = "\x01", 60.0  # Ctrl-A; how long a loaded computer may take
+
+
+@pytest.fixture
+def keyboard(home: dict[str, str]) -> Iterator[Any]:
+    """Types into a shell in a terminal of its own, and gives what it shows up to some words."""
+    import fcntl
+    import pty
+    import termios
+
+    hand, there = pty.openpty()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def typed(keys: str, until: str) -> str:
+        os.write(hand, keys.encode())
+        shown, end = "", monotonic() + PATIENCE_SECONDS
+        while until not in shown:
+            if not select.select([hand], [], [], max(0.0, end - monotonic()))[0]:
+                pytest.fail(f"{until!r} was not shown, but {shown!r}")
+            shown += os.read(hand, 4096).decode(errors="replace")
+        return shown
+
+    def begin(name: str) -> Any:
+        needs(name)
+        flags, source = SOURCES[name]
+        started.append(subprocess.Popen(
+            [name, *flags], stdin=there, stdout=there, stderr=there, cwd=home["HOME"],
+            env=home | {"TERM": "xterm"}, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # the terminal is its own
+        ))  # fmt: skip
+        typed(f"{source}; echo rea''dy\r", until="ready\r\n")
+        return typed
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+    os.close(there)
+    os.close(hand)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_tab_key_completes(keyboard: Any, name: str) -> None:
+    typed = keyboard(name)
+    for line, completed in TABS.items():
+        typed(f"{line}\t{TO_THE_START}echo was: \r", until=f"was: {completed}\r\n")
 
 
 def test_fish_shows_what_a_word_means(shell: Any) -> None:
