@@ -18,8 +18,11 @@ PEER_NAMES = {
 
 
 def picture(name: str, text: str) -> str:
-    """A picture of the page, on white in light and dark."""
-    return f"```{{image}} images/{name}.svg\n:alt: {text}\n:class: on-paper\n```"
+    """A picture of the page, drawn for light and for dark."""
+    looks = ((name, "only-light"), (f"{name}-dark", "only-dark"))
+    return "\n\n".join(
+        f"```{{image}} images/{file}.svg\n:alt: {text}\n:class: {look}\n```" for file, look in looks
+    )
 
 
 def _cell(value: float | None, digits: int = 2) -> str:

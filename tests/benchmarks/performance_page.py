@@ -17,10 +17,7 @@ __all__ = ["page"]
 GRAPHS = """diffkit runs the plain NumPy source. `casadi_sx` is given symbols and a sine of its own;
 `limit_tape` is a minimal tracer with a Numba loop over its tape; `limit_loop` and `jax_scan` are
 the same function rewritten as a loop."""
-PICTURE = """```{image} images/performance.svg
-:alt: CPU time of a gradient against the number of inputs, for every engine and the limit
-:class: on-paper
-```"""
+ENGINES = "CPU time of a gradient against the number of inputs, for every engine and the limit"
 BEGIN = "<!-- written by python tests/benchmarks/performance.py -->"
 OPENING = """# Performance
 
@@ -226,7 +223,7 @@ def page(found: dict[str, Any]) -> str:
     parts = [OPENING.strip(), BEGIN, "## What is reached"]
     parts.append(_verdicts(listed))
     if "engines" in data:
-        parts.append(PICTURE)
+        parts.append(picture("performance", ENGINES))
     gears = gear_rows(found["sections"])
     parts += [GEAR.strip(), _verdicts(gears)] if gears else ()
     parts += peers_part(data["peers"]) if "peers" in data else ()

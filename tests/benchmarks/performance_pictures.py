@@ -5,30 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from performance_colours import DARK, LIGHT, Colours
 from performance_pictures_start import draw_memory, draw_start
 from performance_rows import median_of, over_limit
 
 __all__ = ["draw"]
 
-ACCENT, MUTED = "#D55E00", "#5B6470"
 SERIES = {
-    # peer of the kit: label, colour, line
-    "diffkit_interpret": ("interpreter", MUTED, ":"),
-    "diffkit_specialise": ("specialised", MUTED, "--"),
-    "diffkit": ("machine", ACCENT, "-"),
-    "diffkit_bound": ("machine, bound", ACCENT, "--"),
-    "limit": ("hand-written", "#1A1A1A", "-"),
+    # peer of the kit: label, which of the colours, line
+    "diffkit_interpret": ("interpreter", "muted", ":"),
+    "diffkit_specialise": ("specialised", "muted", "--"),
+    "diffkit": ("machine", "accent", "-"),
+    "diffkit_bound": ("machine, bound", "accent", "--"),
+    "limit": ("hand-written", "ink", "-"),
 }
-
-
-INK = "#1A1A1A"
 METHODS = ("reverse", "forward", "complex", "finite", "symbolic")
 BELOW = 0.4  # where the name of a line that ends amid others stands, over its last value
-TOOLS = {
-    "diffkit": ACCENT, "limit": INK, "autograd": MUTED, "casadi_mx": "#0072B2", "jax": "#009E73",
-    "numdifftools": "#CC79A7", "pytensor_c": "#56B4E9", "torch": "#E69F00",
-}  # fmt: skip
-
 
 WHOLE = {
     # section: the picture's name, and what lays it out
@@ -38,7 +30,7 @@ WHOLE = {
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:
-    """Write the pictures of the sections that were measured."""
+    """Write the pictures of the sections that were measured, each in light and dark."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -52,37 +44,42 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     for section, (name, drawer) in drawers.items():
         rounds = found["sections"].get(section, {}).get("rounds")
         if rounds:
-            _picture(drawer, rounds, folder / f"{name}.svg")
+            _both(_picture, drawer, rounds, folder / name)
     for section, (name, drawer) in WHOLE.items():
         rounds = found["sections"].get(section, {}).get("rounds")
         if rounds:
-            _figure(drawer, rounds, folder / f"{name}.svg")
+            _both(_figure, drawer, rounds, folder / name)
 
 
-def _figure(drawer: Any, rounds: list[dict[str, Any]], path: Path) -> None:
+def _both(drawn: Any, drawer: Any, rounds: list[dict[str, Any]], path: Path) -> None:
+    drawn(drawer, rounds, path.with_name(f"{path.name}.svg"), LIGHT)
+    drawn(drawer, rounds, path.with_name(f"{path.name}-dark.svg"), DARK)
+
+
+def _figure(drawer: Any, rounds: list[dict[str, Any]], path: Path, colours: Colours) -> None:
     """A picture whose drawer lays out the whole figure."""
     import matplotlib.pyplot as plt
 
     from diffkit.plots.style import save, use_style
 
-    with use_style():
+    with use_style(colours.dark):
         figure = plt.figure()
-        drawer(figure, rounds)
-        save(figure, path)
+        drawer(figure, rounds, colours)
+        save(figure, path, dark=colours.dark)
         plt.close(figure)
 
 
-def _picture(drawer: Any, rounds: list[dict[str, Any]], path: Path) -> None:
+def _picture(drawer: Any, rounds: list[dict[str, Any]], path: Path, colours: Colours) -> None:
     import matplotlib.pyplot as plt
 
     from diffkit.plots.style import label_lines, save, use_style
 
-    with use_style():
+    with use_style(colours.dark):
         figure, axes = plt.subplots()
-        ends = drawer(axes, rounds)
+        ends = drawer(axes, rounds, colours)
         figure.canvas.draw()  # the layout decides which labels overlap
         label_lines(axes, ends)
-        save(figure, path)
+        save(figure, path, dark=colours.dark)
         plt.close(figure)
 
 
@@ -103,9 +100,13 @@ def _by_size(
     return [(n, us) for n, us in zip(sizes, times, strict=True) if us is not None]
 
 
-def _engines(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
+def _engines(axes: Any, rounds: list[dict[str, Any]], colours: Colours) -> list[Any]:
     names = list(rounds[0]["results"])
-    ends = _lines(axes, [(_by_size(rounds, peer, names), *style) for peer, style in SERIES.items()])
+    series = [
+        (_by_size(rounds, peer, names), label, getattr(colours, colour), line)
+        for peer, (label, colour, line) in SERIES.items()
+    ]
+    ends = _lines(axes, series)
     ratios = [over_limit(rounds, name, "diffkit") or 1.0 for name in names]
     axes.set(xscale="log", yscale="log", xlabel="inputs of Rosenbrock's function")
     axes.set_ylabel("CPU time of a gradient, µs")
@@ -114,13 +115,14 @@ def _engines(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
     return ends
 
 
-def _peers(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
+def _peers(axes: Any, rounds: list[dict[str, Any]], colours: Colours) -> list[Any]:
     from performance_methods_page import PEER_NAMES
 
     names = list(rounds[0]["results"])
+    tools = {"diffkit": colours.accent, "limit": colours.ink} | colours.tools
     series = [
         (_by_size(rounds, peer, names), PEER_NAMES[peer], colour, "-")
-        for peer, colour in TOOLS.items()
+        for peer, colour in tools.items()
     ]
     ends = _lines(axes, series)
     axes.set(xscale="log", yscale="log", xlabel="inputs of Rosenbrock's function")
@@ -136,12 +138,12 @@ def _peers(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
     return ends
 
 
-def _methods(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
+def _methods(axes: Any, rounds: list[dict[str, Any]], colours: Colours) -> list[Any]:
     found = rounds[0]
     series = []
     for method in METHODS:
         points = [(float(n), row[method]) for n, row in found.items() if method in row]
-        series.append((points, method, *_look(method)))
+        series.append((points, method, *_look(method, colours)))
     last = list(found)[-1]
     ends = [
         (x, y if x == float(last) else BELOW * y, name, colour)
@@ -155,18 +157,18 @@ def _methods(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
     return ends
 
 
-def _look(method: str) -> tuple[str, str]:
+def _look(method: str, colours: Colours) -> tuple[str, str]:
     """The colour and line that a method has everywhere."""
     from diffkit.plots.style import line_of_method
 
-    look = line_of_method(method)
+    look = line_of_method(method, colours.dark)
     return look["color"], look["linestyle"]
 
 
-def _crossover(axes: Any, rounds: list[dict[str, Any]]) -> list[Any]:
+def _crossover(axes: Any, rounds: list[dict[str, Any]], colours: Colours) -> list[Any]:
     found = rounds[0]
     series = [
-        ([(float(n), row[mode]) for n, row in found.items()], mode, *_look(mode))
+        ([(float(n), row[mode]) for n, row in found.items()], mode, *_look(mode, colours))
         for mode in ("forward", "reverse")
     ]
     ends = _lines(axes, series)

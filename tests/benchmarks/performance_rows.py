@@ -164,7 +164,8 @@ def added_row(row: Added, rounds: list[dict[str, Any]]) -> Row:
             missed.append(f"{word} not measured")
             continue
         worst, median = max(known), statistics.median(us for us, _ in known)
-        reached.append(f"{word} {median:+.1f} µs (worst {worst[0]:+.1f}, {named(worst[1])})")
+        told = f"{word} {median:+.1f} µs (worst {worst[0]:+.1f}, {named(worst[1])})"
+        reached.append(told.replace(" -", " −"))
         over = sum(us > goal for us, _ in known) + len(row.workloads) - len(known)
         missed += [f"{over} of {len(row.workloads)}, {word}"] if over else []
     goal = f"limit + {row.call:g} µs per call, + {row.bound:g} µs bound"
