@@ -55,8 +55,10 @@ katex_css_path = "katex/katex.min.css"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say it, with shapes
 autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False  # what every kind has to define is said once, of their base
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_param = False  # parameters that share a description are listed once
 add_module_names = False
 
 # Every reference must lead somewhere, but for the words that napoleon takes for types, and for
@@ -87,6 +89,7 @@ sphinx_gallery_conf = {
 
 def setup(app):
     """Prepare docstrings before napoleon (priority 500) reads them."""
-    from docstrings import prepare
+    from docstrings import prepare, sign
 
     app.connect("autodoc-process-docstring", prepare, priority=100)
+    app.connect("autodoc-process-signature", sign)

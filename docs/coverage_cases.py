@@ -345,7 +345,7 @@ def functions() -> Iterator[tuple[str, str, Any]]:
                ("scipy.special", scipy.special))  # fmt: skip
     for prefix, module in modules:
         public = dir(module) if module is np else module.__all__
-        for name in sorted(public):
+        for name in sorted(set(public)):  # SciPy lists gammaln twice
             function = getattr(module, name)
             if not name.startswith("_") and callable(function) and not isinstance(function, type):
                 yield prefix, f"{prefix}.{name}", function

@@ -1,21 +1,56 @@
 """diffkit's docstrings, made ready for Sphinx: they are written to be read in a terminal.
 
-Three things differ from reStructuredText.  An indented formula is a block of its own, a bar as
-in |x| is a bar, and a paragraph after the section "Raises" belongs to it no longer.
+Some things differ from reStructuredText.  An indented formula is a block of its own, a bar as
+in |x| is a bar, and a paragraph after the section "Raises" belongs to it no longer.  Numpydoc
+would take the words before a property's first colon for a type, and a sentence under "Returns";
+both are kept from it.  Powers and indices, γ^t and z_y, are raised and lowered.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 BLOCK = "    "  # the indentation of a formula
 PROMPT = ">>>"
+DEFAULTS = {"<factory>": "…", "<class 'float'>": "float", "0.3333333333333333": "1/3"}
+ATTRIBUTES = {"attribute", "data", "property"}  # napoleon looks for a type before their first colon
+
+# Either what is written as code, which stays, or a power, or an index that is short or braced.
+TYPESET = re.compile(
+    r"(?P<code>``.*?``)"
+    r"|\^(?:\{(?P<braced>[^{}]*)\}|\((?P<group>[^()]*)\)|(?P<power>⌊[^⌋]*⌋|\w+))"
+    r"|(?<=(?<![\w.])[^\W\d_])_(?:\{(?P<under>[^{}]*)\}|(?P<index>min|max|[^\W\d_])(?![A-Za-z_]))"
+)
+
+
+def sign(
+    app: Any, what: str, name: str, documented: Any, options: Any, signature: str | None, said: Any
+) -> tuple[str | None, Any]:
+    """The signature with its defaults as one would write them."""
+    for printed, written in DEFAULTS.items():
+        signature = signature and signature.replace(printed, written)
+    return signature, said
 
 
 def prepare(
     app: Any, what: str, name: str, documented: Any, options: Any, lines: list[str]
 ) -> None:
     """Change the lines of a docstring in place, before numpydoc's sections are read."""
-    lines[:] = list(_prepared(lines))
+    comment = ["..", ""] if what in ATTRIBUTES else []
+    lines[:] = [*comment, *_prepared(list(_with_sentences(lines)))]
+
+
+def _with_sentences(lines: Sequence[str]) -> Iterator[str]:
+    """The lines, with a field of its own for a sentence that stands under "Returns"."""
+    i = 0
+    while i < len(lines):
+        if lines[i] != "Returns" or (i + 3 < len(lines) and lines[i + 3].startswith(BLOCK)):
+            yield lines[i]
+            i += 1
+            continue
+        end = next((j for j in range(i, len(lines)) if not lines[j].strip()), len(lines))
+        yield f":returns: {' '.join(lines[i + 2 : end])}"
+        i = end
 
 
 def _prepared(lines: Sequence[str]) -> Iterator[str]:
@@ -34,7 +69,24 @@ def _prepared(lines: Sequence[str]) -> Iterator[str]:
                 in_section = False
         if set(line.strip()) == {"-"}:
             in_section = True
-        yield line if in_example or in_block else line.replace("|", r"\|")
+        yield line if in_example or in_block else typeset(line.replace("|", r"\|"))
+
+
+def typeset(line: str) -> str:
+    r"""The line with its powers raised and its indices lowered; names and code stay.
+
+    >>> typeset("(1 − p_y)^γ, x_train, ``a_b``")
+    '(1 − p\\ :sub:`y`\\ )\\ :sup:`γ`\\ , x_train, ``a_b``'
+    """
+    return TYPESET.sub(_typeset, line)
+
+
+def _typeset(found: re.Match[str]) -> str:
+    if found["code"]:
+        return found["code"]
+    under = found["under"] or found["index"]
+    role = "sub" if under else "sup"
+    return rf"\ :{role}:`{under or found['braced'] or found['group'] or found['power']}`\ "
 
 
 def _opens_entry(following: str) -> bool:

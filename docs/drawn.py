@@ -25,7 +25,7 @@ EXAMPLES = re.compile(r"^```pycon\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINES = re.compile(r"^```\{drawn\} (.*)$", re.MULTILINE)
 FOLDER = "auto_gallery/drawn"  # below docs, where git does not look
 CODE = Path(__file__).resolve().parent.parent / "diffkit" / "plots"
-DPI = 80
+DPI = 120  # as many dots as the column of a page is wide
 
 
 def lines_of(text: str) -> list[str]:

@@ -121,7 +121,8 @@ def _joined(words: list[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    return re.sub(r"\s+", " ", text).replace("|", "\\|").replace("*", "\\*")
+    text = re.sub(r"\s+", " ", text).replace("|", "\\|").replace("*", "\\*")
+    return re.sub(r'(\w+="\w+")', r"`\1`", text)  # code keeps its straight quotes
 
 
 def section(module: str, found: list[Row]) -> str:
@@ -142,7 +143,8 @@ def section(module: str, found: list[Row]) -> str:
     unknown = [row for row in refused if row.message == f"{row.name} cannot be traced"]
     for hint in sorted({row.hint for row in unknown}):
         names = [row.name for row in unknown if row.hint == hint]
-        lines += [f"**Refused** (“… cannot be traced”; {_cell(hint)}): {_listed(names)}", ""]
+        words = _cell(hint).rstrip(".")
+        lines += [f"**Refused** (“… cannot be traced”; {words}): {_listed(names)}", ""]
     rest = [row for row in refused if row not in unknown]
     if rest:
         lines += ["| refused | the error | what to write instead |", "| - | - | - |"]

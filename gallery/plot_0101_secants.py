@@ -4,7 +4,7 @@
 A derivative is the limit of the slopes of secants.  Halve the distance h between the two points
 and the secant's slope is twice as close to the tangent's; put the two points on either side and it
 is four times as close; combine four points and it is sixteen times as close.  On logarithmic axes
-that is a line of slope 1, 2 or 4, which one can read off before knowing the derivative.
+the errors are straight lines, of slope 1, 2 and 4.
 """
 
 from __future__ import annotations

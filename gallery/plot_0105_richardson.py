@@ -4,7 +4,7 @@
 Central differences err by a series in h², so two of them with steps h and h/2 give a third number
 without the first term, and three a fourth.  The colour of a cell is the error of its number.  Down
 a column the step is halved, and errors fall as h², h⁴, h⁶, …; to the right a term is eliminated.
-The lower right is all the same colour: there rounding is what is left.  The frame is the entry that
+Each long row ends in one colour: there rounding is what is left.  The frame is the entry that
 ``dk.step_size`` takes, which knows nothing of the errors, only how little an entry differs from
 the two that it was made of.
 """

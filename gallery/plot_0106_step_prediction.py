@@ -5,7 +5,7 @@ The error of a difference has two parts, and neither is told to whoever takes it
 function and its higher derivatives.  Both can be seen in differences of the function itself.  The
 dashed lines are predicted from some three hundred values of l₄, without any derivative; the points
 are errors measured against the exact one.  The rings mark the steps that are taken.  On the right
-the same function in single precision: its noise is found to be some hundred million times larger,
+the same function in single precision: its noise is found to be some 200 million times larger,
 so longer steps are taken, and the model still lies on the points.
 """
 

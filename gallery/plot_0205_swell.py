@@ -2,8 +2,8 @@
 ================================
 
 Differentiate the n-th iterate of the logistic map lₙ₊₁ = 4lₙ(1 − lₙ) as a formula, and its
-size grows about threefold with every step.  Eliminating common subexpressions brings it back to
-a few operations more for each step, which is what automatic differentiation has from the start:
+size grows about threefold with every step.  Eliminating common subexpressions takes nearly
+all of that back; automatic differentiation has a few operations per step from the start:
 forward mode needs exactly 8(n − 1) operations for value and derivative together and reverse
 mode two fewer, because an intermediate result has a name and is never written out twice.
 """

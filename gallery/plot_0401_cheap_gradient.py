@@ -4,9 +4,10 @@
 Value and gradient together need at most five times the operations of the value, however many
 inputs there are: the cheap gradient principle (Griewank & Walther 2008).  Every dot is one
 function of diffkit's built-in cases, from the logistic map to a net that reads digits; counted
-are the operations that every primitive declares.  Most pay two: each product of the function
-becomes two in the backward sweep.  The dearest is a product of numbers, where the sweep
-multiplies all the others for every factor, and even that shares what it multiplies.
+are the operations that every primitive declares.  Most pay two: a net spends nearly everything
+on products of data and weights, and for each of them the sweep makes one more, for the weights;
+the data need no slope.  The dearest is a product of numbers, where the sweep multiplies all the
+others for every factor, and even that shares what it multiplies.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def numbers() -> list[Claim]:
         Claim("cheap-gradient", "the dearest: Speelpenning's product of 10", 3.67,
               papers["speelpenning"], 0.005, "counted"),
         Claim("cheap-gradient", "median", 2.0, float(np.median(found)), 0.1,
-              "each product of f becomes two"),
+              "each product with data becomes two"),
     ]  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 
 The Helmholtz energy of a mixture is the function on which reverse mode was first shown to be
 cheap (Griewank 1989).  Counted for n from 1 to 50, finite differences cost n functions, forward
-mode 2n, and reverse mode between two and three, falling towards two: for each product of the
-function the sweep makes two more.  The formula with its common parts found comes close to that
-here; written out it costs more than either.
+mode 2n, and reverse mode between two and three, falling towards two: nearly all products of the
+function have a constant of the mixture as a factor, and for each the sweep makes one more.  The
+formula with its common parts found comes close to that here; written out it costs more than
+either.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
 A softmax classifier has 650 parameters and one loss, here over 256 handwritten digits.  Finite
 differences, the complex step and forward mode run the program once or twice for each
-parameter; reverse mode runs it once, and its error is a few units in the last place, like that
-of the other exact methods.  This is why networks are trained by backpropagation.
+parameter; reverse mode runs it once, and its median error is about one unit in the last place, like
+that of the other exact methods.  This is why networks are trained by backpropagation.
 """
 
 from __future__ import annotations

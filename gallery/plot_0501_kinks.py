@@ -2,10 +2,10 @@
 ==================================================
 
 Left and right of a kink the slopes differ, and a program must still return one number.  diffkit
-declares it: the mean of the two slopes where two branches tie, 0 at the tip of a norm.  The short
-thick line has this slope, the dotted ones those of JAX, PyTorch and autograd.  None of them is
-wrong, since no derivative exists; but a NaN among them goes through a net and leaves no weight
-untouched.
+declares it: the mean of the two slopes where two branches tie, 0 for the rectifier and at the tip
+of a norm.  The short thick line has this slope, the dotted ones those of JAX, PyTorch and autograd.
+None of them is wrong, since no derivative exists; but a NaN among them goes through a net and
+leaves no weight untouched.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 ==========================================================================
 
 Cross-entropy pulls the score of the right class with 1 − p: hard while it is wrong, and softly for
-ever after, so that scores go on growing.  Two repairs tilt this line.  Label smoothing asks for
-1 − ε in place of 1: past that the pull turns round.  Focal loss multiplies by (1 − p)ᵞ: examples
-that are nearly right hardly count, so that a thousand easy ones do not drown a hard one.
+ever after, so that scores go on growing.  Two repairs tilt this line.  Label smoothing shares
+ε among the classes, so that of two the right one is asked for 1 − ε/2 in place of 1: past that the
+pull turns round.  Focal loss multiplies by (1 − p)ᵞ: examples that are nearly right hardly count,
+so that a thousand easy ones do not drown a hard one.
 """
 
 from __future__ import annotations

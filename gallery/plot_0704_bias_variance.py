@@ -124,6 +124,7 @@ def draw(dark: bool = False) -> Figure:
     """Three fits, the parts of the error over the degree, and the error over the points."""
     with use_style(dark):
         figure, axes = plt.subplots(1, 3, figsize=(11.4, 4.1), width_ratios=(1.15, 1.15, 1))
+        figure.set_layout_engine("constrained", wspace=0.05)
         _fits(axes[0], dark)
         _parts(axes[1], dark)
         _more_points(axes[2], dark)
@@ -164,6 +165,7 @@ def _parts(axes: Any, dark: bool) -> None:
     axes.plot(DEGREES, [measured(d)[1] for d in DEGREES], "o", color=INK[dark], markersize=3.5)
     axes.set_yscale("log")
     axes.set_ylim(3e-4, 1)
+    axes.set_xticks(DEGREES[::2])
     axes.set_xlabel("degree")
     axes.set_title("the parts (dots: measured)", fontsize=10, fontweight="normal")
     ends = [(DEGREES[-1], y[-1], name, colour) for name, y, colour, _ in lines if y is not bias]

@@ -31,7 +31,8 @@ PAGE = Page(
     title="One per cent decides: at 0.0199 it converges, at 0.0201 it explodes",
     concepts=("learning rate", "gradient descent", "curvature"),
     question="Why does a rate of 0.002, ten times smaller, get less far in 1,000 updates?",
-    try_this="dk.lr_range_test(bowl, np.ones(3), data, 1e-3, 1.0, restart=True, curvature=True)",
+    try_this="dk.lr_range_test(lambda w, x: bowl(w), np.ones(3), (np.ones(1),), 1e-3, 1.0, "
+    "restart=True, curvature=True)",
     source=SOURCE,
     alt="Left: distance from the minimum against updates for four learning rates; a rate just "
     "below the edge shrinks it, one just above makes it grow, at the edge it stays. Right: "

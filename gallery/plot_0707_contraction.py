@@ -30,7 +30,7 @@ PAGE = Page(
     title="The best single rate still contracts only by (κ − 1)/(κ + 1)",
     concepts=("gradient descent", "condition number", "momentum"),
     question="How many updates does a digit cost when κ is 10,000?",
-    try_this="from diffkit.plots.optim import descent",
+    try_this="digits(factor(1e4, best_rate(1e4)))",
     source=SOURCE,
     alt="Left: the factor per update against the rate, a kink where a level and a steep line "
     "meet: the best rate. Right: updates per digit grow with the condition number, with "
@@ -40,7 +40,6 @@ PAGE = Page(
 KAPPA = 100.0
 KAPPAS = np.geomspace(2, 2000, 13)
 STEPS = 400
-SETTLED = 0.05  # updates per digit of momentum are read from its last half, to this share
 
 
 def best_rate(kappa: float) -> float:

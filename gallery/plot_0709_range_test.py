@@ -1,5 +1,5 @@
-"""A range test finds the edge 2/λmax without knowing λmax
-=======================================================
+"""A range test finds the largest stable rate without knowing λmax
+===============================================================
 
 Try many rates for a moment, from far too low to far too high, and look at the loss.  Too low:
 nothing happens.  Then it falls, the faster the higher the rate, and suddenly it breaks.  On a
@@ -29,7 +29,7 @@ SOURCE = "Smith 2017, section 3.3"
 PAGE = Page(
     name="range-test",
     chapter="Gradient descent and learning rates",
-    title="A range test finds the edge 2/λmax without knowing λmax",
+    title="A range test finds the largest stable rate without knowing λmax",
     concepts=("learning rate", "learning-rate range test", "curvature"),
     question="Why does the net survive rates above its 2/λmax, and the quadratic does not?",
     try_this="print(dk.lr_range_test(loss, params, data, batch_size=32).table())",

@@ -32,7 +32,7 @@ PAGE = Page(
     chapter="Gradient descent and learning rates",
     title="Fifteen ways down one valley: only those that learn its curvature go straight",
     concepts=("gradient descent", "momentum", "adaptive rates", "curvature", "learning rate"),
-    question="Which paths are the same in every panel if the valley is turned?",
+    question="Turn the valley: which paths only turn with it, and which change?",
     try_this="dk.train(loss, params, data, optimizer=dk.optim.lbfgs(), epochs=20)",
     source=SOURCE,
     alt="Fifteen small maps of one narrow valley with the path of an optimizer in each: "
@@ -45,7 +45,7 @@ TURN = np.array([[np.cos(ANGLE), -np.sin(ANGLE)], [np.sin(ANGLE), np.cos(ANGLE)]
 MATRIX = TURN @ np.diag([1.0, KAPPA]) @ TURN.T
 START = np.array([-1.55, -0.05])
 STEPS, GOAL = 400, 1e-3
-SPAN = ((-1.85, 0.75), (-1.4, 0.75))
+SPAN = ((-1.85, 1.0), (-1.55, 0.75))
 LEVELS = np.geomspace(0.004, 40, 11).tolist()
 kit = dk.optim
 

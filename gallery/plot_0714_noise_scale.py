@@ -1,11 +1,11 @@
 """Below the noise scale, a batch's gradient is mostly noise
 =========================================================
 
-A gradient of a mini-batch is the full gradient plus noise, and the noise shrinks with the size of
-the batch: E‖g_b‖² = ‖G‖² + tr Σ / b.  Below the noise scale tr Σ / ‖G‖² a step is mostly noise, and
-twice the batch is worth twice the steps; above it more examples hardly help.  Two batch sizes are
-enough to find it.  On the right is the noise scale of a classifier of digits: as it learns, the
-gradients of its examples agree less and less, and larger batches begin to pay.
+A gradient of a mini-batch is the full gradient plus noise, and the noise shrinks as a batch
+grows: E‖g‖² = ‖G‖² + tr Σ / b for b examples.  Below the noise scale tr Σ / ‖G‖² a step is mostly
+noise, and twice the batch is worth twice the steps; above it more examples hardly help.  Two batch
+sizes are enough to find it.  On the right is the noise scale of a classifier of digits: as it
+learns, the gradients of its examples agree less and less, and larger batches begin to pay.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def scales() -> tuple[Any, Any]:
 
 @cache
 def squares() -> np.ndarray:
-    """E‖g_b‖² for every batch size, over random batches."""
+    """E‖g‖² for every batch size, over random batches."""
     w, data = problem()
     gradients, rng = dk.signal.per_example_gradients(loss, w, data), np.random.default_rng(1)
     return np.array([
@@ -98,7 +98,7 @@ def numbers() -> list[Claim]:
               exact.scale, 0.3, SOURCE),
         Claim("noise-scale", "the estimate from two batch sizes", CLOSED_FORM, estimate.scale, 0.6,
               SOURCE),
-        Claim("noise-scale", "largest deviation of E‖g_b‖² from ‖G‖² + tr Σ / b", 0.0,
+        Claim("noise-scale", "largest deviation of E‖g‖² from ‖G‖² + tr Σ / b", 0.0,
               float(np.max(np.abs(squares() / theory - 1))), 0.12, "2,000 random batches each"),
         Claim("noise-scale", "digits: noise scale at the end over that at the start", 7.0,
               measured[-1] / measured[0], 1.5, "this training"),
@@ -106,7 +106,7 @@ def numbers() -> list[Claim]:
 
 
 def draw(dark: bool = False) -> Figure:
-    """E‖g_b‖² against the batch size; the noise scale of a training."""
+    """E‖g‖² against the batch size; the noise scale of a training."""
     with use_style(dark):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.05), width_ratios=(1.15, 1))
         batch_panel(left, dark)

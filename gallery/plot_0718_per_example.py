@@ -1,7 +1,7 @@
 """The mean gradient hides its makers: wrong labels pull hardest
 =============================================================
 
-The gradient of a loss is the mean of one gradient for each example, and the mean is all that a
+The gradient of a loss is the mean of one gradient for each example, and the mean is all that
 training sees.  ``dk.vmap(dk.grad(loss))`` gives them one by one.  Near the minimum they cancel:
 each pulls, and the sum stands still.  Those that pull hardest are worth a look: ten labels of two
 hundred were swapped here, and eight of them stand among

@@ -29,7 +29,7 @@ PAGE = Page(
     title="The old rule loses √3 per layer, Xavier's keeps the signal",
     concepts=("learning signal", "initialisation", "vanishing gradient"),
     question="What is left after ten layers under each rule?",
-    try_this="3**-0.5",
+    try_this="3**-0.5, (3**-0.5) ** 10",
     source=SOURCE,
     alt="Learning signal against the layer for two rules of first weights: level for linear "
     "layers under Xavier's rule, falling a little for tanh, and falling steeply under the "

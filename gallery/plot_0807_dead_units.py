@@ -125,7 +125,7 @@ def panel(axes: Axes, layer: str, dark: bool) -> None:
     labels = []
     for rate, colour in zip(RATES, colours, strict=True):
         values = dead(rate, layer)
-        axes.plot(range(EPOCHS + 1), values, "o-", color=colour, markersize=4)
+        axes.plot(range(EPOCHS + 1), values, "o-", color=colour, markersize=4, clip_on=False)
         words = f"η = {rate:g}"
         if layer == "dense2":
             words += f":\n{right(rate):.0%} right"

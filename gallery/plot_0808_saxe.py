@@ -28,7 +28,7 @@ PAGE = Page(
     chapter="How the learning signal flows",
     title="A deep linear net learns its strong modes first, each with a jump",
     concepts=("learning signal", "plateau", "gradient descent", "singular values"),
-    question="What does the plateau become with first weights ten times larger?",
+    question="What becomes of the plateau when the modes start ten times stronger?",
     try_this="dk.signal.deep_linear_mode(np.arange(5), strength=3.0, start=0.1)",
     source=SOURCE,
     alt="Strength of four modes over the updates: each rests on a plateau, then climbs as an S "

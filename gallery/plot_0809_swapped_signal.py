@@ -3,9 +3,9 @@
 
 One classifier of digits, one loop, six ways to get the gradient.  Counted in updates, forward mode,
 the complex step and finite differences take the very path of reverse mode; but each update costs a
-sweep for every weight.  The guesses by chance (forward gradient, SPSA) cost no more than reverse
-mode, but E‖ĝ‖² = (n + 2)‖∇L‖²: they are stable only at a rate n + 2 times smaller, and so they need
-as many more updates.  Either way the price of knowing one direction at a time is n.
+sweep for every weight.  The guesses by chance (forward gradient, SPSA) cost about as much as
+reverse mode, but E‖ĝ‖² = (n + 2)‖∇L‖²: they are stable only at a rate n + 2 times smaller, and so
+they need as many more updates.  Either way the price of knowing one direction at a time is n.
 """
 
 from __future__ import annotations

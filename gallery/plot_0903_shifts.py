@@ -87,7 +87,7 @@ def averaged() -> float:
 
 
 def at_the_edge() -> float:
-    """The same change of a convolution where the digit touches the edge and leaves it by one."""
+    """The same change of a convolution where the digit stands at the edge and goes around it."""
     edge = np.zeros((1, SIDE, SIDE, 1))
     edge[0, :, :, 0] = image(0)[0, 12 : 12 + SIDE, 8 : 8 + SIDE, 0]
     still, moved = (np.asarray(NET.layers[0](PARAMS["conv1"], h))

@@ -32,8 +32,7 @@ PAGE = Page(
     title="Blank three pixels that saliency names, and half of the digits are lost",
     concepts=("CNN", "saliency", "gradient"),
     question="Which pixels make this a 3?",
-    try_this="net = dk.nets.cnn(); params = net.init(0); "
-    "dk.grad(lambda x: net(params, x)[0, 3])(np.ones((1, 64))).reshape(8, 8).round(2)",
+    try_this="worth()[unseen_digits()[1] == 3][0].reshape(8, 8).round(2)",
     source=SOURCE,
     alt="Five digits, and below each a map of red and blue pixels: red on the strokes that make "
     "the digit what it is. At the right, the share of digits right against the number of "

@@ -1,10 +1,10 @@
-"""A push along the gradient fools the net; noise of the same length does not
-==========================================================================
+"""A push against the gradient fools the net; noise of the same length does not
+============================================================================
 
 How far is the right score of a net ahead of the next best?  Take the derivative by every pixel and
 change all pixels a little against it: to us the picture stays the digit it was, and the net says
 something else.  Nine digits in ten fall to a push of length 1, as long as from paper to ink in a
-single pixel.  A random change of that length loses hardly one in a hundred: in 64 dimensions a
+single pixel.  A random change of that length loses one in a hundred: in 64 dimensions a
 random direction has next to nothing of the one that matters.
 """
 
@@ -29,7 +29,7 @@ SOURCE = "Szegedy et al. 2014; Goodfellow, Shlens & Szegedy 2015"
 PAGE = Page(
     name="fooled",
     chapter="Convolution and CNNs",
-    title="A push along the gradient fools the net; noise of the same length does not",
+    title="A push against the gradient fools the net; noise of the same length does not",
     concepts=("CNN", "saliency", "gradient", "adversarial example"),
     question="Which small change makes the net call this 4 something else?",
     try_this="net = dk.nets.cnn(); params = net.init(0); x = np.ones((1, 64)); "
@@ -91,7 +91,7 @@ def overlap() -> float:
 def numbers() -> list[Claim]:
     """The push, noise of the same length, and why."""
     return [
-        Claim("fooled", f"share right after a push of {PUSH} along the gradient, at most", 0.1,
+        Claim("fooled", f"share right after a push of {PUSH} against the gradient", 0.1,
               right(PUSH, (directions(),)), 0.0, SOURCE, at_most=True),
         Claim("fooled", "share right after random changes of the same length", 0.95,
               right(PUSH, noise()), 0.0, SOURCE, at_least=True),
@@ -132,7 +132,7 @@ def curves(axes: Axes, dark: bool) -> None:
         ((directions(),), ACCENT[dark], "D", "against\nthe gradient", (0.75, 50)),
     ):
         values = [100 * right(float(length), ways) for length in LENGTHS]
-        axes.plot(LENGTHS, values, color=colour, marker=marker, markersize=5)
+        axes.plot(LENGTHS, values, color=colour, marker=marker, markersize=5, clip_on=False)
         axes.text(*place, words, color=colour, fontsize=10)
     axes.set(xlim=(0, LENGTHS[-1]), ylim=(0, 105), xlabel="length of the change, ‖Δx‖",
              ylabel="digits right, %")  # fmt: skip

@@ -5,7 +5,8 @@ A tiny net looks at an image and says seven numbers: left, top, right and bottom
 score for each of three kinds of shape.  One loss pulls at all of them: the distance of the edges
 and the cross-entropy of the kind.  What counts in the end is the overlap of the box with the true
 one, intersection over union, where a pixel too far on each side of a small shape already costs
-half.  The images are not picked by hand: they stand at equal ranks, from the worst to the best.
+half.  The images are not picked by hand: they stand at evenly spaced ranks, from the worst to the
+best.
 """
 
 from __future__ import annotations

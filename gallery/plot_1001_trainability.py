@@ -31,7 +31,7 @@ PAGE = Page(
     title="Between rates that train and rates that do not, there is no simple line",
     concepts=("learning rate", "gradient descent", "chaos"),
     question="If a rate works, does a slightly smaller one work too?",
-    try_this="found.zoom(((1.9, 2.0), (0.73, 0.77))).plot()  # and deeper",
+    try_this="maps()[0].zoom(((1.9, 2.0), (0.73, 0.77))).plot()  # and deeper",
     source=SOURCE,
     alt="Three maps of learning rates, each a zoom into the one before: blue where the training "
     "succeeds, red where it fails, and between them a border that dissolves into ever finer "

@@ -5,8 +5,8 @@ Himmelblau's function has four minima, all of height 0.  Every pixel is a start,
 minimum that it reaches.  Gradient descent with small steps rolls downhill: four basins with smooth
 borders.  With steps almost as large as the curvature allows, 2/λ, starts far out leap over
 a valley into another one.  Newton's method jumps to where its parabola is flat: its basins are a
-fractal, and a third of the starts, in ink, end in no minimum at all but at a saddle or on the
-hilltop, for there the gradient is zero, too.
+fractal, and over a third of the starts, without a colour, end in no minimum at all but at a saddle
+or on the hilltop, for there the gradient is zero, too.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ PAGE = Page(
     source=SOURCE,
     alt="Three square maps of starts in four colours, one per minimum. Small steps: four plain "
     "regions around the four minima. Large steps: the same inside, and strips of other "
-    "colours along the rim. Newton: islands within islands, and wide areas in ink that end "
-    "at saddles.",
+    "colours along the rim. Newton: islands within islands, and wide areas without a "
+    "colour that end at saddles.",
 )
 
 SIDE, EDGE = 240, 6.0
@@ -164,8 +164,8 @@ def draw(dark: bool = False) -> Figure:
             ax.set_title(method, fontsize=10, fontweight="normal")
             ax.set(xlabel="x at the start", xticks=range(-6, 7, 3), yticks=range(-6, 7, 3))
         axes[0].set_ylabel("y at the start")
-        lost = share(tuple(METHODS)[2], 4)
-        axes[2].set_xlabel(f"x at the start   (ink, {lost:.0%}: a saddle or the hilltop)")
+        lost, tone = share(tuple(METHODS)[2], 4), "white" if dark else "black"
+        axes[2].set_xlabel(f"x at the start   ({tone}, {lost:.0%}: a saddle or the hilltop)")
         figure.suptitle(PAGE.title, x=0.005, ha="left", fontsize=12, fontweight="bold")
     return figure
 

@@ -208,6 +208,22 @@ def test_docstrings_are_made_ready_for_sphinx() -> None:
     ]
 
 
+def test_what_numpydoc_reads_otherwise_is_made_plain() -> None:
+    prepare = load("docstrings").prepare
+    lines = ["The numbers: η_min, γ^t, σ_w² and ``a_b`` of x_train."]
+    prepare(None, "property", "f", None, None, lines)
+    assert lines[:2] == ["..", ""]
+    assert lines[2].replace("\\ ", "") == (
+        "The numbers: η:sub:`min`, γ:sup:`t`, σ:sub:`w`² and ``a_b`` of x_train."
+    )
+    sentence = ["Draw.", "", "Returns", "-------", "The axes: a row", "of dots.", "", ">>> 1"]
+    prepare(None, "function", "f", None, None, sentence)
+    assert sentence == ["Draw.", "", ":returns: The axes: a row of dots.", "", ">>> 1"]
+    typed = ["Draw.", "", "Returns", "-------", "float", "    The error."]
+    prepare(None, "function", "f", None, None, typed)
+    assert typed[2:] == ["Returns", "-------", "float", "    The error."]
+
+
 @pytest.mark.parametrize(
     ("text", "printed"),
     [

@@ -75,9 +75,9 @@ def from_sympy(expr: Any, variables: Sequence[Any] | None = None) -> Graph:
 
     Source: a post-order walk over ``expr.args``.
 
-    >>> import sympy
+    >>> import diffkit as dk, sympy
     >>> x, y = sympy.symbols("x y")
-    >>> graph = from_sympy(x * sympy.exp(y) / 3)
+    >>> graph = dk.from_sympy(x * sympy.exp(y) / 3)
     >>> graph.input_names
     ('x', 'y')
     >>> float(graph(x=3.0, y=0.0))

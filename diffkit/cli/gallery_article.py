@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from diffkit.cli.gallery_markup import (
+    command,
     escaped,
     highlighted,
     identifier,
@@ -212,10 +213,7 @@ def chip(concept: str) -> str:
 
 def _try(text: str) -> str:
     """What to try: a sentence, or a command of the command line."""
-    if not text.startswith("diffkit "):
-        return inline(text)
-    words = (f"<span>{html.escape(word)}</span>" for word in text.split(" "))
-    return f"<code>{' '.join(words)}</code>"
+    return command(text) if text.startswith("diffkit ") else inline(text)
 
 
 def _source(result: Result) -> str:

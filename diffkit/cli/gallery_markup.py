@@ -9,10 +9,20 @@ from __future__ import annotations
 import html
 import re
 import struct
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["escaped", "highlighted", "identifier", "inline", "paragraphs", "png_size", "template"]
+__all__ = [
+    "command",
+    "escaped",
+    "highlighted",
+    "identifier",
+    "inline",
+    "paragraphs",
+    "png_size",
+    "template",
+]
 
 TEMPLATES = Path(__file__).parent / "templates"
 PNG_SIZE = slice(16, 24)
@@ -59,6 +69,16 @@ def inline(text: str) -> str:
     return re.sub(r"(?<![\w*])\*(\w[^*<>]*?)\*(?![\w*])", r"<em>\1</em>", words)
 
 
+def command(text: str) -> str:
+    """Code that breaks into lines between its words only, so that ``--at`` stays whole.
+
+    >>> command("diffkit --help")
+    '<code><span>diffkit</span> <span>--help</span></code>'
+    """
+    words = (f"<span>{html.escape(word)}</span>" for word in text.split(" "))
+    return f"<code>{' '.join(words)}</code>"
+
+
 def paragraphs(text: str) -> Iterator[str]:
     """Plain paragraphs, lists and indented blocks of a docstring, as HTML."""
     for block in re.split(r"\n\s*\n", text.strip()):
@@ -66,7 +86,7 @@ def paragraphs(text: str) -> Iterator[str]:
         if not block.strip():
             continue
         if all(line.startswith("    ") for line in lines):
-            yield f'<pre tabindex="0"><code>{html.escape(block)}</code></pre>'
+            yield f'<pre tabindex="0"><code>{html.escape(textwrap.dedent(block))}</code></pre>'
         elif lines[0].lstrip().startswith(("- ", "* ")):
             items = re.split(r"\n?^\s*[-*] ", block, flags=re.MULTILINE)[1:]
             yield "<ul>" + "".join(f"<li>{inline(item)}</li>" for item in items) + "</ul>"

@@ -10,12 +10,14 @@ The frame is in ``cli/templates``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from string import Template
 
 from diffkit import __version__
 from diffkit.cli.gallery_article import stepping
 from diffkit.cli.gallery_markup import (
+    command,
     escaped,
     highlighted,
     identifier,
@@ -96,8 +98,8 @@ def _picture(script: Script) -> str:
         return f'<article><p class="broken">{sentence}</p></article>'
     page = script.page.page
     words = "".join(paragraphs(script.page.lesson))
-    moves = f"diffkit gallery --only {escaped(page.name)} --open"
-    told = f'<p class="moves">It moves: <code>{moves}</code></p>' if script.page.moves else ""
+    moves = command(f"diffkit gallery --only {page.name} --open")
+    told = f'<p class="moves">It moves: {moves}</p>' if script.page.moves else ""
     return "\n".join(
         [
             f'<article id="{identifier(page.name)}">',
@@ -122,7 +124,9 @@ def _image(page: Rendered, mode: str) -> str:
 
 
 def _numbers(claims: Sequence[Claim]) -> str:
-    items = "".join(f"<li>{_mark(claim.held)} {inline(claim.sentence)}</li>" for claim in claims)
+    items = "".join(
+        f"<li>{_mark(claim.held)} {_whole(inline(claim.sentence))}</li>" for claim in claims
+    )
     return f'<ul class="claims" aria-label="The numbers">{items}</ul>' if items else ""
 
 
@@ -136,7 +140,16 @@ def _mark(held: bool) -> str:
 
 
 def _text(words: str) -> str:
-    return "".join(paragraphs(words))
+    return _whole("".join(paragraphs(words)))
+
+
+def _whole(words: str) -> str:
+    """Markup in which no line ends within a number such as 1e-12.
+
+    >>> _whole("is 1e-12 better?")
+    'is <span class="whole">1e-12</span> better?'
+    """
+    return re.sub(r"(?<![\w.])\d[\d.]*e-\d+", r'<span class="whole">\g<0></span>', words)
 
 
 def _exercises(exercises: Sequence[Exercise]) -> Iterator[str]:
@@ -174,7 +187,7 @@ def _commands(lesson: Lesson, scripts: Sequence[Script]) -> str:
     """The lesson's commands, then what the pages say to try, each once."""
     tries = [script.page.page.try_this for script in scripts if script.page]
     return "".join(
-        f"<li><code>{escaped(t)}</code></li>" for t in dict.fromkeys([*lesson.commands, *tries])
+        f"<li>{command(text)}</li>" for text in dict.fromkeys([*lesson.commands, *tries])
     )
 
 

@@ -145,11 +145,11 @@ def diagnose(
 
     Source: running error analysis by adjoints, Linnainmaa 1976; Higham 2002, section 3.3.
 
-    >>> import numpy as np
-    >>> found = diagnose(lambda z: np.log(np.sum(np.exp(z))), np.array([800.0, 1.0]))
+    >>> import numpy as np, diffkit as dk
+    >>> found = dk.diagnose(lambda z: np.log(np.sum(np.exp(z))), np.array([800.0, 1.0]))
     >>> found.ok, found.findings[0].kind, found.findings[0].remedy
     (False, 'overflow', 'dk.scipy.special.logsumexp(z)')
-    >>> diagnose(np.sin, 1.0).findings
+    >>> dk.diagnose(np.sin, 1.0).findings
     ()
     """
     arguments = arguments_of(f, args, kwargs, argnums)

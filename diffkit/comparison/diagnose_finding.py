@@ -29,7 +29,8 @@ class Finding:
     ``file.py:12``, and ``text`` the line itself; ``digits_lost`` counts decimal digits of the
     value or the gradient, 0 where none are lost.  ``remedy`` is NumPy code that was tried and
     gains digits, or None; ``digits`` are the correct ones of value and gradient without and with
-    it.  ``fault`` says whose the loss is: "formula", "problem", or "" where none is meant.
+    it.  ``fault`` says whose the loss is: ``"formula"``, ``"problem"``, or ``""`` where none is
+    meant.
     """
 
     kind: str

@@ -203,7 +203,8 @@ def explain(
 
     Source: Baydin et al. 2018, tables 2 and 3.
 
-    >>> found = explain(lambda x, y: x * y + x, 2.0, 5.0)
+    >>> import diffkit as dk
+    >>> found = dk.explain(lambda x, y: x * y + x, 2.0, 5.0)
     >>> for row in found.adjoint:
     ...     print(row)
     b̄   = 1

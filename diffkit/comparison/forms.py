@@ -210,7 +210,7 @@ def compare_forms(
 
     >>> import numpy as np, diffkit as dk
     >>> f = dk.parse("(x - 1)**7")
-    >>> report = compare_forms(f, x=np.linspace(0.9, 1.1, 6), forms=("raw", "expanded"))
+    >>> report = dk.compare_forms(f, x=np.linspace(0.9, 1.1, 6), forms=("raw", "expanded"))
     >>> report["raw"].max_relative < 1e-15, report["expanded"].max_relative > 1e-9
     (True, True)
     """

@@ -126,7 +126,7 @@ def gradcheck(
     Source: see the module's essay.
 
     >>> import diffkit as dk
-    >>> verdict = gradcheck(lambda x: x * x, 3.0, grad=lambda x: ((x + 1e-13) ** 2 - x**2) / 1e-13)
+    >>> verdict = dk.gradcheck(lambda x: x**2, 3.0, grad=lambda x: ((x + 1e-13)**2 - x**2) / 1e-13)
     >>> verdict.cause
     'step too small'
     """
@@ -364,7 +364,7 @@ class _Check:
         if self.point.graph is None:
             return self._said(False, "cancellation", said, told)
         line, name, digits = amplified(self.point.graph, self.point.leaves)
-        worst = f"{name} is the worst line: its rounding error counts 10^{digits:.1f} times"
+        worst = f"{name} is the worst line: its rounding error counts {10**digits:.0e} times"
         return self._said(False, "cancellation", worst, said, told, line=line)
 
     def _pattern(self) -> list[str]:

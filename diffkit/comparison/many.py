@@ -142,7 +142,8 @@ def compare_many(
 
     Source: the functions of Baydin et al. 2018 and others, named with each case.
 
-    >>> report = compare_many(["baydin"], ["forward", "reverse"], dtypes=["float64", "float32"])
+    >>> import diffkit as dk
+    >>> report = dk.compare_many(["baydin"], ["forward", "reverse"], dtypes=["float64", "float32"])
     >>> [(row["case"], row["dtype"]) for row in report]
     [('baydin', 'float64'), ('baydin', 'float32')]
     >>> report.rows[0]["methods"]["reverse"]["max_ulp"] < 1

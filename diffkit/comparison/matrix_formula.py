@@ -326,10 +326,11 @@ def matrix_formula(
 
     Source: Magnus & Neudecker 2019, *Matrix Differential Calculus*.
 
+    >>> import numpy as np, diffkit as dk
     >>> rng = np.random.default_rng(0)
     >>> def loss(w, X, y):
     ...     return np.mean((X @ w - y) ** 2)
-    >>> found = matrix_formula(loss, np.ones(3), rng.normal(size=(5, 3)), np.ones(5), argnums=0)
+    >>> found = dk.matrix_formula(loss, np.ones(3), rng.normal(size=(5, 3)), np.ones(5), argnums=0)
     >>> print(found.gradients["w"])
     ∂L/∂w = 2Xᵀ(Xw − y)/n
     >>> found.gradients["w"].expression

@@ -231,7 +231,8 @@ def compare(
 
     Source: the idea of one table over all methods, Baydin et al. 2018, figures 2 and 3.
 
-    >>> report = compare(lambda x: x * x * x, 2.0, methods=["forward", "reverse"])
+    >>> import diffkit as dk
+    >>> report = dk.compare(lambda x: x * x * x, 2.0, methods=["forward", "reverse"])
     >>> float(report["reverse"].derivative), report["reverse"].max_ulp
     (12.0, 0.0)
     """

@@ -55,7 +55,8 @@ class RuleReport:
         return self.ok
 
     def __str__(self) -> str:
-        checks = f"{len(self.checks)} checks on {self.trials} sets of operands"
+        sets = "one set" if self.trials == 1 else f"{self.trials} sets"
+        checks = f"{len(self.checks)} checks on {sets} of operands"
         if self.ok:
             return f"{self.name}: ok ({checks})"
         lines = [f"{self.name}: {len(self.failures)} failures ({checks})"]
@@ -89,9 +90,10 @@ def check_rule(
         For an unknown name, or when a linear or other primitive comes without operands and
         has no listed samples.
 
-    >>> print(check_rule("mul"))
+    >>> import diffkit as dk
+    >>> print(dk.check_rule("mul"))
     mul: ok (12 checks on 2 sets of operands)
-    >>> check_rule("mul", 0.5, [0.25, 1.5]).ok
+    >>> dk.check_rule("mul", 0.5, [0.25, 1.5]).ok
     True
     """
     subject = _find(primitive)

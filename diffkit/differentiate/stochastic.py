@@ -205,7 +205,7 @@ class SPSA(_Stochastic):
     Parameters
     ----------
     step
-        The displacement c: a positive number, or ``"auto"`` for ε^⅓ · max(‖x‖∞, 1).
+        The displacement c: a positive number, or ``"auto"`` for ∛ε · max(‖x‖∞, 1).
     samples
         How many directions are averaged; each costs two evaluations of the function.
     seed

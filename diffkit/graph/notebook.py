@@ -34,7 +34,10 @@ TABLE = "border-collapse:collapse;color:inherit;background:none;margin:0.2em 0"
 LINE = "1px solid rgba(128,128,128,0.45)"
 HEAD = f"padding:2px 10px;border:none;border-bottom:{LINE};background:none;color:inherit"
 CELL = "padding:2px 10px;border:none;background:none;color:inherit;vertical-align:top"
-CAPTION = "caption-side:top;text-align:left;font-weight:bold;color:inherit;padding:2px 10px"
+CAPTION = (
+    "caption-side:top;text-align:left;font-weight:bold;white-space:nowrap;"
+    "color:inherit;padding:2px 10px"
+)
 NOTE = "margin:0.2em 10px;opacity:0.75;font-size:90%"
 TEXT = (
     "color:inherit;background:none;border:none;margin:0;padding:2px 10px;"

@@ -43,7 +43,7 @@ class Attention(Layer):
 
     Source: Vaswani et al. 2017, *Attention is all you need*, equation 1.
 
-    >>> layer = Attention(2, causal=True)
+    >>> layer = attention(2, causal=True)
     >>> params, shape = layer.init(np.random.default_rng(0), (5, 3))
     >>> shape, sorted(params)
     ((5, 2), ['w_key', 'w_query', 'w_value'])

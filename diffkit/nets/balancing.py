@@ -31,7 +31,7 @@ def class_weights(y: Any, classes: int | None = None) -> np.ndarray:
     y
         Integer labels of any shape (masks, too).
     classes
-        How many classes there are; otherwise the largest label and 1.
+        How many classes there are; otherwise the largest label plus 1.
 
     Raises
     ------

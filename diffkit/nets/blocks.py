@@ -56,8 +56,8 @@ class Residual(Layer):
 
     Source: He et al. 2016, equations 1 and 2.
 
-    >>> from diffkit.nets.layers import Dense
-    >>> block = Residual([Dense(3, "relu"), Dense(3)])
+    >>> from diffkit.nets.layers import dense
+    >>> block = residual([dense(3, "relu"), dense(3)])
     >>> params, shape = block.init(np.random.default_rng(0), (3,))
     >>> sorted(params), shape
     (['dense1.b', 'dense1.w', 'dense2.b', 'dense2.w'], (3,))

@@ -43,7 +43,7 @@ class Dropout(Layer):
     Source: Srivastava et al. 2014; scaled in training ("inverted"), so that evaluation is x itself.
 
     >>> import diffkit as dk
-    >>> layer, x = Dropout(0.5), np.ones((1, 6))
+    >>> layer, x = dropout(0.5), np.ones((1, 6))
     >>> layer({}, x).tolist()
     [[1.0, 1.0, 1.0, 1.0, 1.0, 1.0]]
     >>> layer({}, x, rng=dk.random.key(0)).tolist()

@@ -42,7 +42,7 @@ class Embedding(Layer):
 
     Source: Bengio et al. 2003.
 
-    >>> layer = Embedding(3, 2)
+    >>> layer = embedding(3, 2)
     >>> layer({"w": np.arange(6.0).reshape(3, 2)}, np.array([[2, 0, 2]])).tolist()
     [[[4.0, 5.0], [0.0, 1.0], [4.0, 5.0]]]
     """

@@ -112,7 +112,7 @@ class Conv2d(_OnImages, Affine):
     Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*; Yu &
     Koltun 2016 (dilation); Krizhevsky, Sutskever & Hinton 2012 (groups).
 
-    >>> layer = Conv2d(4, window=3, activation="relu")
+    >>> layer = conv2d(4, window=3, activation="relu")
     >>> params, shape = layer.init(np.random.default_rng(0), (8, 8, 1))
     >>> params["w"].shape, shape
     ((3, 3, 1, 4), (8, 8, 4))
@@ -207,7 +207,7 @@ class ConvTranspose2d(Affine):
 
     Source: Zeiler, Krishnan, Taylor & Fergus 2010, *Deconvolutional networks*.
 
-    >>> ConvTranspose2d(4).out_shape((8, 8, 16))
+    >>> conv_transpose2d(4).out_shape((8, 8, 16))
     (16, 16, 4)
     """
 
@@ -295,7 +295,7 @@ class MaxPool(_Pool):
 
     Raises InputError for a window, stride or padding that is none.
 
-    >>> MaxPool(2).out_shape((8, 8, 3))
+    >>> max_pool(2).out_shape((8, 8, 3))
     (4, 4, 3)
     """
 
@@ -309,7 +309,7 @@ class AvgPool(_Pool):
 
     Raises InputError for a window, stride or padding that is none.
 
-    >>> AvgPool(2)({}, np.ones((1, 2, 2, 1))).shape
+    >>> avg_pool(2)({}, np.ones((1, 2, 2, 1))).shape
     (1, 1, 1, 1)
     """
 
@@ -345,7 +345,7 @@ class GlobalAvgPool(_GlobalPool):
 
     Source: Lin, Chen & Yan 2014, *Network in network*, section 3.2.
 
-    >>> GlobalAvgPool()({}, np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
+    >>> global_avg_pool()({}, np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
     [[3.0, 4.0]]
     """
 
@@ -364,7 +364,7 @@ class GlobalMaxPool(_GlobalPool):
     Equal ones share the derivative evenly.  Source: Oquab, Bottou, Laptev & Sivic 2015, *Is object
     localization for free?*.
 
-    >>> GlobalMaxPool()({}, np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
+    >>> global_max_pool()({}, np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
     [[6.0, 7.0]]
     """
 

@@ -237,7 +237,7 @@ class Dense(Affine):
 
     Source: Rosenblatt 1958; Rumelhart, Hinton & Williams 1986.
 
-    >>> layer = Dense(2, "relu")
+    >>> layer = dense(2, "relu")
     >>> params, shape = layer.init(np.random.default_rng(0), (3,))
     >>> params["w"].shape, params["b"].shape, shape
     ((3, 2), (2,), (2,))
@@ -320,7 +320,7 @@ def with_activation(words: str, function: str | Function) -> str:
 class Flatten(Layer):
     """All numbers of an example in one row: (batch, …) → (batch, features).
 
-    >>> Flatten().out_shape((2, 2, 16))
+    >>> flatten().out_shape((2, 2, 16))
     (64,)
     """
 
@@ -341,7 +341,7 @@ class Activation(Layer):
 
     Raises InputError for an unknown name.
 
-    >>> Activation("relu")({}, np.array([[-1.0, 2.0]])).tolist()
+    >>> activation("relu")({}, np.array([[-1.0, 2.0]])).tolist()
     [[0.0, 2.0]]
     """
 

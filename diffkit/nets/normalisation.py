@@ -74,7 +74,7 @@ class LayerNorm(_Norm):
 
     Raises InputError for an epsilon that is no number > 0.  Source: Ba, Kiros & Hinton 2016.
 
-    >>> layer = LayerNorm()
+    >>> layer = layer_norm()
     >>> params, _ = layer.init(np.random.default_rng(0), (4,))
     >>> layer(params, np.array([[1.0, 2.0, 3.0, 4.0]])).round(2).tolist()
     [[-1.34, -0.45, 0.45, 1.34]]
@@ -114,7 +114,7 @@ class GroupNorm(_Norm):
 
     Source: Wu & He 2018, *Group normalization*, equation 7.
 
-    >>> layer = GroupNorm(2)
+    >>> layer = group_norm(2)
     >>> params, _ = layer.init(np.random.default_rng(0), (4,))
     >>> layer(params, np.array([[1.0, 3.0, 0.0, 8.0]])).round(2).tolist()
     [[-1.0, 1.0, -1.0, 1.0]]
@@ -157,7 +157,7 @@ class BatchNorm(_Norm):
     Raises InputError for an epsilon that is no number > 0.  Source: Ioffe & Szegedy 2015,
     algorithms 1 and 2; statistics by one pass instead of a moving average.
 
-    >>> layer, x = BatchNorm(), np.array([[1.0], [3.0]])
+    >>> layer, x = batch_norm(), np.array([[1.0], [3.0]])
     >>> params, _ = layer.init(np.random.default_rng(0), (1,))
     >>> layer(params, x, rng=0).round(3).tolist()  # any key: training mode
     [[-1.0], [1.0]]

@@ -137,7 +137,7 @@ class RNN(_Recurrent):
 
     Source: Elman 1990, *Finding structure in time*.
 
-    >>> layer = RNN(2)
+    >>> layer = recurrent(2)
     >>> params, shape = layer.init(np.random.default_rng(0), (5, 3))
     >>> params["w"].shape, params["w_hidden"].shape, shape
     ((3, 2), (2, 2), (2,))
@@ -175,7 +175,7 @@ class LSTM(_Recurrent):
     Parameters
     ----------
     units, sequences, initializer, name
-        As for ``RNN``.
+        As for ``recurrent``.
     forget_bias
         The first biases of f; the others are 0.
 
@@ -188,7 +188,7 @@ class LSTM(_Recurrent):
     Source: Hochreiter & Schmidhuber 1997; the forget gate: Gers, Schmidhuber & Cummins 2000; its
     bias: Jozefowicz, Zaremba & Sutskever 2015.
 
-    >>> params, shape = LSTM(2, sequences=True).init(np.random.default_rng(0), (5, 3))
+    >>> params, shape = lstm(2, sequences=True).init(np.random.default_rng(0), (5, 3))
     >>> shape, params["b"].tolist()
     ((5, 2), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     """
@@ -232,7 +232,7 @@ class GRU(_Recurrent):
     Parameters
     ----------
     units, sequences, initializer, name
-        As for ``RNN``.
+        As for ``recurrent``.
 
     Raises
     ------
@@ -242,7 +242,7 @@ class GRU(_Recurrent):
     Source: Cho et al. 2014, *Learning phrase representations using RNN encoder-decoder*; with the
     reset gate behind the product as in their first version, and in cuDNN and PyTorch.
 
-    >>> params, shape = GRU(2).init(np.random.default_rng(0), (5, 3))
+    >>> params, shape = gru(2).init(np.random.default_rng(0), (5, 3))
     >>> params["w"].shape, params["w_hidden"].shape, shape
     ((3, 6), (2, 6), (2,))
     """

@@ -211,7 +211,7 @@ def cyclic(
     """Triangles between two rates, ``up`` updates up and ``down`` down (PyTorch's CyclicLR).
 
     ``mode`` is triangular, triangular2 (half as high at each cycle) or exp_range (the height
-    falls as ``factor``ᵗ).  ``momentum`` is the pair (low, high) of an inverse cycle.
+    falls as ``factor**t``).  ``momentum`` is the pair (low, high) of an inverse cycle.
 
     Source: Smith 2017, *Cyclical learning rates for training neural networks*.
 

@@ -59,7 +59,7 @@ def per_example_gradients(
 def cosine(a: Any, b: Any) -> float:
     """The cosine of the angle between two trees of arrays; NaN where one is zero.
 
-    >>> cosine({"w": np.array([1.0, 0.0])}, {"w": np.array([1.0, 1.0])}).__round__(4)
+    >>> round(cosine({"w": np.array([1.0, 0.0])}, {"w": np.array([1.0, 1.0])}), 4)
     0.7071
     """
     first, second = flat(a), flat(b)

@@ -168,8 +168,8 @@ def lr_range_test(
 
     >>> import numpy as np, diffkit as dk
     >>> bowl = lambda w, x: 0.5 * np.sum(np.array([1.0, 10.0, 100.0]) * w * w) + 0 * np.sum(x)
-    >>> found = lr_range_test(bowl, np.ones(3), (np.zeros(1),), 1e-3, 1.0, steps=61, restart=True,
-    ...                       curvature=True)
+    >>> found = dk.lr_range_test(bowl, np.ones(3), (np.zeros(1),), 1e-3, 1.0, steps=61,
+    ...                          restart=True, curvature=True)
     >>> round(found.edge, 9), 0.02 < found.breaks_at < 0.02 * 10 ** (3 / 60)
     (0.02, True)
     """

@@ -7,7 +7,7 @@
 * what theory expects: :func:`mean_field`, :func:`critical_weights`, :func:`deep_linear_mode`.
 
 The same is recorded while a net is trained, with ``dk.train(..., record=("loss", "noise"))``.
-It is ``dk.signal``.
+All of it is found in ``dk.signal``.
 
 >>> import numpy as np, diffkit as dk
 >>> round(dk.signal.effective_rank(np.diag([1.0, 1.0, 0.0])), 6)

@@ -141,8 +141,10 @@ class Trainability:
     def _repr_html_(self) -> str:
         ends = (self.first[0], self.first[-1], self.second[0], self.second[-1])
         names = ("η₁ from", "η₁ to", "η₂ from", "η₂ to")
-        facts = dict(zip(names, map(float, ends), strict=True))
-        return facts_html(repr(self).strip("<>"), facts | {"dimension": self.dimension()})
+        facts: dict[str, Any] = dict(zip(names, map(float, ends), strict=True))
+        if np.isfinite(dimension := self.dimension()):
+            facts["dimension"] = dimension
+        return facts_html(repr(self).strip("<>"), facts)
 
     def __repr__(self) -> str:
         rows, columns = self.value.shape

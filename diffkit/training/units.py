@@ -59,7 +59,7 @@ def effective_rank(matrix: Any) -> float:
 
     Source: Roy & Vetterli 2007, *The effective rank: a measure of effective dimensionality*.
 
-    >>> effective_rank(np.eye(3)).__round__(6), effective_rank(np.ones((3, 3))).__round__(6)
+    >>> round(effective_rank(np.eye(3)), 6), round(effective_rank(np.ones((3, 3))), 6)
     (3.0, 1.0)
     """
     array = np.asarray(matrix, float)

@@ -94,7 +94,7 @@ def solve_triangular(
     a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False,
     overwrite_b: bool = False, check_finite: bool = True,
 ) -> Any:  # fmt: skip
-    """The x of a x = b, or of aᵀ x = b for ``trans`` 1 or "T", for one triangle of a.
+    """The x of a x = b, or of aᵀ x = b for ``trans`` 1 or ``"T"``, for one triangle of a.
 
     Shapes and dtypes are those of ``scipy.linalg.solve_triangular``.
 
