@@ -90,6 +90,8 @@ sphinx_gallery_conf = {
 def setup(app):
     """Prepare docstrings before napoleon (priority 500) reads them."""
     from docstrings import prepare, sign
+    from joining import join
 
     app.connect("autodoc-process-docstring", prepare, priority=100)
     app.connect("autodoc-process-signature", sign)
+    app.connect("doctree-resolved", join)

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BY_THEME", "SERIES", "arguments_of", "checked_axes", "checked_function", "interval", "mosaic",
-    "number", "numbers_at", "panel", "picture", "quiet", "result_of", "series_colour", "whole",
+    "number", "numbers_at", "panel", "picture", "quiet", "result_of", "series_colour", "titled",
+    "whole",
 ]  # fmt: skip
 
 # Colours for things that are not methods: dark enough to be read as words on white, light enough
@@ -79,6 +80,11 @@ def checked_axes(ax: Any) -> Any:
             hint="take axes without a projection, as those of plt.subplots().",
         )
     return ax
+
+
+def titled(axes: Axes) -> bool:
+    """Whether axes have a title, which a picture without one of its own then leaves alone."""
+    return any(axes.get_title(loc=place) for place in ("left", "center", "right"))
 
 
 def checked_function(f: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import isfinite, log10
 from typing import TYPE_CHECKING, Any
 
+from diffkit.plots.labels import label_points
 from diffkit.plots.style import muted, style_of, use_style
 
 if TYPE_CHECKING:
@@ -19,15 +20,13 @@ if TYPE_CHECKING:
 
     from diffkit.comparison.report import Comparison
 
-__all__ = ["EXACT_AT", "finding", "label_points", "plot_comparison", "ulp_axis"]
+__all__ = ["EXACT_AT", "finding", "plot_comparison", "ulp_axis"]
 
 # Where 0 ulps is drawn on a logarithmic axis, and the largest label below which 1 ulp lies.
 EXACT_AT = 0.1
 DECADES_PER_TICK = 3
 MARKER_SIZE = 10
-LABEL_SIZE = 9.5
 MOST_TEXT = 90  # characters of a refusal
-POINTS_PER_INCH = 72.0
 
 
 def plot_comparison(
@@ -115,46 +114,15 @@ def _frame(axes: Axes, operations: Sequence[int]) -> None:
 
 
 def _labels(axes: Axes, reports: Sequence[Any], dark: bool) -> None:
-    """Each method's name beside its marker."""
-    labels = []
+    """Each method's name beside its marker, off the whiskers and the line at 1 ulp."""
+    labels, lines = [], [(axes.get_xlim(), (1.0, 1.0))]
     for report in reports:
         style = style_of(report.method)
         text = style.label if report.name == report.method else report.name
-        place = (max(report.operations, 1), _shown(report.max_ulp))
-        labels.append((*place, text, style.text_colour(dark)))
-    label_points(axes, labels)
-
-
-def label_points(axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write (x, y, text, colour) beside points, on the first side where a text covers nothing.
-
-    The limits and scales of ``axes`` must be final: they decide what overlaps.
-    """
-    to_pixels, scale = axes.transData.transform, axes.figure.dpi / POINTS_PER_INCH
-    places = [to_pixels((x, y)) / scale for x, y, _, _ in labels]
-    taken = [(x - 6.0, y - 6.0, x + 6.0, y + 6.0) for x, y in places]
-    for (at_x, at_y, text, colour), (x, y) in zip(labels, places, strict=True):
-        wide, high = len(text) * LABEL_SIZE * 0.62, LABEL_SIZE * 1.3
-        sides = [(10, 0, "left"), (-10, 0, "right"), (0, 15, "center"), (0, -17, "center"),
-                 (10, 15, "left"), (10, -15, "left"), (0, 29, "center")]  # fmt: skip
-        for dx, dy, align in sides:
-            left = x + dx - wide * {"left": 0.0, "center": 0.5, "right": 1.0}[align]
-            covers = (left, y + dy - high / 2, left + wide, y + dy + high / 2)
-            if not any(_overlap(covers, other) for other in taken):
-                break
-        taken.append(covers)
-        axes.annotate(
-            text, (at_x, at_y), xytext=(dx, dy), textcoords="offset points", color=colour,
-            ha=align, va="center", fontsize=LABEL_SIZE,
-        )  # fmt: skip
-
-
-Rectangle = tuple[float, float, float, float]
-
-
-def _overlap(one: Rectangle, other: Rectangle) -> bool:
-    """Whether two rectangles (left, bottom, right, top) have a point in common."""
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+        x, high = max(report.operations, 1), _shown(report.max_ulp)
+        labels.append((x, high, text, style.text_colour(dark)))
+        lines.append(((x, x), (_shown(report.median_ulp), high)))
+    label_points(axes, labels, curves=lines)
 
 
 def _refusal(axes: Axes, report: Any, place: int, dark: bool) -> None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diffkit.plots.comparison import label_points
 from diffkit.plots.curves import running_median
+from diffkit.plots.labels import label_points
 from diffkit.plots.style import INK, label_lines, muted, use_style
 from diffkit.plots.training import ACCENT
 

@@ -9,6 +9,7 @@ from the boundary show as well as fast ones near it (the histogram equalisation 
 from __future__ import annotations
 
 from math import isnan
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from numpy.typing import ArrayLike
 
 from diffkit.errors import InputError
 from diffkit.plots.nets import diverging
-from diffkit.plots.style import INK, label_lines, use_style
+from diffkit.plots.steps import value_text
+from diffkit.plots.style import INK, PAGE, halo, label_lines, use_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,24 +26,20 @@ if TYPE_CHECKING:
     from diffkit.training.sweep import Setting, Sweep
     from diffkit.training.trainability import Box, Trainability
 
-__all__ = ["halo", "mark_box", "plot_basins", "plot_sweep", "plot_trainability", "shades"]
+__all__ = [
+    "halo",
+    "mark_box",
+    "plot_basins",
+    "plot_sweep",
+    "plot_trainability",
+    "shades",
+    "sweep_finding",
+]
 
+LONGEST_TITLE = 64  # letters in a line
 PALEST = 0.16  # of a pixel at the boundary: the two sides stay apart in print and in grey
 MARKERS = "osD^vP*X"
 BASINS = ("#1F4E79", "#E8B93B", "#C0392B", "#9CC4EA")  # apart in lightness, too
-HALO = 3.5  # points around a letter
-NOWHERE = {False: "#FFFFFF", True: "#14181D"}  # the background: what ends in no point
-
-
-def halo(dark: bool = False) -> list[Any]:
-    """A soft edge in the colour of the page, so that words on any colour of a map can be read.
-
-    >>> [type(effect).__name__ for effect in halo()]
-    ['withStroke']
-    """
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=HALO, foreground=NOWHERE[dark], alpha=0.6)]
 
 
 def shades(value: np.ndarray) -> np.ndarray:
@@ -121,7 +119,7 @@ def plot_basins(
     """
     from matplotlib.colors import ListedColormap
 
-    colours = [*BASINS, INK[dark], NOWHERE[dark]]
+    colours = [*BASINS, INK[dark], PAGE[dark]]
     axes.imshow(ends, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(colours) - 0.5,
                 origin="lower", extent=(-edge, edge, -edge, edge), interpolation="nearest",
                 rasterized=True)  # fmt: skip
@@ -182,6 +180,34 @@ def plot_sweep(
         named = zip(labels, lines, strict=True)
         label_lines(axes, [(*at, text, colour) for (at, colour), text in named if at and text])
     return axes
+
+
+def sweep_finding(found: Sweep, by: str | None = None) -> str:
+    """Where the mean of a measure is best, and how good, in words.
+
+    >>> import diffkit as dk
+    >>> sweep_finding(dk.sweep(lambda rate, seed: rate**2 - 1, {"rate": [0.0, 0.3, 0.9]}))
+    'The value is lowest at rate 0: −1'
+    """
+    from diffkit.training.sweep import is_better_larger
+
+    measure = found.measure(by)
+    means = [setting.mean(measure) for setting in found.settings]
+    seeds = max(len(setting.trials) for setting in found.settings)
+    words = ("mean " if seeds > 1 else "") + measure.replace("_", " ")
+    if all(map(isnan, means)):
+        return f"No setting has a {words}"
+    best = found.best(measure)
+    value = value_text(best.mean(measure))
+    if len(means) > len(set(means)) == 1:
+        return f"The {words} is {value} at all {len(means)} settings"
+    extreme = "highest" if is_better_larger(measure) else "lowest"
+    where = ", ".join(f"{name} {_label(best.settings.get(name))}" for name in found.varied)
+    return fill(f"The {words} is {extreme} at {where}: {value}", LONGEST_TITLE)
+
+
+def _label(label: Any) -> str:
+    return value_text(label, 6) if _is_number(label) else str(label)
 
 
 def _line(

@@ -178,10 +178,23 @@ def kinks(
                 shown[np.searchsorted(x, kink.x) - 1] = np.nan
         axes.plot(x, shown, color=INK[dark])
         axes.set(xlim=(low, high), ylim=_limits([y]), xlabel="x", ylabel="f(x)")
+        axes.set_ylim(_room_for_slopes(axes.get_ylim(), found, TANGENT * (high - low) / 1.6))
         for kink in found:
             _draw_kink(axes, kink, high - low, dark)
         axes.set_title(_told(found))
     return axes
+
+
+def _room_for_slopes(
+    limits: tuple[float, float], found: Sequence[Kink], reach: float
+) -> tuple[float, float]:
+    """Limits that do not cut off the declared slopes, unless these are steep."""
+    bottom, top = limits
+    most = 2 * SPARE * (top - bottom)
+    rises = [(kink.height, abs(kink.declared) * reach + most / 8) for kink in found]
+    low = min((height - rise for height, rise in rises if rise < np.inf), default=bottom)
+    high = max((height + rise for height, rise in rises if rise < np.inf), default=top)
+    return max(bottom - most, min(bottom, low)), min(top + most, max(top, high))
 
 
 def _draw_kink(axes: Axes, kink: Kink, span: float, dark: bool) -> None:
@@ -194,7 +207,8 @@ def _draw_kink(axes: Axes, kink: Kink, span: float, dark: bool) -> None:
     if np.isfinite(kink.declared):
         draw_tangent(axes, (kink.x, kink.height), kink.declared, TANGENT * span / 1.6, ACCENT[dark])
     axes.plot(kink.x, kink.height, "o", color=INK[dark], markersize=5, zorder=4)
-    words = f"{kink.left:.3g} | {kink.right:.3g}\ndeclared {kink.declared:.3g}".replace("-", "−")
+    words = f"{kink.left + 0:.3g} | {kink.right + 0:.3g}\ndeclared {kink.declared + 0:.3g}"
+    words = words.replace("-", "−")
     upper = kink.height < np.mean(axes.get_ylim())
     axes.annotate(words, (kink.x, kink.height), xytext=(0, 22 if upper else -22), fontsize=9,
                   textcoords="offset points", ha="center", va="bottom" if upper else "top",

@@ -25,9 +25,10 @@ from diffkit.differentiate.stencils import stencil
 from diffkit.errors import InputError
 from diffkit.graph.ir import Graph
 from diffkit.plots.canvas import BY_THEME, checked_function, number, panel, picture, result_of
-from diffkit.plots.comparison import EXACT_AT, label_points
+from diffkit.plots.comparison import EXACT_AT
+from diffkit.plots.labels import dots, label_points
 from diffkit.plots.steps import plot_step_size, power_text, stencil_shade
-from diffkit.plots.style import label_lines, line_of_method, style_of
+from diffkit.plots.style import halo, label_lines, line_of_method, style_of
 from diffkit.plots.swell import plot_swell
 from diffkit.plots.training import ACCENT
 
@@ -96,7 +97,7 @@ def orders(
         axes.set_xlim(first - 0.3, last + 0.3)
         axes.set_xticks(list(found.orders))
         axes.set(xlabel="order n of the derivative", ylabel=label)
-        label_lines(axes, ends)
+        label_lines(axes, ends, inside=True)
         axes.set_title(title or f"Derivatives of {found.title} at {found.at:.4g}")
     return axes
 
@@ -152,14 +153,18 @@ def step_size(
 
 
 def _name_stencils(axes: Axes, found: StepSize, names: Sequence[str] | None, dark: bool) -> None:
-    """Each stencil's name beside the ring of its chosen step."""
+    """Each stencil's name beside the ring of its chosen step, off what is drawn where it can be."""
     kept = [c for c in found.choices if c.refused is None]
     chosen = [c for c in kept if names is None or c.stencil.name in names]
     bottom = axes.get_ylim()[0] * 3
     text = style_of("finite").text_colour(dark)
-    label_points(axes, [
-        (c.step, max(found.error_of(c.value), bottom), c.stencil.name, text) for c in chosen
-    ])  # fmt: skip
+    drawn = [found.curve(c.stencil.name) for c in chosen]
+    label_points(
+        axes,
+        [(c.step, max(found.error_of(c.value), bottom), c.stencil.name, text) for c in chosen],
+        curves=[*((h, line) for h, _, line in drawn), *(dots(h, error) for h, error, _ in drawn)],
+        effects=halo(dark),
+    )
 
 
 @picture

@@ -17,6 +17,7 @@ from diffkit.errors import InputError
 from diffkit.plots.canvas import BY_THEME, checked_function, interval, panel, picture, whole
 from diffkit.plots.concepts import level_colours
 from diffkit.plots.signal import loose_grid
+from diffkit.plots.steps import value_text
 from diffkit.plots.style import INK, label_lines, muted
 from diffkit.plots.training import ACCENT
 from diffkit.training.landscapes import filter_normalised, random_direction
@@ -84,7 +85,9 @@ def noise_scale(
             (sizes[-1], found.square, "signal ‖G‖²", INK[dark]),
             (sizes[-1], noise[-1], "noise tr Σ / b", muted(dark)),
         ])  # fmt: skip
-        axes.set_title(title or f"Batches above {found.scale:.3g} examples are mostly signal")
+        axes.set_title(
+            title or f"Batches above {value_text(found.scale)} examples are mostly signal"
+        )
     return axes
 
 
@@ -147,7 +150,9 @@ def landscape(
         (_draw_curve if dimensions == 1 else _draw_surface)(axes, at, found, dark)
         here = float(loss(params, *data))
         top = float(found[np.isfinite(found)].max(initial=here))
-        axes.set_title(title or f"The loss is {here:.3g} here and rises to {top:.3g}")
+        axes.set_title(
+            title or f"The loss is {value_text(here)} here and rises to {value_text(top)}"
+        )
     return axes
 
 
@@ -160,14 +165,14 @@ def _draw_curve(axes: Axes, at: np.ndarray, found: np.ndarray, dark: bool) -> No
 
 def _draw_surface(axes: Axes, at: np.ndarray, found: np.ndarray, dark: bool) -> None:
     """Level lines at evenly spread ranks, each with its loss written on it."""
-    shown = np.ma.masked_invalid(found)
+    shown = np.ma.masked_invalid(found.T)  # its rows follow the first direction, α₁
     seen = shown.compressed()
     levels = np.unique(np.quantile(seen, np.linspace(0.03, 0.97, LEVELS))) if seen.size else []
     if len(levels) > 1 and seen.min() < seen.max():
         lines = axes.contour(at, at, shown, levels, colors=level_colours(len(levels), dark),
                              linewidths=1.3)  # fmt: skip
-        axes.clabel(lines, levels[::2], fmt="%.3g", fontsize=8)
+        axes.clabel(lines, levels[::2], fmt=value_text, fontsize=8)
     axes.plot(0, 0, "o", color=ACCENT[dark], markersize=8, zorder=4)
     axes.set(xlim=(at[0], at[-1]), ylim=(at[0], at[-1]), aspect="equal")
-    axes.set(xlabel="distance α₂ along one direction", ylabel="distance α₁ along another")
+    axes.set(xlabel="distance α₁ along one direction", ylabel="distance α₂ along another")
     axes.grid(False)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["activations", "decision_boundary", "hidden_space", "layer_of", "net_of"]
 
 BINS = 60
+SIDE, SLIM = 5.2, 3.0  # inches of a plane's longer side, and how many times the shorter one it is
+WORDS = (0.32, 0.62)  # inches beside a plane and below and above it
 OVERLAP = 1.7  # heights of a ridge, in distances of two
 TAIL = 0.5  # percent of the values left out at each end of the axis
 FAINT = 0.3  # of a class's colour behind its points
@@ -114,7 +116,8 @@ def decision_boundary(
         )
     scores = found.shapes[-1][-1]
     right = float(np.mean(found.predict(params, points) == labels))
-    with panel(ax, dark, (5.6, 5.0)) as axes:
+    size, aspect = _shape_of_plane(points)
+    with panel(ax, dark, size) as axes:
         if scores <= 2:
 
             def probability(at: np.ndarray) -> np.ndarray:
@@ -124,9 +127,21 @@ def decision_boundary(
             plot_boundary(probability, points, labels, axes, dark=dark, size=16)
         else:
             _regions(axes, found, params, points, labels, names, dark)
-        axes.set(xlabel="x₁", ylabel="x₂")
+        axes.set(xlabel="x₁", ylabel="x₂", aspect=aspect)
         axes.set_title(title or f"{right:.1%} right")
     return axes
+
+
+def _shape_of_plane(points: np.ndarray) -> tuple[tuple[float, float], str]:
+    """The size of a figure in inches that the plane around points fills, and the axes' aspect.
+
+    Both inputs have one scale, unless one of them spans so much more that a strip would be left.
+    """
+    across, up = np.ptp(points, axis=0) + 2 * MARGIN
+    alike = 1 / SLIM <= up / across <= SLIM
+    scale = SIDE / max(across, up)
+    inner = (scale * across, scale * up) if alike else (SIDE, SIDE)
+    return (float(inner[0] + WORDS[0]), float(inner[1] + WORDS[1])), "equal" if alike else "auto"
 
 
 def _regions(

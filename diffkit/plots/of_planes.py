@@ -31,8 +31,10 @@ from diffkit.plots.canvas import (
     whole,
 )
 from diffkit.plots.concepts import level_colours
+from diffkit.plots.labels import label_points
 from diffkit.plots.optim import descent, draw_path
-from diffkit.plots.style import label_lines, style_of
+from diffkit.plots.steps import value_text
+from diffkit.plots.style import halo, style_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +96,7 @@ def gradient_field(
                     color=style_of("reverse").colour(dark))  # fmt: skip
         axes.set(xlabel="x₁", ylabel="x₂")
         if ax is None:
-            axes.set_title(f"Steepest where the arrows are long: ‖∇f‖ up to {longest:.3g}")
+            axes.set_title(f"Long arrows are steep: ‖∇f‖ up to {value_text(longest)}")
     return axes
 
 
@@ -214,12 +216,13 @@ def optimizer_paths(
             draw_path(axes, path, colour, dark=dark)
             labels.append((*map(float, np.clip(path[-1], *np.transpose((across, up)))), name,
                            colour))  # fmt: skip
-        label_lines(axes, labels, pad=9.0)
         axes.set(xlim=across, ylim=up, xlabel="x₁", ylabel="x₂")
+        label_points(axes, labels, curves=[(path[:, 0], path[:, 1]) for path in paths.values()],
+                     effects=halo(dark, strength=0.9))  # fmt: skip
         if ax is None:
             ends = {name: float(np.asarray(value(path[-1]))) for name, path in paths.items()}
             best = min(ends, key=lambda name: (not np.isfinite(ends[name]), ends[name]))
-            axes.set_title(f"{best} ends lowest: f = {ends[best]:.3g}")
+            axes.set_title(f"{best} ends lowest: f = {value_text(ends[best])}")
     return axes
 
 

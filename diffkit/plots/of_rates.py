@@ -9,15 +9,16 @@ and are part of ``dk.plots``.  Reading on: Smith 2017; Sohl-Dickstein 2024.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from diffkit.errors import InputError
 from diffkit.optim.schedule import Schedule
-from diffkit.plots.canvas import BY_THEME, panel, picture, whole
-from diffkit.plots.maps import plot_sweep, plot_trainability
-from diffkit.plots.optim import plot_range_test, plot_schedules
+from diffkit.plots.canvas import BY_THEME, panel, picture, titled, whole
+from diffkit.plots.maps import plot_sweep, plot_trainability, sweep_finding
+from diffkit.plots.optim import plot_range_test, plot_schedules, schedules_finding
 from diffkit.plots.style import use_style
 from diffkit.training.range_test import RangeTest
 from diffkit.training.sweep import Sweep
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["range_test", "schedules", "sweep", "trainability"]
 
 STEPS = 200
+LETTERS = 9.0  # of a title, in an inch
 
 
 def _checked(kind: type, given: Any, source: str) -> Any:
@@ -46,6 +48,7 @@ def schedules(
     schedules: Schedule | Sequence[Schedule],
     steps: int = STEPS,
     *,
+    title: str | None = None,
     ax: Axes | Sequence[Axes] | None = None,
     dark: bool = BY_THEME,
 ) -> Figure:
@@ -57,6 +60,8 @@ def schedules(
         A schedule or several; those of open length are fitted to ``steps``.
     steps
         How many updates.
+    title
+        The finding; by default how high they are on average.  It stands above a new figure.
     ax, dark
         Axes for them, as many as there are schedules (a new figure if left out), and the
         background.
@@ -84,12 +89,20 @@ def schedules(
     places = None if ax is None else list(np.ravel(np.asarray(ax, object)))
     if places is not None and len(places) < len(given):
         raise InputError(f"{len(given)} schedules need as many axes, not {len(places)}")
-    figure = plot_schedules([s.for_steps(count) for s in given], count, places, dark=dark)
+    fitted = [schedule.for_steps(count) for schedule in given]
+    figure = plot_schedules(fitted, count, places, dark=dark)
     if places is None:
         with use_style(dark):
+            words = title or fill(schedules_finding(fitted, count), _letters(figure))
+            figure.suptitle(words, x=0.01, ha="left", fontsize=12, fontweight="bold")
             figure.supxlabel("update", fontsize=9)
             figure.supylabel("learning rate η", fontsize=9)
     return figure
+
+
+def _letters(figure: Figure) -> int:
+    """How many letters of a title stand in a row."""
+    return int(LETTERS * figure.get_size_inches()[0])
 
 
 @picture
@@ -156,6 +169,7 @@ def sweep(
     by: str | None = None,
     x: str | None = None,
     *,
+    title: str | None = None,
     ax: Axes | None = None,
     dark: bool = BY_THEME,
 ) -> Axes:
@@ -169,6 +183,8 @@ def sweep(
         The measure; by default that of ``Sweep.best``.
     x
         The setting along the axis; by default the first that varies in numbers.
+    title
+        The finding; by default that of ``ax``, and else the setting with the best mean.
 
     Raises
     ------
@@ -184,4 +200,6 @@ def sweep(
     _checked(Sweep, found, "dk.sweep")
     with panel(ax, dark) as axes:
         plot_sweep(found, by, x, axes, dark=dark)
+        if title or not titled(axes):
+            axes.set_title(title or sweep_finding(found, by))
     return axes

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkit.optim.base import Optimizer
+from diffkit.plots.canvas import titled
+from diffkit.plots.labels import label_points
+from diffkit.plots.steps import value_text
 from diffkit.plots.style import INK, muted, use_style
 from diffkit.plots.training import ACCENT
 
@@ -32,6 +35,7 @@ __all__ = [
     "draw_valley",
     "plot_range_test",
     "plot_schedules",
+    "schedules_finding",
 ]
 
 COLUMNS = 5  # of a table of schedules
@@ -40,6 +44,7 @@ LEAST_WIDTH = 6.0  # inches
 FILL = 0.22  # how much of its colour an area under a rate shows
 SPARE = 3.0  # how far above its start a broken loss is still drawn, as a factor
 LEVELS = 12  # contours of a valley
+SAME = 1e-12  # of the highest rate: what rounding may add to one that falls
 
 
 def plot_schedules(
@@ -72,10 +77,48 @@ def plot_schedules(
             figure = places[0].figure
         for axes, schedule in zip(places, schedules, strict=False):
             draw_schedule(axes, schedule, steps, dark=dark)
-            axes.set_title(type(schedule).__name__, fontsize=9, fontweight="normal")
+            if not titled(axes):
+                axes.set_title(type(schedule).__name__, fontsize=9, fontweight="normal")
         for axes in places[len(schedules) :]:
             axes.set_axis_off()
     return figure
+
+
+def schedules_finding(schedules: Sequence[Schedule], steps: int) -> str:
+    """What rates come to over so many steps, in words: where one goes, or which of several is high.
+
+    >>> import diffkit as dk
+    >>> schedules_finding([dk.schedules.linear(0.1, 10)], 11)
+    'Linear rises from 0.0333 to 0.1'
+    >>> schedules_finding([dk.schedules.linear(0.1, 10), dk.schedules.constant(0.1)], 11)
+    'Constant is on average 1.5 times as high as Linear'
+    """
+    rates = [np.asarray(schedule(np.arange(steps)), float) for schedule in schedules]
+    names = [type(schedule).__name__ for schedule in schedules]
+    if len(rates) == 1:
+        return f"{names[0]} {_course(rates[0])}"
+    means = np.array([float(np.mean(rate)) for rate in rates])
+    most, least = int(means.argmax()), int(means.argmin())
+    high, low = value_text(means[most]), value_text(means[least])
+    times = value_text(means[most] / means[least]) if means[least] > 0 else ""
+    if high == low or times == "1":
+        return f"On average all rates are about {high}"
+    if times and len({*names}) == len(names):
+        return f"{names[most]} is on average {times} times as high as {names[least]}"
+    return f"The rates are on average from {low} to {high}"
+
+
+def _course(rates: np.ndarray) -> str:
+    """The way of a rate: where it begins and ends, and what is between where it turns."""
+    first, last, most, least = map(value_text, (rates[0], rates[-1], rates.max(), rates.min()))
+    if most == least:
+        return f"stays at {first}"
+    steps = np.diff(rates) / rates.max()
+    if (steps <= SAME).all() or (steps >= -SAME).all():
+        return f"{'falls' if rates[-1] < rates[0] else 'rises'} from {first} to {last}"
+    if most != first:
+        return f"rises to {most} at update {int(rates.argmax())} and ends at {last}"
+    return f"falls to {least} at update {int(rates.argmin())} and ends at {last}"
 
 
 def draw_schedule(axes: Axes, schedule: Schedule, steps: int, *, dark: bool = False) -> None:
@@ -162,19 +205,26 @@ def plot_range_test(found: RangeTest, ax: Axes | None = None, *, dark: bool = Fa
 
 def _marks(axes: Axes, found: RangeTest, dark: bool) -> None:
     """The suggested rate on the curve, and the bound of gradient descent."""
+    bound: list[Any] = []
     place = int(np.argmin(np.abs(found.rates - found.suggested)))
     axes.plot(found.suggested, found.smooth[place], "o", color=ACCENT[dark], markersize=9, zorder=5)
-    axes.annotate(f"suggested\n{found.suggested:.2g}", (found.suggested, found.smooth[place]),
-                  xytext=(-10, -4), textcoords="offset points", ha="right", va="top",
-                  color=ACCENT[dark], fontsize=9)  # fmt: skip
     if found.edge is not None:
         axes.axvline(found.edge, color=muted(dark), linewidth=1.2, linestyle=(0, (4, 3)))
-        axes.annotate(f"2/λmax = {found.edge:.2g}", (found.edge, 1.0), xytext=(-4, -22),
+        axes.annotate(f"2/λmax = {value_text(found.edge, 2)}", (found.edge, 1.0), xytext=(-4, -22),
                       xycoords=("data", "axes fraction"), textcoords="offset points",
                       color=muted(dark), fontsize=9, rotation=90, va="top", ha="right")  # fmt: skip
+        bound = [((found.edge, found.edge), axes.get_ylim())]
+    label_points(
+        axes,
+        [(found.suggested, found.smooth[place], f"suggested {value_text(found.suggested, 2)}",
+          ACCENT[dark])],
+        curves=[(found.rates, found.losses), (found.rates, found.smooth), *bound], size=9,
+        leftward=True,  # smaller rates are safe ones
+    )  # fmt: skip
 
 
 def _finding(found: RangeTest) -> str:
     if found.breaks_at is None:
-        return f"No rate up to {found.rates[-1]:.2g} breaks this training"
-    return f"Rates up to {found.breaks_at:.2g} train; {found.suggested:.2g} falls fastest"
+        return f"No rate up to {value_text(found.rates[-1], 2)} breaks this training"
+    last, fastest = value_text(found.breaks_at, 2), value_text(found.suggested, 2)
+    return f"Rates up to {last} train; {fastest} falls fastest"

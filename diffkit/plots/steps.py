@@ -33,6 +33,7 @@ __all__ = [
     "size_text",
     "stencil_shade",
     "step_text",
+    "value_text",
 ]
 
 FRAME = "#FFFFFF"  # on the dark end of cividis, where small errors are
@@ -53,11 +54,28 @@ def power_text(base: str, power: float) -> str:
 def size_text(number: float) -> str:
     """The size of a small number, to one digit.
 
-    >>> size_text(4.2e-16), size_text(1e-8)
-    ('4 · 10⁻¹⁶', '10⁻⁸')
+    >>> size_text(4.2e-16), size_text(1e-8), size_text(0.0)
+    ('4·10⁻¹⁶', '10⁻⁸', '0')
     """
-    digit, power = f"{number:.0e}".split("e")
-    return ("" if digit == "1" else f"{digit} · ") + power_text("10", int(power))
+    return _scientific(f"{number:.0e}") if number else "0"
+
+
+def value_text(number: float, digits: int = 3) -> str:
+    """A number of so many digits, as it is printed in a book.
+
+    >>> value_text(-0.25), value_text(6.02e23), value_text(-1e-8), value_text(float("inf"))
+    ('−0.25', '6.02·10²³', '−10⁻⁸', '∞')
+    """
+    text = f"{number:.{digits}g}"
+    return _scientific(text) if "e" in text else text.replace("-", "−").replace("inf", "∞")
+
+
+def _scientific(text: str) -> str:
+    """Such as ``6e-14`` in Unicode; a factor of 1 is left out."""
+    factor, power = text.replace("-", "−", text.startswith("-")).split("e")
+    sign = factor[: factor.startswith("−")]
+    shown = "" if factor.lstrip("−") == "1" else f"{factor.lstrip('−')}·"
+    return sign + shown + power_text("10", int(power))
 
 
 def step_text(h: float) -> str:
@@ -126,7 +144,8 @@ def plot_step_size(
         ax.set_ylim(floor / 3, size * PAST)
         ax.set_xlabel("step h")
         ax.set_ylabel("absolute error of the derivative")
-        ax.set_title(title or f"{found.title}: {found.derivative:.10g} ± {found.error:.0e}")
+        value = f"{value_text(found.derivative, 10)} ± {size_text(found.error)}"
+        ax.set_title(title or f"{found.title}: {value}")
     return ax
 
 

@@ -9,6 +9,7 @@ look up.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ __all__ = [
     "METHODS_STYLE",
     "MethodStyle",
     "colour_of",
+    "halo",
     "is_dark",
     "label_lines",
     "line_of_method",
@@ -42,8 +44,11 @@ SHEETS = (
 )
 INK = {False: "#1A1A1A", True: "#F2F2F2"}
 MUTED = {False: "#5B6470", True: "#A9B3BD"}
+HALO = 3.5  # points around a letter
+PAGE = {False: "#FFFFFF", True: "#14181D"}  # the background
 LABEL_GAP = 1.25  # distance of two labels, in heights of a line of text
 POINTS_PER_INCH = 72.0
+ANYWHERE = (-math.inf, math.inf)
 _BEFORE: dict[Any, Any] = {}  # Matplotlib's settings before the first theme
 
 
@@ -111,6 +116,17 @@ def line_of_method(method: str, dark: bool = False) -> dict[str, Any]:
 def muted(dark: bool = False) -> str:
     """The colour of remarks that should not compete with the data."""
     return MUTED[dark]
+
+
+def halo(dark: bool = False, strength: float = 0.6) -> list[Any]:
+    """A soft edge in the colour of the page, so that words on any colour of a map can be read.
+
+    >>> [type(effect).__name__ for effect in halo()]
+    ['withStroke']
+    """
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=HALO, foreground=PAGE[dark], alpha=strength)]
 
 
 def is_dark() -> bool:
@@ -202,6 +218,7 @@ def label_lines(
     *,
     size: float = 9.0,
     pad: float = 6.0,
+    inside: bool = False,
 ) -> None:
     """Write labels to the right of points, moved apart vertically where they would overlap.
 
@@ -213,6 +230,8 @@ def label_lines(
         (x, y, text, colour) of each, in data coordinates.
     size, pad
         Font size and distance from the point, in typographic points.
+    inside
+        Whether all stay between the lower and the upper edge of the axes.
     """
     if not labels:
         return
@@ -221,9 +240,9 @@ def label_lines(
     room = size * LABEL_GAP * scale
     anchors = [axes.transData.transform((x, y)) for x, y, _, _ in labels]
     order = sorted(range(len(labels)), key=lambda i: anchors[i][1])
-    heights = _apart([float(anchors[i][1]) for i in order], [
-        room * (1 + labels[i][2].count("\n")) for i in order
-    ])  # fmt: skip
+    rooms = [room * (1 + labels[i][2].count("\n")) for i in order]
+    ends = (axes.bbox.ymin + rooms[0] / 2, axes.bbox.ymax - rooms[-1] / 2) if inside else ANYWHERE
+    heights = _apart([float(anchors[i][1]) for i in order], rooms, ends)
     for i, height in zip(order, heights, strict=True):
         x, y, text, colour = labels[i]
         shift = (height - float(anchors[i][1])) / scale
@@ -233,8 +252,13 @@ def label_lines(
         )  # fmt: skip
 
 
-def _apart(wanted: Sequence[float], rooms: Sequence[float]) -> list[float]:
-    """The heights nearest to the wanted ones that leave each label its room (pooling)."""
+def _apart(
+    wanted: Sequence[float], rooms: Sequence[float], ends: tuple[float, float] = ANYWHERE
+) -> list[float]:
+    """The heights nearest to the wanted ones that leave each label its room (pooling).
+
+    They lie between the ``ends``, or above the lower one where not all have room.
+    """
     offsets = [0.0]
     for lower, upper in itertools.pairwise(rooms):
         offsets.append(offsets[-1] + (lower + upper) / 2)
@@ -245,5 +269,6 @@ def _apart(wanted: Sequence[float], rooms: Sequence[float]) -> list[float]:
             other, others = pools.pop()
             mean, count = (mean * count + other * others) / (count + others), count + others
         pools.append((mean, count))
-    means = [mean for mean, count in pools for _ in range(count)]
+    low, high = ends[0], ends[1] - offsets[-1]
+    means = [max(min(mean, high), low) for mean, count in pools for _ in range(count)]
     return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
