@@ -6,6 +6,7 @@ functions of our own (``primitives/symbolic_functions.py``).
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -23,9 +24,25 @@ class LazyModule:
         self.__name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        value = getattr(import_module(self.__name), attribute)
+        value = getattr(_imported(self.__name), attribute)
         setattr(self, attribute, value)
         return value
+
+
+def _imported(name: str) -> Any:
+    """The module; an import that was cut short (Ctrl-C) leaves no parts behind.
+
+    Python forgets the package then, but not its parts, which another import would take for done:
+    the package would lack them for good.
+    """
+    try:
+        return import_module(name)
+    except BaseException:
+        package = name.partition(".")[0]
+        if package not in sys.modules:
+            for part in [other for other in sys.modules if other.startswith(f"{package}.")]:
+                del sys.modules[part]
+        raise
 
 
 sp: Any = LazyModule("sympy")

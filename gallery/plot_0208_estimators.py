@@ -3,7 +3,7 @@
 
 One directional derivative along a random direction v, times v: no backward sweep, nothing to
 remember, and on average the gradient.  But a single sample of n entries has the squared length
-(n + 2)‖∇f‖², nearly all of it chance.  Averaging K of them divides that by K, so an estimate
+(n + 2)‖∇f‖², nearly all of it chance.  Averaging K of them divides that by K, so an estimate
 that is to point the right way needs about as many samples as there are parameters, which is what
 forward mode would have needed for the gradient itself.  Signs ±1 in place of normal numbers save
 little; SPSA, which looks at two values of f instead of a derivative, pays the same.

@@ -5,7 +5,7 @@ The gradient of a mini-batch is the true one plus noise.  With a high rate the n
 weights jumping about the minimum, at a height that grows with the rate; with a low one from the
 start they take for ever to get there.  A schedule has both: first far, then quiet.  Each panel has
 the rate (grey area) and the mean excess loss it leads to (line, logarithmic), for one noisy
-quadratic, all with the same highest rate and 400 updates.
+quadratic, all given the same highest rate and 400 updates.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ along the floor.  Momentum adds up what the steps have in common.  Adaptive meth
 coordinate a rate of its own, which helps as far as the valley lies along the axes; this one does
 not.  L-BFGS and Newton-CG see the curvature and are there in a handful of updates, each of which
 costs several gradients.  Every path starts at the dot; the number is the count of updates until
-the loss is below a thousandth.
+the loss stays below a thousandth of the first.
 """
 
 from __future__ import annotations

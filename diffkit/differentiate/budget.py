@@ -10,6 +10,11 @@ the way holds it; Python still swallows exceptions inside finalizers, so it is r
 again until the worker has stopped, and what a finalizer swallowed is not reported.  The worker
 may be interrupted anywhere, also while it stops the clock, so stopping can be repeated and
 holds no lock that an interruption could leave locked.
+
+Note [Imports].  Work may be the first to need SymPy, whose import takes seconds from a slow disk.
+An import that is cut short leaves a package without its parts, for all that comes later in the
+process (``module 'sympy' has no attribute 'core'``).  So the deadline waits until the worker is in
+no import, and starts anew when it fell into one: what was imported is not this work's alone.
 """
 
 from __future__ import annotations
@@ -32,6 +37,9 @@ SECONDS = 10.0
 
 INTERRUPT_AGAIN = 0.05
 """Seconds between interruptions; one of them may fall into a finalizer."""
+
+IMPORTING = "<frozen importlib._bootstrap>"
+"""The file that the frames of an import in progress say they are of."""
 
 Result = TypeVar("Result")
 
@@ -112,16 +120,26 @@ class _Alarm:
 
     def watch(self) -> None:
         """Wait for the bell; when it does not ring in time, interrupt the worker until it does."""
-        if self.bell.acquire(timeout=self.seconds):
+        if self._rings(self.seconds):
             return
+        if _is_importing(self.worker):
+            while _is_importing(self.worker):
+                if self._rings(INTERRUPT_AGAIN):
+                    return
+            if self._rings(self.seconds):
+                return
         self.fired = True
         self.report, sys.unraisablehook = sys.unraisablehook, self.unraisable
         while not self.stopped:
-            _raise_in(self.worker, _DeadlinePassed)
-            if self.bell.acquire(timeout=INTERRUPT_AGAIN):
+            if not _is_importing(self.worker):
+                _raise_in(self.worker, _DeadlinePassed)
+            if self._rings(INTERRUPT_AGAIN):
                 break
         if sys.unraisablehook == self.unraisable:
             sys.unraisablehook = self.report
+
+    def _rings(self, seconds: float) -> bool:
+        return self.bell.acquire(timeout=seconds)
 
     def unraisable(self, swallowed: Any) -> None:
         """Report what a finalizer swallowed, unless it is our own interruption."""
@@ -136,6 +154,16 @@ class _Alarm:
         if self.fired:
             self.watcher.join()
             _raise_in(self.worker, None)
+
+
+def _is_importing(thread: int) -> bool:
+    """Whether a thread is within an import; see Note [Imports]."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_code.co_filename == IMPORTING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _raise_in(thread: int, exception: type[BaseException] | None) -> None:

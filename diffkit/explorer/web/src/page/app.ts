@@ -44,6 +44,7 @@ export class App {
   readonly #parsing: Latest<{ text: string; example?: Example | undefined }>;
   readonly #comparing: Latest<{ now: Snapshot; measure: boolean }>;
   readonly #symbolic: Latest<Snapshot>;
+  #comparedOf = ""; // the text whose methods were asked for last
   #formulaOf = ""; // the text whose formula SymPy has, and answers at once
   readonly #rest = rested(() => this.#rested(), REST_MS);
   readonly #address = rested(() => history.replaceState(null, "", this.#fragment()), ADDRESS_MS);
@@ -243,8 +244,12 @@ export class App {
     }
     document.body.classList.remove("empty");
     this.#point.show(now.variables, now.at, now.active, this.#windows);
-    this.#picture.update(now, this.#windows, this.#methods.known);
+    const picture = (): void => this.#picture.update(now, this.#windows, this.#methods.known);
+    // The picture follows the finger; of another function the numbers come first.
+    if (this.#comparedOf === now.text) picture();
     this.#comparing.want({ now, measure: false });
+    if (this.#comparedOf !== now.text) picture();
+    this.#comparedOf = now.text;
     if (this.#formulaOf === now.text) this.#symbolic.want(now);
     this.#tabs.show(now);
     this.#rest.later();
