@@ -2,15 +2,16 @@
 
 None ends with the bracket before a word of code, either.  Browsers may break a line on both sides
 of what they lay out as a box, as they do formulas and code, whatever stands next to it; but not
-where Unicode's word joiner stands (CSS Text Module Level 3, section 5.1).
+within what must not wrap (``.together`` in ``_static/diffkit.css``).
 """
 
+import re
 from typing import Any
 
 from docutils import nodes
 
-JOINER = "\u2060"
-OPENING, CLOSING = tuple("([“‘"), tuple(".,;:!?)]”’…")
+OPENING = re.compile(r"[(\[“‘]+\Z")
+CLOSING = re.compile(r"\A[.,;:!?)\]”’…]+")
 
 
 def join(app: Any, document: Any, page: str) -> None:
@@ -19,8 +20,19 @@ def join(app: Any, document: Any, page: str) -> None:
         while len(node.parent) == 1 and isinstance(node.parent, nodes.Inline):
             node = node.parent
         parent, place = node.parent, node.parent.index(node)
-        before, after = parent[place - 1] if place else None, parent[place + 1 : place + 2]
-        if isinstance(before, nodes.Text) and before.endswith(OPENING):
-            parent[place - 1] = nodes.Text(before + JOINER)
-        if after and isinstance(after[0], nodes.Text) and after[0].startswith(CLOSING):
-            parent[place + 1] = nodes.Text(JOINER + after[0])
+        after = _cut(parent, place + 1, CLOSING) if place + 1 < len(parent) else ""
+        before = _cut(parent, place - 1, OPENING) if place else ""
+        if before or after:
+            whole = nodes.inline(classes=["together"])
+            parent.replace(node, whole)
+            whole += [nodes.Text(before), node, nodes.Text(after)]
+
+
+def _cut(parent: Any, place: int, edge: re.Pattern[str]) -> str:
+    """Take punctuation off the edge of a text, and give it."""
+    text = parent[place]
+    found = edge.search(text) if isinstance(text, nodes.Text) else None
+    if not found:
+        return ""
+    parent[place] = nodes.Text(edge.sub("", text))
+    return found[0]

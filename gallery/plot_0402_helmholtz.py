@@ -6,7 +6,7 @@ cheap (Griewank 1989).  Counted for n from 1 to 50, finite differences cost n fu
 mode 2n, and reverse mode between two and three, falling towards two: nearly all products of the
 function have a constant of the mixture as a factor, and for each the sweep makes one more.  The
 formula with its common parts found comes close to that here; written out it costs more than
-either.
+either, from n = 2 on.
 """
 
 from __future__ import annotations

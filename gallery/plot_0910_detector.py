@@ -37,7 +37,7 @@ PAGE = Page(
     try_this="dk.nets.tiny_detector().summary()",
     source=SOURCE,
     alt="Ten noisy images of shapes, each with the true box and the one found, from the worst "
-    "overlap to the best: the poor ones are boxes of small shapes that are a pixel off. At "
+    "overlap to the best: the poor ones, most of them small, are one or two pixels off. At "
     "the right, the overlap against epoch: its median and the middle half of the images.",
 )
 
