@@ -2,7 +2,7 @@
 
 None ends with the bracket before a word of code, either.  Browsers may break a line on both sides
 of what they lay out as a box, as they do formulas and code, whatever stands next to it; but not
-within what must not wrap (``.together`` in ``_static/diffkit.css``).
+within what must not wrap (``.together`` in ``_static/diffkit.css``).  The index of σ_w is lowered.
 """
 
 import re
@@ -11,11 +11,19 @@ from typing import Any
 from docutils import nodes
 
 OPENING = re.compile(r"[(\[“‘]+\Z")
+INDEX = re.compile(r"(?<=σ)_(\w)\b")
 CLOSING = re.compile(r"\A[.,;:!?)\]”’…]+")
 
 
 def join(app: Any, document: Any, page: str) -> None:
     """Keep punctuation in a page's text at the formula or the code that it belongs to."""
+    for text in [t for t in document.findall(nodes.Text) if INDEX.search(t)]:
+        if not isinstance(text.parent, nodes.FixedTextElement | nodes.literal | nodes.math):
+            pieces = INDEX.split(text)  # text and index by turns
+            text.parent.replace(text, [
+                nodes.subscript("", piece) if k % 2 else nodes.Text(piece)
+                for k, piece in enumerate(pieces)
+            ])  # fmt: skip
     for node in list(document.findall(lambda n: isinstance(n, nodes.math | nodes.literal))):
         while len(node.parent) == 1 and isinstance(node.parent, nodes.Inline):
             node = node.parent

@@ -56,7 +56,7 @@ def gradients() -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def spread(repeats: bool) -> np.ndarray:
-    """E‖g_b − G‖² for every batch size, drawn with or without repeats."""
+    """E‖g − G‖² for every batch size, drawn with or without repeats."""
     rows, full = gradients()
     gram = (rows - full) @ (rows - full).T  # ‖mean of some rows‖² is a mean of its entries
     rng = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def numbers() -> list[Claim]:
     slope = np.polyfit(np.log(SIZES), np.log(spread(True)), 1)[0]
     theory = trace() / SIZES
     return [
-        Claim("mini-batch-variance", "slope of log E‖g_b − G‖² against log b", SLOPE_DRAWN,
+        Claim("mini-batch-variance", "slope of log E‖g − G‖² against log b", SLOPE_DRAWN,
               float(slope), 0.02, SOURCE),
         Claim("mini-batch-variance", "largest deviation from tr Σ / b", 0.0,
               float(np.max(np.abs(spread(True) / theory - 1))), 0.06, SOURCE),

@@ -35,8 +35,8 @@ PAGE = Page(
     try_this="dk.vmap(dk.grad(loss), (None, 0, 0))(weights(), *data()[:2])",
     source=SOURCE,
     alt="Left: the gradients of two hundred examples as points in the plane of two weights, most "
-    "near the middle, ten with swapped labels far out, and their mean at zero. Right: the lengths "
-    "in falling order, with eight of the swapped ones among the first ten.",
+    "near the middle, those with swapped labels mostly far out, and their mean at zero. Right: the "
+    "lengths in falling order, with eight of the swapped ones among the first ten.",
 )
 
 N, SWAPPED, DISTANCE = 200, 10, 1.6

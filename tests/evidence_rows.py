@@ -168,7 +168,7 @@ ROWS = {
     "mini-batch SGD": Evidence(
         "mini-batch-variance",
         (
-            "slope of log E‖g_b − G‖² against log b",
+            "slope of log E‖g − G‖² against log b",
             "mean of single-example gradients minus the full one",
         ),
         (

@@ -51,7 +51,7 @@ def test_sharpness_settles_at_the_edge() -> None:
 
 def test_the_variance_of_batches_has_slope_minus_one() -> None:
     found = got("mini-batch-variance")
-    assert found["slope of log E‖g_b − G‖² against log b"] == pytest.approx(-1.0, abs=0.02)
+    assert found["slope of log E‖g − G‖² against log b"] == pytest.approx(-1.0, abs=0.02)
     assert found["mean of single-example gradients minus the full one"] < 1e-15
 
 

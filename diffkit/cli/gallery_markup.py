@@ -59,24 +59,26 @@ def identifier(text: str) -> str:
 
 
 def inline(text: str) -> str:
-    """Escaped text, with ``code`` and *emphasis*.
+    """Escaped text, with ``code``, *emphasis*, and the index of σ_w.
 
-    >>> inline("``x < y`` *always*")
-    '<code>x &lt; y</code> <em>always</em>'
+    >>> inline("``x < y`` *always*, σ_w")
+    '<code>x &lt; y</code> <em>always</em>, σ<sub>w</sub>'
     """
     words = html.escape(" ".join(text.split()), quote=False)
+    words = re.sub(r"(?<=σ)_(\w)\b", r"<sub>\1</sub>", words)
     words = re.sub(r"``(.+?)``|`(.+?)`", lambda m: f"<code>{m[1] or m[2]}</code>", words)
     return re.sub(r"(?<![\w*])\*(\w[^*<>]*?)\*(?![\w*])", r"<em>\1</em>", words)
 
 
 def command(text: str) -> str:
-    """Code that breaks into lines between its words only, so that ``--at`` stays whole.
+    """Code whose options stay whole: no line ends within ``--at``.
 
     >>> command("diffkit --help")
-    '<code><span>diffkit</span> <span>--help</span></code>'
+    '<code>diffkit <span>--help</span></code>'
     """
-    words = (f"<span>{html.escape(word)}</span>" for word in text.split(" "))
-    return f"<code>{' '.join(words)}</code>"
+    words = [html.escape(word) for word in text.split(" ")]
+    kept = (f"<span>{word}</span>" if word.startswith("-") else word for word in words)
+    return f"<code>{' '.join(kept)}</code>"
 
 
 def paragraphs(text: str) -> Iterator[str]:

@@ -273,8 +273,8 @@ class Focal(_OfClasses):
     """
 
     name: ClassVar[str] = "focal"
-    formula: ClassVar[str] = "(1 − pᵧ)^γ · (−log pᵧ)"
-    slope: ClassVar[str] = "(1 − pᵧ)^(γ−1) (γ pᵧ log pᵧ + pᵧ − 1)(tⱼ − pⱼ)"
+    formula: ClassVar[str] = "(1 − pᵧ)ᵞ · (−log pᵧ)"
+    slope: ClassVar[str] = "(1 − pᵧ)ᵞ⁻¹ (γ pᵧ log pᵧ + pᵧ − 1)(tⱼ − pⱼ)"
     targets: ClassVar[str] = "0 and 1 for one score, or labels 0 … C − 1"
     purpose: ClassVar[str] = "easy examples are many, hard ones few"
     gamma: float = 2.0

@@ -29,6 +29,7 @@ TEMPERATURES = np.geomspace(0.02, 50.0, 161)
 # Temperatures that are marked, and where their words stand beside the first walk.
 MARKED = {0.25: ((7, -3), "left"), 1.0: ((7, -9), "left"), 2.0: ((-7, 5), "right")}
 CELL = 0.46  # inches of a cell of a confusion
+MOST_MISTAKES = 3  # that are equally frequent, in a title
 SCORES = 241  # points of a loss
 JUMP = 0.12  # of the range of slopes between neighbours: no line is drawn across it
 SIMPLEX = 3
@@ -123,8 +124,12 @@ def _mistake(table: np.ndarray, words: list[str]) -> str:
     wrong = table - np.diag(np.diag(table))
     if not wrong.any():
         return share
-    row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    return f"{share}; most often {words[row]} is taken for {words[column]}"
+    places = np.argwhere(wrong == wrong.max())
+    if len(places) > MOST_MISTAKES:
+        return share
+    (row, column), *others = places
+    as_often = "".join(f", {words[i]} for {words[j]}" for i, j in others)
+    return f"{share}; most often {words[row]} is taken for {words[column]}{as_often}"
 
 
 @picture

@@ -98,8 +98,8 @@ def small_root():
     solution="""The terms of the expanded form are up to 36 and cancel down to 10⁻¹⁴. One ulp
     of 36 is {ulp:.0e}, nearly as large as the answer: in nested form it is off by
     {expanded:.0%}. The factored form is off by {factored:.0e}, which is 1.01 not being a
-    double. It stands at the lower left of the picture, short and right, the other at the upper
-    right. To simplify is to look for something short; it knows nothing of cancellation.""",
+    double. It stands at the lower left of the picture, short and accurate, the other at the
+    upper right. To simplify is to look for something short; it knows nothing of cancellation.""",
     expected={"ulp": (7.1e-15, 1e-16), "expanded": (0.2006, 0.001), "factored": (0.0, 1e-14)},
 )
 def seventh_power():

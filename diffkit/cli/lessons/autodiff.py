@@ -37,13 +37,15 @@ def backward_sweep():
     question="""A student's backward sweep for y = x·sin(x) reads:
 
         s = np.sin(x)
-        x_bar = s                # from y = x·s
+        # back through y = x·s
+        x_bar = s
         s_bar = x
-        x_bar = s_bar*np.cos(x)  # from s = sin(x)
+        # back through s = sin(x)
+        x_bar = s_bar*np.cos(x)
 
     At x = 2 it returns −0.832. The derivative is not that. Which character is missing?""",
     hint="x has two uses. What happens to the first amount?",
-    solution="""The last line *overwrites* what had arrived before: it must be `x_bar += …`.
+    solution="""The last line *overwrites* what had arrived before; it must add, with `+=`.
     Written as it is it gives x·cos(x) = {wrong:.3f}; with the plus, sin(x) + x·cos(x) =
     {right:.3f}. Where a value is used twice, its adjoint is the sum over its uses: that is the
     multivariate chain rule.""",

@@ -42,7 +42,8 @@ def pull_of_a_filter():
     image = np.arange(16.0).reshape(1, 4, 4, 1)
 
     def total(kernel):
-        return np.sum(dk.nets.convolutional.conv2d(image, kernel, padding="valid"))
+        y = dk.nets.convolutional.conv2d(image, kernel, padding="valid")
+        return np.sum(y)
 
     gradient = dk.grad(total)(np.ones((3, 3, 1, 1)))[:, :, 0, 0]
     return {"corner": float(gradient[0, 0]), "middle": float(gradient[1, 1])}
@@ -109,13 +110,14 @@ def pooled_shift():
 
 @exercise(
     "explain",
-    question="""A push of length 1 along the gradient fools a net on images of 64 pixels;
+    question="""A push of length 1 against the gradient fools a net on images of 64 pixels;
     random noise of the same length does not. How much of a random direction points along the
     gradient, on average? And on images of 224 × 224 × 3?""",
     hint="The squares of the n components of a unit vector add up to 1.",
     solution="""Each component has mean square 1/n, so about 1/√64 = {digits:.3f} of it, and
-    for {pixels:,.0f} numbers {photo:.4f}. The more dimensions, the less a random direction
-    matters, and the more one that is chosen. The gradient is the choice.""",
+    for {pixels:,.0f} numbers {photo:.4f}. (The mean |cosine| that the picture measures, 0.1, is
+    a little less than this root of a mean square.) The more dimensions, the less a random
+    direction matters, and the more one that is chosen. The gradient is the choice.""",
     expected={"digits": (0.125, 0), "pixels": (150_528, 0), "photo": (0.002577, 1e-6)},
 )
 def share_of_noise():

@@ -95,9 +95,10 @@ def checkpoints():
 
 @exercise(
     "explain",
-    question="""A robot arm maps 3 angles to 100 points; a net maps 100,000 weights to one
-    loss. In the picture of the Helmholtz energy the line of forward mode rises and that of
-    reverse mode is flat. Which mode do you take for each, and how many sweeps are saved?""",
+    question="""A robot arm maps 3 angles to the heights of 100 points; a net maps 100,000
+    weights to one loss. In the picture of the Helmholtz energy the line of forward mode rises
+    and that of reverse mode is flat. Which mode do you take for each, and how many sweeps are
+    saved?""",
     hint="Forward mode makes a sweep for each input, reverse mode one for each output.",
     solution="""The arm: forward, 3 sweeps instead of 100, {arm:.0f} times fewer. The net:
     reverse, 1 sweep instead of 100,000. In the picture the number of *inputs* grows and the

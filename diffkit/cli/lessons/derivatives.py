@@ -134,7 +134,8 @@ LESSON = Lesson(
         Formula(
             r"\text{rounding} \approx \frac{\varepsilon |f(x)|}{h},"
             r" \quad h_{\text{best}} \sim \varepsilon^{1/3}",
-            "Subtraction loses digits, and the division by a small step shows it.",
+            "Subtraction loses digits, and the division by a small step shows it; on the right the"
+            " best step of the central difference.",
         ),
         Formula(
             r"f'(x) \approx \frac{\Im f(x + i h)}{h}",

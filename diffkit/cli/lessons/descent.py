@@ -121,9 +121,9 @@ def half_a_cosine():
 
 @exercise(
     "explain",
-    question="""In the picture of sharpness the largest curvature of the loss climbs until it
-    reaches 2/η and stays there. Why can it not stay above that? And what would you expect of a
-    training with half the rate?""",
+    question="""In the picture of sharpness the largest curvature of the loss first drops below
+    2/η, then climbs until it reaches 2/η, and stays there. Why can it not stay above that? And
+    what would you expect of a training with half the rate?""",
     hint="Exercise 1: what happens to a direction with curvature above 2/η?",
     solution="""In a direction with curvature above 2/η each update overshoots by more than it
     corrects: the distance grows, until the path is thrown to where the valley is wider. With η
@@ -152,7 +152,7 @@ LESSON = Lesson(
         ),
         Formula(
             r"E \Vert g_b - G \Vert^2 = \frac{\text{tr} \, \Sigma}{b}",
-            "The noise of a batch of b examples: four times the batch, half the error.",
+            "The squared noise of a batch of b examples: four times the batch, half the noise.",
         ),
     ),
     told="Three ways down a valley that does not lie along the axes:",

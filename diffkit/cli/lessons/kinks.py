@@ -42,8 +42,9 @@ def two_kinks():
     hint="√ has slope ∞ at 0, and x·x has slope 0 there.",
     solution="""`np.abs` has a declared slope at its kink and gives {absolute:g}. The other is
     a product of ∞ and 0 by the chain rule, which is NaN, and diffkit warns and names the line.
-    A norm of a zero vector fails alike in most programs: this is how a NaN gets into a
-    training.""",
+    A norm written as the root of a sum of squares fails alike at a zero vector: this is how a
+    NaN gets into a training. (`np.hypot` has a declared slope again, the 0 of the first
+    picture.)""",
     expected={"absolute": (0, 0), "nan": (1, 0)},
 )
 def two_absolutes():
@@ -102,9 +103,10 @@ def special_case():
 @exercise(
     "change it",
     question="""A loss counts wrong answers: the mean of `score < 0`. Its gradient is 0
-    everywhere, and a training with it stands still. Replace the count by the softplus log(1 +
-    e^−score) and give the gradient at the scores (−2, 0, 3). Which example pulls hardest?""",
-    hint="The derivative of log(1 + e^−s) is −1/(1 + eˢ).",
+    wherever it has one, and a training with it stands still. Replace the count by the softplus
+    log(1 + e⁻ˢ) of each score s and give the gradient of the mean at the scores (−2, 0, 3).
+    Which example pulls hardest?""",
+    hint="The derivative of log(1 + e⁻ˢ) is −1/(1 + eˢ).",
     solution="""The three pulls, each divided by 3, are {first:.3f}, {second:.3f} and
     {third:.3f}: the example that is wrong pulls hardest, and the right one hardly. A staircase
     has slope {count:g} wherever it has one; training needs a loss that also says *how* wrong

@@ -70,10 +70,10 @@ def one_outlier():
     question="""A classifier's loss is written `-np.log(p[label])` with `p = np.exp(z) /
     np.sum(np.exp(z))`. It trains well for an hour, then prints inf or nan. The scores were (0,
     800) and the label 0. What happened? Write it so that the answer is right.""",
-    hint="The largest double is near e^709.8.",
+    hint="The largest double is near exp(709.8).",
     solution="""exp(800) is inf. For the label p = 1/inf = 0 and −log 0 is inf; had the label
-    been 1, it would be inf/inf, nan. The true p, e^−800, is below the smallest double anyway.
-    Take the logarithm by hand: log p = z − logsumexp(z), with the largest score taken out
+    been 1, it would be inf/inf, nan. The true p, exp(−800), is below the smallest double
+    anyway. Take the logarithm by hand: log p = z − logsumexp(z), with the largest score taken out
     before exp. diffkit's loss gives {stable:g}, and the slope by the right score is {slope:g}:
     full pull, as it should be.""",
     expected={"stable": (800, 0), "slope": (-1, 0)},
@@ -89,8 +89,8 @@ def overflow():
     question="""Two classes have scores 1 and 0, so their probabilities have the ratio e.
     Divide the scores by a temperature T. Which T makes the first class a hundred times as
     probable? And what becomes of the ratio as T grows?""",
-    hint="The ratio is e^(1/T).",
-    solution="""e^(1/T) = 100 gives T = 1/ln 100 = {temperature:.3f}; at T = ¼ the ratio is
+    hint="The ratio is exp(1/T).",
+    solution="""exp(1/T) = 100 gives T = 1/ln 100 = {temperature:.3f}; at T = ¼ the ratio is
     e⁴ = {quarter:.1f}, not yet enough. As T grows the ratio goes to 1: everything is equally
     likely.""",
     expected={"temperature": (0.2171, 1e-4), "quarter": (54.598, 1e-3)},

@@ -36,7 +36,7 @@ def edge_of_a_valley():
     hint="Newton's method solves f′ = 0. What is f′ at the hilltop?",
     solution="""Gradient descent goes to {descent:.0f}; Newton's method to {newton:.0f}, the
     hilltop, where the slope is zero as well: it looks for *stationary* points and does not
-    know up from down. In the picture of the basins these are the starts in ink.""",
+    know up from down. In the picture of the basins these are the starts without a colour.""",
     expected={"descent": (1, 1e-6), "newton": (0, 1e-12)},
 )
 def newton_uphill():
@@ -58,8 +58,8 @@ def newton_uphill():
     0.500000001. How many updates until the two are more than 0.1 apart? And with the rate 0.9?""",
     hint="The minima have curvature 2, so the rate 1.5 is above 2/2.",
     solution="""After {steps:g} updates they are apart, although they began a billionth from
-    each other: above the edge the update is chaotic, and each step stretches small
-    differences. With 0.9 they stay together for ever (after 1,000 updates the gap is
+    each other: so far above 2/λ = 1 the update is chaotic, and on average a step stretches
+    small differences. With 0.9 they stay together for ever (after 1,000 updates the gap is
     {gap:.0e}). Borders of a map made of such updates have detail at every scale.""",
     expected={"steps": (36, 3), "gap": (0.0, 1e-12)},
 )

@@ -67,7 +67,7 @@ def all_alike():
 @exercise(
     "change it",
     question="""Thirty layers of 512 rectifiers. With weights of variance 1/n the signal
-    that reaches the first layer is 5e-5 of the last layer's. Which variance keeps it, and how
+    that reaches the first layer is 4·10⁻⁵ of the last layer's. Which variance keeps it, and how
     large are the weights then?""",
     hint="A rectifier lets half of the units through, so each layer keeps half of the square.",
     solution="""Half of the mean square is lost at every layer, a factor 1/√2, and 29 layers
