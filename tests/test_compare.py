@@ -371,3 +371,11 @@ def test_missing_data_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(DiffkitError, match=r"diffkit\[gallery\]"):
         CASES["softmax-digits"].arguments()
+
+
+def test_derivatives_are_held_to_the_dtype_of_their_argument() -> None:
+    """Constants in double precision must not count the errors of single ones in its ulps."""
+    matrix = np.eye(3) + 0.1
+    found = dk.compare(lambda x: np.sum(matrix @ x * x), np.full(3, 0.3, np.float32))
+    assert {report.blocks[0].dtype for report in found.methods.values()} == {np.dtype(np.float32)}
+    assert max(found[name].max_ulp for name in ("forward", "reverse", "symbolic")) < 2

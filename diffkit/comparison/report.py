@@ -31,6 +31,7 @@ from diffkit.comparison.cost import measure, peak_memory
 from diffkit.comparison.spending import INTERRUPTED, Spending
 from diffkit.comparison.truth_in_time import no_truth, truth_in_time
 from diffkit.comparison.undefined import fitting_truths, undefined_notes
+from diffkit.differentiate.calls import like_argument
 from diffkit.engines.precise import DIGITS, Truth
 from diffkit.errors import BudgetError, DiffkitError, DiffkitWarning, DtypeError, ShapeError
 from diffkit.graph.ir import Graph
@@ -347,7 +348,10 @@ def _report(
     # The ratio is taken against f measured right now: the machine's speed drifts.
     f_now = measure(lambda: bound.values(leaves, engine), timing_seconds).seconds
     result = timing.result
-    blocks = [np.asarray(block) for block in result.blocks[0]]
+    blocks = [
+        np.asarray(like_argument(block, leaves[place]))  # what dk.grad gives
+        for place, block in zip(wrt, result.blocks[0], strict=True)
+    ]
     truths = fitting_truths(blocks, truth, wrt)
     undefined = undefined_notes(method.name, blocks, truth, truths) if truth.known else []
     memory = 0

@@ -33,7 +33,9 @@ from diffkit.graph.sources import place_of
 from diffkit.primitives.arithmetic import alias
 from diffkit.primitives.shaping import moved
 
-__all__ = ["Call", "TracedCall", "as_argnums", "chosen_arguments", "dispatch"]
+__all__ = [
+    "Call", "TracedCall", "as_argnums", "chosen_arguments", "dispatch", "like_argument",
+]  # fmt: skip
 
 Argnums = int | Sequence[int] | None
 
@@ -109,7 +111,8 @@ class Call:
     def rebuilt(self, blocks: Sequence[Any]) -> Any:
         """Per-leaf answers in the shape of the differentiated arguments."""
         blocks = [
-            _like(block, self.leaves[place]) for place, block in zip(self.wrt, blocks, strict=False)
+            like_argument(block, self.leaves[place])
+            for place, block in zip(self.wrt, blocks, strict=False)
         ]
         if hasattr(self, "names"):
             if self.single:
@@ -125,8 +128,12 @@ class Call:
         return self.rebuilt([self.rebuilt(row) for row in blocks])
 
 
-def _like(block: Any, leaf: Any) -> Any:
-    """A derivative in the dtype of the argument it is by, and as a number where it is one."""
+def like_argument(block: Any, leaf: Any) -> Any:
+    """A derivative in the dtype of the argument it is by, and as a number where it is one.
+
+    >>> like_argument(np.array(0.1), np.float32(3.0))
+    np.float32(0.1)
+    """
     if isinstance(block, np.ndarray):
         block = block[()]
     found, wanted = getattr(block, "dtype", None), getattr(leaf, "dtype", None)
