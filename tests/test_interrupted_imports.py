@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_what_is_slow_after_an_import_is_interrupted(package: str) -> None:
     with pytest.raises(BudgetError, match="gave up after"):
         Budget(seconds=0.1).run(work)
     assert module.first.one == 1
+
+
+def test_work_within_an_import_is_interrupted_all_the_same(package: str, tmp_path: Path) -> None:
+    (tmp_path / package / "second.py").write_text(
+        "from diffkit.differentiate.budget import Budget\n"
+        "def work():\n    while True:\n        pass\n"
+        "Budget(seconds=0.1).run(work)\n"
+    )
+    with pytest.raises(BudgetError, match="gave up after"):
+        import_module(package)
 
 
 def test_an_import_that_was_cut_short_can_be_made_again(package: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ Note [Imports].  Work may be the first to need SymPy, whose import takes seconds
 An import that is cut short leaves a package without its parts, for all that comes later in the
 process (``module 'sympy' has no attribute 'core'``).  So the deadline waits until the worker is in
 no import, and starts anew when it fell into one: what was imported is not this work's alone.
+Imports around the work do not count: a module may derive something while it is imported itself.
 """
 
 from __future__ import annotations
@@ -157,9 +158,9 @@ class _Alarm:
 
 
 def _is_importing(thread: int) -> bool:
-    """Whether a thread is within an import; see Note [Imports]."""
+    """Whether what a thread does within a budget is an import; see Note [Imports]."""
     frame = sys._current_frames().get(thread)
-    while frame is not None:
+    while frame is not None and frame.f_code is not Budget.run.__code__:
         if frame.f_code.co_filename == IMPORTING:
             return True
         frame = frame.f_back
