@@ -11,19 +11,14 @@ from typing import Any
 from docutils import nodes
 
 OPENING = re.compile(r"[(\[“‘]+\Z")
-INDEX = re.compile(r"(?<=σ)_(\w)\b")
+INDEX = re.compile(r"(?<=σ)\0?_([a-z])(?![a-z])")  # docutils marks what was escaped with a null
+CODE = (nodes.FixedTextElement, nodes.literal, nodes.math)
 CLOSING = re.compile(r"\A[.,;:!?)\]”’…]+")
 
 
 def join(app: Any, document: Any, page: str) -> None:
     """Keep punctuation in a page's text at the formula or the code that it belongs to."""
-    for text in [t for t in document.findall(nodes.Text) if INDEX.search(t)]:
-        if not isinstance(text.parent, nodes.FixedTextElement | nodes.literal | nodes.math):
-            pieces = INDEX.split(text)  # text and index by turns
-            text.parent.replace(text, [
-                nodes.subscript("", piece) if k % 2 else nodes.Text(piece)
-                for k, piece in enumerate(pieces)
-            ])  # fmt: skip
+    _lower_indices(document)
     for node in list(document.findall(lambda n: isinstance(n, nodes.math | nodes.literal))):
         while len(node.parent) == 1 and isinstance(node.parent, nodes.Inline):
             node = node.parent
@@ -34,6 +29,19 @@ def join(app: Any, document: Any, page: str) -> None:
             whole = nodes.inline(classes=["together"])
             parent.replace(node, whole)
             whole += [nodes.Text(before), node, nodes.Text(after)]
+
+
+def _lower_indices(document: Any) -> None:
+    for text in [text for text in document.findall(nodes.Text) if INDEX.search(text)]:
+        above, parents = text.parent, []
+        while above is not None:
+            parents.append(above)
+            above = above.parent
+        if not any(isinstance(parent, CODE) for parent in parents):
+            pieces = enumerate(INDEX.split(text))  # text and index by turns
+            text.parent.replace(text, [
+                nodes.subscript("", piece) if k % 2 else nodes.Text(piece) for k, piece in pieces
+            ])  # fmt: skip
 
 
 def _cut(parent: Any, place: int, edge: re.Pattern[str]) -> str:

@@ -61,12 +61,16 @@ def identifier(text: str) -> str:
 def inline(text: str) -> str:
     """Escaped text, with ``code``, *emphasis*, and the index of σ_w.
 
-    >>> inline("``x < y`` *always*, σ_w")
-    '<code>x &lt; y</code> <em>always</em>, σ<sub>w</sub>'
+    >>> inline("``x < σ_w`` *always*, σ_w²")
+    '<code>x &lt; σ_w</code> <em>always</em>, σ<sub>w</sub>²'
     """
     words = html.escape(" ".join(text.split()), quote=False)
-    words = re.sub(r"(?<=σ)_(\w)\b", r"<sub>\1</sub>", words)
     words = re.sub(r"``(.+?)``|`(.+?)`", lambda m: f"<code>{m[1] or m[2]}</code>", words)
+    words = re.sub(
+        r"<code>.*?</code>|(?<=σ)_([a-z])(?![a-z])",
+        lambda m: f"<sub>{m[1]}</sub>" if m[1] else m[0],
+        words,
+    )
     return re.sub(r"(?<![\w*])\*(\w[^*<>]*?)\*(?![\w*])", r"<em>\1</em>", words)
 
 
