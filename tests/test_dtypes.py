@@ -354,3 +354,18 @@ def test_a_slope_of_one_is_not_cleared(method: str) -> None:
                 dk.jacobian(f, method=method, engine=engine)(x), np.eye(2)
             )
             assert dk.grad(f, method=method, engine=engine)(0.7) == 1.0
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4", ">u2"])
+@pytest.mark.parametrize(
+    "f",
+    [np.outer, np.kron, np.cross, lambda a, b: np.polyval(b, a), lambda a, b: a * np.isin(a, b)],
+)
+def test_constants_of_the_other_byte_order(f: Any, dtype: str) -> None:
+    constant = np.array([1, 2, 3], dtype)
+    native = constant.astype(constant.dtype.newbyteorder("="))
+    point = np.array([1.0, 2.5, -1.0])
+    found, wanted = (
+        dk.grad(lambda a, b=b: np.sum(f(a, b) ** 2))(point) for b in (constant, native)
+    )
+    np.testing.assert_array_equal(found, wanted)

@@ -43,6 +43,39 @@ def test_gradients_of_slices(name: str, dtype: Any) -> None:
             np.testing.assert_allclose(got, wanted, rtol=64 * np.finfo(dtype).eps, atol=1e-300)
 
 
+def _beside(x: Any) -> Any:
+    return np.pad(x, ((0, 0), (1, 0))) + np.pad(x[:1], ((0, 0), (0, 1)))
+
+
+def _row_and_column(x: Any) -> Any:
+    return np.pad(x[:1, :1], ((0, 2), (0, 0))) + np.pad(x[1:2, 1:2], ((0, 0), (0, 3)))
+
+
+def _two_ranks(x: Any) -> Any:
+    return np.pad(x[0], (1, 0)) + np.pad(x[1:], ((0, 1), (0, 1)))
+
+
+@pytest.mark.parametrize("f", [_beside, _row_and_column, _two_ranks])
+def test_pieces_of_unequal_arrays_are_broadcast(f: Any) -> None:
+    def loss(x: Any) -> Any:
+        return np.sum(f(x) ** 2)
+
+    value, gradient = dk.value_and_grad(loss)(MATRIX)
+    assert value == pytest.approx(loss(MATRIX), rel=1e-14)
+    expected = run(gradient_graph(dk.trace(loss, MATRIX), (0,)), [MATRIX])
+    np.testing.assert_allclose(gradient, expected[1], rtol=1e-13)
+
+
+def test_per_example_gradients_of_slices() -> None:
+    def smooth(w: Any, x: Any) -> Any:
+        return (x @ w[:2]) ** 2 + np.sum(np.diff(w) ** 2)
+
+    w, rows = VECTOR[:3], MATRIX[:, :2]
+    found = dk.vmap(dk.grad(smooth), (None, 0))(w, rows)
+    one_by_one = np.stack([dk.grad(smooth)(w, row) for row in rows])
+    np.testing.assert_allclose(found, one_by_one, rtol=1e-13)
+
+
 def test_a_sum_of_slices_has_no_second_array() -> None:
     graph = gradient_graph(dk.trace(SLICED["neighbours"][0], VECTOR), (0,))
     rows = [row for row in machine_runner(graph).program.rows if isinstance(row, Row)]

@@ -123,7 +123,8 @@ class Arena(Columns):
         stored = array
         if isinstance(array, np.ndarray):
             self.keep[id(array)] = array
-            stored = array[()] if array.ndim == 0 else np.array(array, order="C")
+            native = array.dtype.newbyteorder("=")  # kernels read bytes as this computer's
+            stored = array[()] if array.ndim == 0 else np.array(array, native, order="C")
             if isinstance(stored, np.ndarray):
                 stored.setflags(write=False)
         node = self._append(LITERAL, (), aval_of(stored), None)

@@ -76,7 +76,8 @@ def add(builder: Builder, node: int) -> bool | None:
     """A sum; pieces that nobody else reads are put into one array."""
     operands = builder.operands(node)
     found = [builder.pieces.get(operand) for operand in operands]
-    if len(set(operands)) < 2 or not all(_is_free(builder, x) for x in operands):
+    alike = all(builder.aval(x) == builder.aval(node) for x in operands)  # none is broadcast
+    if len(set(operands)) < 2 or not alike or not all(_is_free(builder, x) for x in operands):
         return builder.elementwise(node)
     first, second = found
     assert first is not None and second is not None
