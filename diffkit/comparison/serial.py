@@ -23,6 +23,8 @@ SCHEMA = 1
 # Larger arguments are given by their shape; derivatives are always complete.
 LARGEST_PRINTED_ARGUMENT = 1000
 
+OF_KIND = {"f": float, "c": complex}  # Python has no number for a long double
+
 COLUMNS = (
     "value",
     "derivative",
@@ -44,13 +46,18 @@ def plain(tree: Any) -> Any:
 
     >>> plain({"w": np.array([1.0, np.inf]), "n": np.int64(3)})
     {'w': [1.0, None], 'n': 3}
+    >>> plain(np.longdouble(3)), plain(np.array([True, False]))
+    (3.0, [True, False])
     """
     if isinstance(tree, dict):
         return {str(key): plain(value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
         return [plain(item) for item in tree]
     if isinstance(tree, (np.ndarray, np.generic)):
-        return plain(tree.tolist())
+        kind = tree.dtype.kind
+        items = tree.astype(OF_KIND.get(kind, tree.dtype)).tolist()
+        written = kind in "biu" or (kind == "f" and np.isfinite(tree).all())
+        return items if written else plain(items)
     if isinstance(tree, float):
         return tree if isfinite(tree) else None
     return tree if tree is None or isinstance(tree, (bool, int, str)) else str(tree)

@@ -5,9 +5,11 @@ The value graph is run over mpmath numbers of 100 digits and differenced,
     c(h) = (f(x + h) − f(x − h)) / 2h,    f′(x) = (4 c(h) − c(2h)) / 3 + O(h⁴),
 
 with h ≈ 10^(−digits/3)·|x|: two thirds of the digits survive.  c(h) and c(2h) must agree to
-20 digits; where they do not (a derivative far smaller than the function, or exactly zero) the
-digits are doubled until they do or until the slope is below every double.  No rule of ours is
-used, only values.
+20 digits, and as every rounding is made visible (``engines/blurred.py``) they do so only where
+the digits are there.  Where they do not (a small, a huge or a cancelling point, a derivative far
+smaller than the function) there are more digits and a shorter step, until they do, until the
+slope is below every double, or until the digits end: then there is no truth, rather than a wrong
+one.  See ``engines/differences.py``.  No rule of ours is used, only values.
 
 Differences cost four runs per input.  Above a budget the reverse-mode graph is run over mpmath
 once instead, and certified by such differences along random directions: ⟨∇f, v⟩ must equal the
@@ -22,24 +24,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from diffkit.engines.differences import Differences, cells, most_digits
 from diffkit.engines.interpret import run
 from diffkit.engines.objects import to_objects
-from diffkit.engines.slopes import (
-    AGREEMENT_DIGITS,
-    MOST_DIGITS,
-    Slope,
-    power_of_two,
-    slope_of,
-    step_for,
-)
+from diffkit.engines.slopes import AGREEMENT_DIGITS, MOST_DIGITS, power_of_two
 from diffkit.errors import BudgetError, InputError
 from diffkit.graph.ir import Graph
-from diffkit.graph.sources import place_of
 from diffkit.lazy import mp
 
 __all__ = ["DIGITS", "NO_TRUTH", "Truth", "distance", "true_derivatives", "true_slope"]
@@ -68,8 +62,9 @@ MOST_DIRECTION_PARTS = 1 << 10  # directions are k/1024: exact in every dtype
 class Truth:
     """Values and Jacobian blocks as object arrays of mpmath numbers.
 
-    ``blocks[i][j]`` has shape ``y.shape + x.shape``; ``digits`` is the working precision;
-    ``certified`` says that an independent check of the digits held, and ``how`` what was done.
+    ``blocks[i][j]`` has shape ``y.shape + x.shape``; ``digits`` is the working precision at
+    first; ``certified`` says that an independent check of the digits held, and ``how`` what was
+    done.  A derivative by differences that does not settle is NaN, and a note says so.
     ``sides`` has the slopes from the left and the right where they differ, by (output, leaf, flat
     index in the block).
     """
@@ -141,113 +136,32 @@ def true_derivatives(
     if flops > HEAVY_FLOPS:
         digits = min(digits, REDUCED_DIGITS)
     if gradient is None or by_differences:
-        return _Differences(graph, leaves, digits).truth(wrt, digits, adaptive=cheap)
+        return _by_differences(graph, leaves, wrt, digits, flops * (4 * scalars + 1))
     return _certified_reverse(graph, leaves, wrt, digits, gradient)
 
 
 # Differences ---------------------------------------------------------------------------------
 
 
-class _Differences:
-    """Runs of a value graph at displaced points, over mpmath."""
-
-    def __init__(self, graph: Graph, leaves: Sequence[Any], digits: int) -> None:
-        self.graph = graph
-        self.guards = graph.guards
-        outputs = [*graph.output_nodes, *(guard.node for guard in graph.guards)]
-        self.extended = Graph(graph.columns, graph.input_nodes, outputs)
-        self.count = len(graph.output_nodes)
-        with mp.workdps(digits):
-            self.leaves = [to_objects(_plain(leaf), "mpmath") for leaf in leaves]
-        self.bases: dict[int, list[Any]] = {}
-        self.notes: dict[str, None] = {}
-        self.sides: dict[tuple[int, int, int], tuple[Any, Any]] = {}
-        self.converged = True
-
-    def run(self, leaves: Sequence[Any]) -> list[Any]:
-        """The outputs at these leaves; a guard that changes is noted."""
-        found = run(self.extended, leaves, domain="mpmath")
-        for guard, value in zip(self.guards, found[self.count :], strict=True):
-            if bool(np.all(value)) != bool(guard.outcome):
-                where = place_of(guard.source)
-                self.note(
-                    "a branch changes at this very point, so the derivative is that of the "
-                    f"branch taken ({where})"
-                )
-        return [_cells(y) for y in found[: self.count]]
-
-    def note(self, text: str) -> None:
-        """Keep a note once."""
-        self.notes.setdefault(text)
-
-    def base(self, digits: int) -> list[Any]:
-        """The outputs at the point itself, once per precision."""
-        if digits not in self.bases:
-            self.bases[digits] = self.run(self.leaves)
-        return self.bases[digits]
-
-    def truth(self, wrt: Sequence[int], digits: int, adaptive: bool) -> Truth:
-        """Every block by differences."""
-        with mp.workdps(digits):
-            values = self.base(digits)
-        columns = [self._leaf(place, digits, adaptive) for place in wrt]
-        blocks = [[column[i] for column in columns] for i in range(self.count)]
-        how = f"central differences of the value graph, {digits} digits"
-        return Truth(values, blocks, digits, self.converged, how, list(self.notes), self.sides)
-
-    def _leaf(self, place: int, digits: int, adaptive: bool) -> list[np.ndarray]:
-        leaf = self.leaves[place]
-        shape = np.shape(leaf)
-        items = [leaf] if shape == () else list(leaf.reshape(-1))
-        shapes = [y.shape for y in self.bases[digits]]
-        blocks = [np.empty((*out, len(items)), dtype=object) for out in shapes]
-        for element, x in enumerate(items):
-            column = self._column(place, element, x, digits, adaptive)
-            for block, slopes in zip(blocks, column, strict=True):
-                block[..., element] = slopes
-        return [b.reshape((*out, *shape)) for b, out in zip(blocks, shapes, strict=True)]
-
-    def _column(
-        self, place: int, element: int, x: Any, digits: int, adaptive: bool
-    ) -> list[np.ndarray]:
-        """The slopes along one scalar; with more digits until they agree."""
-        most = MOST_DIGITS if adaptive else digits
-        while True:
-            with mp.workdps(digits):
-                slopes = self._slopes(lambda t: self._displaced(place, element, t), x, digits)
-                settled = all(slope.settled for column in slopes for slope in column.flat)
-            if settled or digits >= most:
-                break
-            digits = min(2 * digits, most)
-        self.converged &= settled
-        for slope in (slope for column in slopes for slope in column.flat if slope.note):
-            self.note(slope.note)
-        size = int(np.size(self.leaves[place]))
-        for i, column in enumerate(slopes):
-            for row, slope in enumerate(column.flat):
-                if slope.sides is not None:
-                    self.sides[i, place, row * size + element] = slope.sides
-        return [_each(lambda slope: slope.value, column) for column in slopes]
-
-    def _displaced(self, place: int, element: int, t: Any) -> list[Any]:
-        leaf = self.leaves[place]
-        if np.shape(leaf) == ():
-            moved = leaf + t
-        else:
-            moved = leaf.copy()
-            moved.reshape(-1)[element] += t
-        return self.run([*self.leaves[:place], moved, *self.leaves[place + 1 :]])
-
-    def _slopes(self, at: Callable[[Any], list[Any]], x: Any, digits: int) -> list[np.ndarray]:
-        h = step_for(x, digits)
-        points = [at(k * h) for k in (-2, -1, 1, 2)]
-        rows = zip(self.base(digits), *points, strict=True)
-        return [_each(partial(_slope_at, h, digits), *row) for row in rows]
+def _by_differences(
+    graph: Graph, leaves: Sequence[Any], wrt: Sequence[int], digits: int, work: int
+) -> Truth:
+    """Every block by differences; NaN, and not certified, where they do not settle."""
+    differences = Differences(graph, leaves, digits)
+    scalars = sum(int(np.size(leaves[place])) for place in wrt)
+    adaptive = work <= DIFFERENCE_FLOPS and scalars <= MOST_SCALARS
+    most = most_digits(differences, digits, work) if adaptive else digits
+    columns = [differences.block(place, digits, most) for place in wrt]
+    blocks = [[column[i] for column in columns] for i in range(differences.count)]
+    lost = differences.lost and not differences.found and _all_nan(blocks)
+    how = NO_TRUTH if lost else f"central differences of the value graph, {digits} digits"
+    notes, sides = list(differences.notes), differences.sides
+    values = differences.values() if columns else differences.base(digits)
+    return Truth(values, blocks, digits, differences.converged, how, notes, sides)
 
 
-def _slope_at(h: Any, digits: int, *outputs: Any) -> Slope:
-    y, *displaced = outputs
-    return slope_of(y, displaced, h, digits)
+def _all_nan(blocks: list[list[np.ndarray]]) -> bool:
+    return all(mp.isnan(item) for row in blocks for block in row for item in block.flat)
 
 
 # The reverse graph, certified ----------------------------------------------------------------
@@ -260,10 +174,10 @@ def _certified_reverse(
     digits: int,
     gradient: Callable[[Graph, Sequence[int]], Graph],
 ) -> Truth:
-    differences = _Differences(graph, leaves, digits)
+    differences = Differences(graph, leaves, digits)
     with mp.workdps(digits):
         outputs = run(gradient(graph, list(wrt)), differences.leaves, domain="mpmath")
-        value, gradients = _cells(outputs[0]), [_cells(y) for y in outputs[1:]]
+        value, gradients = cells(outputs[0]), [cells(y) for y in outputs[1:]]
         held = _held_directions(differences, value.item(), gradients, wrt, digits)
     certified = held == DIRECTIONS
     how = (
@@ -274,7 +188,7 @@ def _certified_reverse(
 
 
 def _held_directions(
-    differences: _Differences, value: Any, gradients: Sequence[Any], wrt: Sequence[int], digits: int
+    differences: Differences, value: Any, gradients: Sequence[Any], wrt: Sequence[int], digits: int
 ) -> int:
     """How many random directions v have ⟨∇f, v⟩ equal to (f(x + hv) − f(x)) / h.
 
@@ -302,43 +216,17 @@ def _agreement_along(digits: int) -> int:
 
 def _direction(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     parts = generator.integers(-MOST_DIRECTION_PARTS, MOST_DIRECTION_PARTS + 1, shape)
-    return _cells(to_objects(np.asarray(parts / MOST_DIRECTION_PARTS), "mpmath"))
+    return cells(to_objects(np.asarray(parts / MOST_DIRECTION_PARTS), "mpmath"))
 
 
 def _run_along(
-    differences: _Differences, wrt: Sequence[int], v: Sequence[np.ndarray], t: Any
+    differences: Differences, wrt: Sequence[int], v: Sequence[np.ndarray], t: Any
 ) -> Any:
     leaves = list(differences.leaves)
     for place, direction in zip(wrt, v, strict=True):
         moved = leaves[place] + t * direction
         leaves[place] = moved.item() if np.shape(leaves[place]) == () else moved
     return differences.run(leaves)[0].item()
-
-
-# Small helpers -------------------------------------------------------------------------------
-
-
-def _plain(leaf: Any) -> Any:
-    array = np.asarray(leaf)
-    return array[()] if array.ndim == 0 else array
-
-
-def _cells(value: Any) -> np.ndarray:
-    """A value as an object array, with shape () for a scalar."""
-    if isinstance(value, np.ndarray):
-        return value
-    cell = np.empty((), dtype=object)
-    cell[()] = value
-    return cell
-
-
-def _each(function: Callable[..., Any], *arrays: Any) -> np.ndarray:
-    """Apply a function to the elements of object arrays of one shape."""
-    result = np.empty(arrays[0].shape, dtype=object)
-    flat = result.reshape(-1)
-    for place, items in enumerate(zip(*(a.reshape(-1) for a in arrays), strict=True)):
-        flat[place] = function(*items)
-    return result
 
 
 def true_slope(f: Callable[[Any], Any], x: float) -> Any:
