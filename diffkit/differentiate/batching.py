@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.capturing import inline, outputs_of
+from diffkit.capture.demands import Demands, demand_of_all, demands_of, recorded_demands
 from diffkit.capture.tracing import Tracer, lift
 from diffkit.differentiate.api import Differentiable, _transformed
 from diffkit.differentiate.batch_sweep import (
@@ -36,6 +37,7 @@ from diffkit.differentiate.function import function_of
 from diffkit.engines.calling import runner_of, warn_of_nan
 from diffkit.errors import ShapeError
 from diffkit.graph.arena import Arena
+from diffkit.graph.ir import Graph
 
 __all__ = ["batch_nodes", "batched_graph", "vmap"]
 
@@ -101,12 +103,27 @@ def _concrete(call: Examples, out_axes: Axes, engine: str) -> Any:
                 hint="map once more, dk.vmap(dk.vmap(graph)), for another axis of examples.",
             )
         leaves.append(leaf if leaf.dtype == of.dtype else leaf.astype(of.dtype))
+    _refuse_wrong(graph, call, leaves)
     shapes = [graph.columns.avals[node].shape for node in graph.output_nodes]
     placed = flat_out_axes(out_axes, graph.out_tree, shapes, call.size)
     batched = batched_graph(graph, call.axes, call.size, placed)
     outputs = runner_of(batched, engine)(leaves)
     warn_of_nan(batched, leaves, outputs)
     return _outputs(graph.out_tree, outputs)
+
+
+def _refuse_wrong(graph: Graph, call: Examples, leaves: Sequence[Any]) -> None:
+    """Ask of all examples what the function asks of one, as the graph was captured for the first.
+
+    Raises
+    ------
+    DiffkitError
+        What the function's own check raises.
+    """
+    demands = demands_of(graph)
+    if demands is not None and call.size:
+        whole = batched_graph(demands.graph, call.axes, call.size)
+        Demands(whole, demands.demands).refuse(leaves, call.size)
 
 
 # One call within a capture ----------------------------------------------------------------------
@@ -119,7 +136,7 @@ def _traced(call: Examples, out_axes: Axes) -> Any:
     """
     arena = arena_of(call.leaves)
     examples: dict[int, int] = {}
-    leaves, guards = [], len(arena.guards)
+    leaves, guards, asked = [], len(arena.guards), len(recorded_demands(arena))
     for leaf, axis in zip(call.leaves, call.axes, strict=True):
         whole = lift(arena, leaf)
         if axis is None:
@@ -129,9 +146,11 @@ def _traced(call: Examples, out_axes: Axes) -> Any:
         leaves.append(one_example(whole))
         examples[leaves[-1].node] = whole.node
     outputs, out_tree = _run(call, arena, leaves)
-    roots = [*outputs, *(guard.node for guard in arena.guards[guards:])]
+    demands = recorded_demands(arena)[asked:]
+    roots = [*outputs, *(one.node for one in [*arena.guards[guards:], *demands])]
     found = batch_nodes(arena, examples, roots, call.size)
     refuse_branches(arena.guards[guards:], found)
+    demand_of_all(arena, asked, found, call.size)
     placed = flat_out_axes(out_axes, out_tree, [arena.avals[n].shape for n in outputs], call.size)
     results = [
         placed_output(arena, node, found, axis, call.size)

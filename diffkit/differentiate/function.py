@@ -3,7 +3,8 @@
 A function is keyed by the structure of its arguments, their shapes and dtypes, its static
 settings and what it depends on besides (``differentiate/watching.py``).  A branch on a traced
 value is a guard of its graph; when an input breaks it, the function is captured again, and a few
-graphs are kept side by side.  There is no stale answer.
+graphs are kept side by side.  So is a check of numbers, such as a loss's of its targets, which is
+looked at once per call (``capture/demands.py``).  There is no stale answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from diffkit.capture.capturing import as_leaf, capture, is_static
+from diffkit.capture.demands import demands_hold, demands_of, inherit_demands
 from diffkit.capture.trees import flatten, unflatten
 from diffkit.differentiate.watching import Snapshot, watch
 from diffkit.engines.calling import check_guards, guards_hold, leaves_of, runner_of
@@ -26,15 +28,20 @@ MOST_GRAPHS = 8
 
 
 class Function:
-    """A function (or a graph) whose graphs are kept and re-used while they are valid."""
+    """A function (or a graph) whose graphs are kept and re-used while they are valid.
 
-    def __init__(self, f: Callable[..., Any] | Graph) -> None:
+    With ``trusting``, checks that the function makes of its arguments are made at capture alone:
+    a training looks at its data before it starts.
+    """
+
+    def __init__(self, f: Callable[..., Any] | Graph, trusting: bool = False) -> None:
         if not callable(f):
             raise InputError(
                 f"expected a function or a Graph, not {type(f).__name__}",
                 hint='pass a function such as lambda x: x**2, or dk.parse("x**2").',
             )
         self.f = f
+        self.trusting = trusting
         self.kept: dict[Any, list[tuple[Graph, Snapshot]]] = {}
 
     @property
@@ -59,7 +66,10 @@ class Function:
         valid = [entry for entry in kept if entry[1].unchanged()]
         if len(valid) != len(kept):
             self.kept[key] = valid
-        return next((graph for graph, _ in valid if guards_hold(graph, leaves)), None)
+        for graph, _ in valid:
+            if guards_hold(graph, leaves) and (self.trusting or demands_hold(graph, leaves)):
+                return graph
+        return None
 
     def snapshot_of(self, graph: Graph) -> Snapshot | None:
         """What a kept graph depends on; None where the graph is not kept."""
@@ -84,7 +94,7 @@ class Bound:
 
     def __init__(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function = function
-        self.captured: list[tuple[Any, Graph]] = []
+        self.used: list[tuple[Any, Graph]] = []  # in this call, and what for
         graph = function.graph
         if graph is not None:
             self.leaves = leaves_of(graph, args, kwargs)
@@ -103,21 +113,39 @@ class Bound:
     def graph_for(self, leaves: Sequence[Any]) -> Graph:
         """The value graph for these leaves: kept, or captured now; its loops are folded."""
         if self.function.graph is not None:
-            check_guards(self.function.graph, leaves)
-            return self.function.graph.folded()
+            return self._given(self.function.graph, leaves)
         key = self.key(leaves)
-        graph = self._of_this_call(key, leaves) or self.function.find(key, leaves)
+        graph = self._of_this_call(key, leaves)
         if graph is None:
-            snapshot = watch(self.function.f)
-            args, kwargs = self.call_arguments(leaves)
-            graph = capture(self.function.f, args, kwargs).folded()
-            self.function.keep(key, graph, snapshot)
-            self.captured.append((key, graph))
+            graph = self.function.find(key, leaves) or self._captured(key, leaves)
+            self.used.append((key, graph))
+        return graph
+
+    def _given(self, graph: Graph, leaves: Sequence[Any]) -> Graph:
+        """The function that is a graph itself, where it is valid for these leaves."""
+        check_guards(graph, leaves)
+        demands, folded = demands_of(graph), graph.folded()
+        if demands is not None and not self.used:
+            demands.refuse(leaves)
+            inherit_demands(folded, graph)
+            self.used.append((None, folded))
+        return folded
+
+    def _captured(self, key: Any, leaves: Sequence[Any]) -> Graph:
+        snapshot = watch(self.function.f)
+        args, kwargs = self.call_arguments(leaves)
+        captured = capture(self.function.f, args, kwargs)
+        graph = captured.folded()
+        inherit_demands(graph, captured)
+        self.function.keep(key, graph, snapshot)
         return graph
 
     def _of_this_call(self, key: Any, leaves: Sequence[Any]) -> Graph | None:
-        """A graph captured during this call: nothing it depends on can have changed since."""
-        for kept, graph in self.captured:
+        """A graph used before in this call: nothing it depends on can have changed since.
+
+        Its demands were looked at then: a method that displaces the arguments does not ask again.
+        """
+        for kept, graph in self.used:
             if kept == key and guards_hold(graph, leaves):
                 return graph
         return None

@@ -6,6 +6,7 @@ same shapes and dtypes, all of that is known; what remains is to look whether it
 
 * every argument has the type, shape and dtype of the earlier one,
 * nothing that the function depends on has changed (``differentiate/watching.py``),
+* the arguments pass the checks that the function makes of them (``capture/demands.py``),
 * every result is finite; if one is not, the general way runs again and says where it was born.
 
 This is what a compiler's inline cache does (Deutsch & Schiffman 1984).  The call itself is
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.capture.demands import Demands, demands_of
 from diffkit.capture.trees import flatten, unflatten
 from diffkit.differentiate.function import Function
 from diffkit.differentiate.reverse import gradient_graph
@@ -48,7 +50,7 @@ class QuickGradients:
         self.usable = engine in ("auto", "machine", "specialise")
         self.engine = engine
         self.calls: list[Quick] = []
-        self.known: list[Any] = []
+        self.known: list[tuple[Graph, Any, Quick]] = []
 
     def remember(
         self, args: tuple[Any, ...], graph: Graph, wrt: Sequence[int], shaped: Callable[..., Any]
@@ -71,18 +73,16 @@ class QuickGradients:
         result = (0, shaped(range(1, 1 + len(wrt))))
         call = _native(args, runner, snapshot, result) or self._inlined(args, runner, snapshot)
         if call is not None:
-            self.known[:] = [key, *self.known][:MOST_ENTRIES]
-            self.calls[:] = [call, *self.calls][:MOST_ENTRIES]
+            demands = demands_of(graph)
+            checked = call if demands is None else _demanding(call, demands, args)
+            self.known[:] = [(*key, call), *self.known][:MOST_ENTRIES]
+            self.calls[:] = [checked, *self.calls][:MOST_ENTRIES]
 
     def _is_known(self, graph: Graph, kinds: Any) -> bool:
         """Whether such a call is remembered, and not only taken by another thread right now."""
         from diffkit.engines.machine.native import is_busy
 
-        same = [
-            call
-            for (g, own), call in zip(self.known, self.calls, strict=False)
-            if g is graph and own == kinds
-        ]
+        same = [call for g, own, call in self.known if g is graph and own == kinds]
         return any(not is_busy(call) for call in same) or len(same) == MOST_ENTRIES
 
     def _snapshot(self, graph: Graph) -> Any:
@@ -138,6 +138,19 @@ def _forgiving(inline: Callable[[tuple[Any, ...]], Any]) -> Quick:
             return None
 
     return call
+
+
+def _demanding(call: Quick, demands: Demands, args: tuple[Any, ...]) -> Quick:
+    """A call that leaves arguments which do not pass the function's checks to the general way."""
+    flat = all(isinstance(leaf, (np.ndarray, np.generic, int, float)) for leaf in args)
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        answer = call(*args, **kwargs)
+        if answer is None:  # these arguments are of another kind, and cannot be looked at
+            return None
+        return answer if demands.hold(args if flat else flatten(args)[0]) else None
+
+    return checked
 
 
 def _native(

@@ -5,7 +5,8 @@ result) holds for the next call when
 
 * every argument has the type, shape and dtype of the earlier one,
 * nothing that the function depends on has changed (``differentiate/watching.py``),
-* the graph took no branch, and every result is finite.
+* the graph took no branch, and every result is finite,
+* the arguments pass the checks that the function makes of them (``capture/demands.py``).
 
 Otherwise the general way runs, which captures anew, warns and explains.  ``hvp(f, x, v)`` names
 its function in every call, so the functions of the last few calls are remembered, too.  This is
@@ -20,6 +21,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from diffkit.capture.demands import Demands, demands_of
 from diffkit.differentiate.function import Function, function_of
 from diffkit.engines.calling import Runner, chosen_engine
 from diffkit.graph.ir import Graph
@@ -61,9 +63,13 @@ class Repeats:
             return
         if chosen_engine(self.engine) != "machine":
             return
+        demands = demands_of(graphs[0])
+        if any(map(demands_of, graphs[1:])):  # of what another function gives
+            return
         unchanged = self._unchanged(graphs)
         answer = None if unchanged is None else prepare()
         if answer is not None:
+            answer = answer if demands is None else _demanding(answer, demands)
             self.calls = [(kinds, unchanged, answer), *self.calls][:MOST_KINDS]
 
     def _unchanged(self, graphs: Sequence[Graph]) -> Callable[[], bool] | None:
@@ -76,6 +82,12 @@ class Repeats:
                     return None
                 tests.append(snapshot.unchanged)
         return tests[0] if len(tests) == 1 else lambda: all(test() for test in tests)
+
+
+def _demanding(answer: Answer, demands: Demands) -> Answer:
+    """An answer to arguments that pass the function's checks; None to others."""
+    count = len(demands.graph.input_nodes)  # a direction may follow
+    return lambda args: answer(args) if demands.hold(args[:count]) else None
 
 
 def _kind_of(argument: Any) -> Any:

@@ -3,8 +3,9 @@
     loss(prediction, target) = (1/n) Σᵢ ℓ(pᵢ, tᵢ)
 
 Formula, derivative, targets and kinks stand in the class beside the code that computes ℓ, so the
-table of the documentation is made from them.  Shapes are checked always, values where they are
-plain numbers, by no operation of the graph: a check costs nothing while training.
+table of the documentation is made from them.  Shapes are checked always, and so are the values of
+targets that are arguments, by no operation of the graph (``capture/demands.py``): a derivative
+checks them once per call, a training once before its first step.
 Reading on: Goodfellow, Bengio & Courville 2016, *Deep Learning*, section 6.2.
 """
 
@@ -15,10 +16,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from diffkit.capture.demands import demand
 from diffkit.errors import InputError
 from diffkit.graph.notebook import facts_html
 from diffkit.nets.lines import users_line
-from diffkit.nets.targets import as_array, known_values, refuse_nan, same_shapes
+from diffkit.nets.targets import as_array, refuse_nan, same_shapes
 
 __all__ = ["HALF", "Loss", "number_option"]
 
@@ -56,9 +58,7 @@ class Loss:
     def __call__(self, prediction: Any, target: Any) -> Any:
         with users_line():
             prediction, target = self.fitted(as_array(prediction), as_array(target))
-            known = known_values(target)
-            if known is not None:
-                self.check_values(prediction.shape, known)
+            demand(target, self.check_values, tuple(prediction.shape))
             return self.mean(prediction, target)
 
     def using(self, **options: Any) -> Self:
@@ -84,7 +84,10 @@ class Loss:
         return same_shapes(self.name, prediction, target)
 
     def check_values(self, shape: tuple[int, ...], target: np.ndarray) -> None:
-        """Refuse targets that this loss cannot take, for predictions of this shape."""
+        """Refuse targets that this loss cannot take, for predictions of this shape.
+
+        With ``dk.vmap`` both have further axes in front.
+        """
         refuse_nan(self.name, target)
 
     def check_all(self, target: np.ndarray) -> None:

@@ -166,7 +166,7 @@ class LogLikelihood(_OfClasses):
     """
 
     name: ClassVar[str] = "nll"
-    formula: ClassVar[str] = "−zᵧ, z = log p"
+    formula: ClassVar[str] = "−z[y], z = log p"
     slope: ClassVar[str] = "−1 at the label, 0 elsewhere"
     targets: ClassVar[str] = "labels 0 … C − 1"
     purpose: ClassVar[str] = "the net gives log-probabilities itself"
@@ -273,8 +273,8 @@ class Focal(_OfClasses):
     """
 
     name: ClassVar[str] = "focal"
-    formula: ClassVar[str] = "(1 − pᵧ)ᵞ · (−log pᵧ)"
-    slope: ClassVar[str] = "(1 − pᵧ)ᵞ⁻¹ (γ pᵧ log pᵧ + pᵧ − 1)(tⱼ − pⱼ)"
+    formula: ClassVar[str] = "(1 − p[y])ᵞ · (−log p[y])"
+    slope: ClassVar[str] = "(1 − p[y])ᵞ⁻¹ (γ p[y] log p[y] + p[y] − 1)(tⱼ − pⱼ)"
     targets: ClassVar[str] = "0 and 1 for one score, or labels 0 … C − 1"
     purpose: ClassVar[str] = "easy examples are many, hard ones few"
     gamma: float = 2.0

@@ -123,7 +123,7 @@ class Detection(Loss):
     """
 
     name: ClassVar[str] = "detection"
-    formula: ClassVar[str] = "λ mean smoothL1(box − box*) + log Σⱼ exp(zⱼ − zᵧ)"
+    formula: ClassVar[str] = "λ mean smoothL1(box − box*) + log Σⱼ exp(zⱼ − z[y])"
     slope: ClassVar[str] = "of an edge: λ r/4β held within ±λ/4; of a score: softmax(z) − t"
     targets: ClassVar[str] = "(n, 5): four edges and the label"
     purpose: ClassVar[str] = "one box and its class per image"
@@ -146,7 +146,7 @@ class Detection(Loss):
     def check_values(self, shape: tuple[int, ...], target: np.ndarray) -> None:
         """Boxes of numbers, and whole labels in range."""
         refuse_nan(self.name, target)
-        labels = target[:, EDGES]
+        labels = target[..., EDGES]
         if np.any(wrong := labels != np.floor(labels)):
             raise InputError(
                 f"detection: the label {labels[wrong][0]} is not whole",

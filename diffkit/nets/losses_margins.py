@@ -57,7 +57,7 @@ class Hinge(Loss):
 
     name: ClassVar[str] = "hinge"
     classifies: ClassVar[bool] = True
-    formula: ClassVar[str] = "max(0, 1 − s z), s = ±1; or maxⱼ(zⱼ + [j ≠ y]) − zᵧ"
+    formula: ClassVar[str] = "max(0, 1 − s z), s = ±1; or maxⱼ(zⱼ + [j ≠ y]) − z[y]"
     slope: ClassVar[str] = "−s where s z < 1, else 0"
     targets: ClassVar[str] = "0 and 1 or ±1 for one score, or labels 0 … C − 1"
     kinks: ClassVar[str] = "s z = 1: −s/2, between −s and 0; ties share evenly"
@@ -138,10 +138,10 @@ class MulticlassHinge(Loss):
 
     name: ClassVar[str] = "multiclass_hinge"
     classifies: ClassVar[bool] = True
-    formula: ClassVar[str] = "(1/C) Σ max(0, 1 − zᵧ + zⱼ) over j ≠ y"
-    slope: ClassVar[str] = "1/C for each j with zⱼ > zᵧ − 1; minus their sum at y"
+    formula: ClassVar[str] = "(1/C) Σ max(0, 1 − z[y] + zⱼ) over j ≠ y"
+    slope: ClassVar[str] = "1/C for each j with zⱼ > z[y] − 1; minus their sum at y"
     targets: ClassVar[str] = "labels 0 … C − 1"
-    kinks: ClassVar[str] = "zⱼ = zᵧ − 1: 1/2C, between 0 and 1/C"
+    kinks: ClassVar[str] = "zⱼ = z[y] − 1: 1/2C, between 0 and 1/C"
     purpose: ClassVar[str] = "a margin to every other class"
     positive: ClassVar[tuple[str, ...]] = ("margin",)
     margin: float = MARGIN

@@ -1,8 +1,9 @@
 """Targets: what a loss compares a prediction with, and the checks of their shapes and values.
 
 Shapes are known while a function is captured, so they are always checked.  Values are checked
-where they are plain numbers: in a direct call, and at capture against the numbers the capture was
-called with.  A label out of range that arrives later gives a NaN,
+where they are plain numbers: in a direct call, and where they are arguments of a derivative, at
+every call.  A label out of range that a function computes itself, or a bare graph is given,
+gives a NaN,
 
     loss of example i  =  NaN  unless  0 ≤ yᵢ < classes,
 
@@ -28,7 +29,6 @@ __all__ = [
     "check_probabilities",
     "check_weights",
     "chosen",
-    "known_values",
     "like",
     "nan_unless_valid",
     "refuse_nan",
@@ -61,14 +61,6 @@ def as_array(x: Any) -> Any:
     return array
 
 
-def known_values(target: Any) -> np.ndarray | None:
-    """The target as plain numbers: itself, or the example that a capture was called with."""
-    if not isinstance(target, Tracer):
-        return np.asarray(target)
-    found = target.arena.examples.get(target.node)
-    return None if found is None else np.asarray(found)
-
-
 def _shown(x: Any) -> str:
     return repr(x.aval if isinstance(x, Tracer) else aval_of(np.asarray(x)))
 
@@ -98,7 +90,7 @@ def refuse_nothing(name: str, prediction: Any) -> None:
 
 
 def refuse_nan(name: str, target: np.ndarray) -> None:
-    if target.dtype.kind == "f" and not np.all(np.isfinite(target)):
+    if target.dtype.kind == "f" and not np.isfinite(target).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(target))[0])
         raise InputError(
             f"{name}: the target at {place} is {target[place]}",
@@ -109,7 +101,7 @@ def refuse_nan(name: str, target: np.ndarray) -> None:
 def check_labels(name: str, classes: int, labels: np.ndarray) -> None:
     """Integer labels must be from 0 to classes − 1."""
     wrong = (labels < 0) | (labels >= classes)
-    if np.any(wrong):
+    if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         where = f"example {place[0]}" if len(place) == 1 else f"place {place}"
         raise InputError(
@@ -149,7 +141,7 @@ def check_labels_fit(name: str, prediction: Any, target: Any) -> None:
 def check_shares(name: str, target: np.ndarray, hint: str) -> None:
     """Each number is from 0 to 1."""
     wrong = (target < 0) | (target > 1)
-    if np.any(wrong):
+    if wrong.any():
         raise InputError(f"{name}: the target {target[wrong][0]} is outside 0 … 1", hint=hint)
 
 
@@ -246,5 +238,5 @@ def weighted(weights: Any, values: Any) -> Any:
 
 
 def nan_unless_valid(labels: Any, classes: int, losses: Any) -> Any:
-    """A label out of range that came after the capture gives a NaN, never a silent number."""
+    """A label out of range that nothing has checked gives a NaN, never a silent number."""
     return np.where((labels >= 0) & (labels < classes), losses, np.nan)

@@ -84,7 +84,7 @@ class Stepper:
         seed: int = 0,
     ) -> None:
         self.draws = draws(loss)
-        self.function = Function(keyed(loss) if self.draws else loss)
+        self.function = Function(keyed(loss) if self.draws else loss, trusting=True)
         self.method = method_of_training(method, seed)
         self.guesses = draws_directions(self.method)
         self.operations: dict[int, int] = {}
