@@ -2,8 +2,9 @@
 
     y = f(x)   →   graph of f, valid for every x of the same shapes and dtypes.
 
-Value-dependent branches become guards; nothing of the user's function is parsed or rewritten
-(Wengert 1964; Griewank & Walther 2008, chapter 6, on operator overloading).
+Value-dependent branches become guards, and checks of numbers demands (``capture/demands.py``);
+nothing of the user's function is parsed or rewritten (Wengert 1964; Griewank & Walther 2008,
+chapter 6, on operator overloading).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.complex_markers import has_own_rules
+from diffkit.capture.demands import DemandingArena, demand, demands_of, keep_demands
 from diffkit.capture.failures import FOREIGN, explained, users_place
 from diffkit.capture.tracing import Tracer, lift
 from diffkit.capture.trees import flatten, leaf_names, structure_of, unflatten
@@ -73,7 +75,7 @@ def capture(
     """The graph of ``f(*args, **kwargs)``; the inputs are the leaves that are not static."""
     kwargs = kwargs or {}
     leaves, in_tree = flatten((tuple(args), kwargs))
-    arena = Arena()
+    arena = DemandingArena()
     traced, inputs = [], []
     for leaf in leaves:
         if is_static(leaf):
@@ -97,6 +99,7 @@ def capture(
         out_tree=out_tree,
         title=getattr(f, "__name__", ""),
     )
+    keep_demands(arena, inputs, graph)
     arena.close()
     return graph
 
@@ -309,5 +312,15 @@ def inline(graph: Graph, tracers: Sequence[Tracer]) -> list[Tracer]:
         elif operation is not INPUT:
             operands = tuple([place[i] for i in columns.operands[node]])
             place[node] = arena.emit(operation, operands, columns.sources[node])
+    _demand_again(graph, tracers)
     arena.guards += [Guard(place[g.node], g.outcome, g.source) for g in graph.guards]
     return [Tracer(arena, place[n], arena.avals[place[n]]) for n in graph.output_nodes]
+
+
+def _demand_again(graph: Graph, tracers: Sequence[Tracer]) -> None:
+    """Ask of these arguments what a graph asks of its own."""
+    demands = demands_of(graph)
+    if demands is not None:
+        for one, seen in zip(demands.demands, inline(demands.graph, tracers), strict=True):
+            if one.passed:
+                demand(seen, one.check, one.shape)

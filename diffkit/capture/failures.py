@@ -51,13 +51,17 @@ _MEANINGS = (
         "use np.take(a, i) for traced integers i, or np.where for a condition.",
     ),
 )
+_BUILT = "build it with np.block or np.stack: np.array hides traced numbers."
 # The same for messages that plain values cause, too: only where a traced value took part.
 _REMEDIES = (
     ("sequence of integers", "take sizes from x.shape, or write int(x), which is then recorded."),
     ("is read-only", "np.asarray(x) shares x's memory: write np.array(x) for a copy to change."),
     ("setting single item", "make it a traced array from the start, with np.zeros_like(x)."),
     ("setting an array element", "build the array with np.stack([...]) of values of one shape."),
-    ("Cannot cast ufunc", "build it with np.block or np.stack: np.array hides traced numbers."),
+    ("Cannot cast ufunc", _BUILT),
+    ("not supported for the input types", _BUILT),
+    ("Cannot cast array data from dtype('O')", _BUILT),
+    ("numpy.object_", _BUILT),
     ("has no setter", "write x = np.reshape(x, shape) or x = x.astype(dtype)."),
     ("has no deleter", "leave it out: the attributes of a traced array are fixed."),
     ("object has no attribute", "keep it in a variable of its own beside the array."),
@@ -94,8 +98,7 @@ def explained(error: BaseException) -> DiffkitError | None:
             return inside
     ufunc = _UFUNC.search(str(error))
     if ufunc is not None and _is_special(ufunc.group(1)):
-        message = f"scipy.special.{ufunc.group(1)} cannot be traced"
-        return UnsupportedError(message, where=where, hint="write it with functions of NumPy.")
+        return _of_scipy(ufunc.group(1), where)
     for fragment, message, hint in _MEANINGS:
         if fragment in str(error):
             return CaptureError(message, where=where, hint=hint)
@@ -123,6 +126,17 @@ def users_place(error: BaseException) -> str | None:
 
 def _is_special(name: str) -> bool:
     return hasattr(sys.modules.get("scipy.special"), name)
+
+
+def _of_scipy(name: str, where: str | None) -> DiffkitError:
+    """Why SciPy refused an array of objects: it has no rule here, or np.array made the array."""
+    from diffkit.capture.numpy_functions.tables import UFUNCS
+
+    if name in UFUNCS:
+        message = f"scipy.special.{name} cannot take an array of traced numbers made by np.array"
+        return CaptureError(message, where=where, hint=_BUILT)
+    message = f"scipy.special.{name} cannot be traced"
+    return UnsupportedError(message, where=where, hint="write it with functions of NumPy.")
 
 
 def _kind(error: BaseException) -> type[DiffkitError]:

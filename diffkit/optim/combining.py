@@ -231,6 +231,15 @@ class _ByFunction(Schedule):
 
     function: Callable[[Any], Any] = float
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not callable(self.function):
+            raise InputError(
+                f"{type(self).__name__.lower()} needs a function of the step, "
+                f"not {self.function!r:.60}",
+                hint="for example lambda t: 0.95**t; a number is a factor with *.",
+            )
+
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
         return f"{type(self).__name__}(rate={self.rate!r}, function={name})"
@@ -241,9 +250,16 @@ class _ByFunction(Schedule):
         Raises
         ------
         InputError
-            When it is anything else.
+            When it is anything else, or the function fails.
         """
-        return check_rate(self.function(t), f"the factor of the learning rate at step {t:g}")
+        try:
+            factor = self.function(t)
+        except (TypeError, ArithmeticError) as error:
+            raise InputError(
+                f"the factor of the learning rate fails at step {t:g}: {error}",
+                hint="it is a function of the step, which counts from 0.",
+            ) from error
+        return check_rate(factor, f"the factor of the learning rate at step {t:g}")
 
 
 @dataclass(frozen=True, repr=False)

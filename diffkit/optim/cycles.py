@@ -103,6 +103,12 @@ class Cyclic(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_rate(self.high, "the high rate")
+        if self.high < self.rate:
+            raise InputError(
+                f"cyclic rises from the low rate to the high one, but {self.rate:g} is above "
+                f"{self.high:g}",
+                hint=f"write cyclic({self.high:g}, {self.rate:g}, …).",
+            )
         check_rate(self.factor, "the factor")
         check_count(self.up, "up")
         check_count(self.down, "down")

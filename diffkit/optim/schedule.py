@@ -31,6 +31,7 @@ __all__ = [
     "check_count",
     "check_rate",
     "check_share",
+    "check_steps",
     "ends_at_nothing",
     "is_number",
 ]
@@ -92,6 +93,23 @@ def check_share(share: Any, name: str) -> None:
         raise InputError(f"{name} must be a number from 0 to 1, not {share!r}", hint="try 0.5.")
 
 
+def check_steps(steps: Any) -> None:
+    """Raise an InputError for anything but numbers from 0 on, the updates that have a rate."""
+    try:
+        if isinstance(steps, (int, float)):  # the one of a training loop, without an array
+            fits = steps >= 0
+        else:
+            real = not isinstance(steps, str) and not np.iscomplexobj(steps)
+            fits = real and bool(np.all(np.asarray(steps) >= 0))
+    except (TypeError, ValueError):  # what NumPy cannot compare with a number
+        fits = False
+    if not fits:
+        raise InputError(
+            f"a schedule has no rate at step {steps!r:.60}",
+            hint="give the number of an update, counted from 0, or an array of them.",
+        )
+
+
 SHOWN = 200  # updates of a schedule without an end, in a notebook
 
 
@@ -116,6 +134,7 @@ class Schedule:
         """The rate at a step, or at an array of steps; a traced step gives a traced rate."""
         if hasattr(step, "bind_primitive"):
             return self.formula(step * 1.0)
+        check_steps(step)
         steps = np.asarray(step)
         found = self.formula(steps.astype(float))
         return float(found) if steps.ndim == 0 else np.asarray(found) + np.zeros(steps.shape)
@@ -124,7 +143,16 @@ class Schedule:
         """This schedule, and the other one when it is over."""
         from diffkit.optim.combining import one_after_the_other
 
-        return one_after_the_other(self, other) if callable(other) else NotImplemented
+        if not callable(other):
+            hint = "add another schedule, such as constant(0.01); * scales the rate."
+            raise InputError(f"a schedule cannot be followed by {other!r:.60}", hint=hint)
+        return one_after_the_other(self, other)
+
+    def __radd__(self, other: Any) -> Schedule:
+        raise InputError(
+            f"a schedule cannot follow {other!r:.60}, which has no end",
+            hint="begin with a schedule that has one, such as warmup(0.1, 10).",
+        )
 
     def __mul__(self, other: Any) -> Schedule:
         """The product of the rates at every step."""
@@ -247,6 +275,7 @@ class OfStep(Schedule):
         """The rate at a step, or at an array of steps; a traced step gives a traced rate."""
         if hasattr(step, "bind_primitive"):
             return self.formula(step)
+        check_steps(step)
         steps = np.asarray(step)
         rates = np.array([self.at(t) for t in steps.ravel().tolist()], dtype=float)
         return float(rates[0]) if steps.ndim == 0 else rates.reshape(steps.shape)

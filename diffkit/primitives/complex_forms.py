@@ -15,13 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.lazy import special
+
 __all__ = [
     "complex_arctan2",
     "complex_cbrt",
+    "complex_gamma",
     "complex_hypot",
     "complex_integer_power",
     "complex_log1p",
     "complex_power",
+    "complex_rgamma",
     "continued",
     "from_parts",
 ]
@@ -110,3 +114,26 @@ def complex_arctan2(y: Any, x: Any) -> Any:
     r = np.hypot(c, s)
     c, s = c / r, s / r
     return np.arctan2(s, c) + np.arctan((y * c - x * s) / (x * c + y * s))
+
+
+# Γ by reflection --------------------------------------------------------------------------------
+
+
+def complex_gamma(z: Any) -> Any:
+    """Γ(z), left of 0 as π / (Γ(1 − z) sin πz), since SciPy drops small imaginary parts there."""
+    with np.errstate(all="ignore"):  # the poles, and the branch that is not taken
+        reflected = np.pi * special.rgamma(1.0 - z) / _sine_of_pi(z)
+        return np.where(np.real(z) > 0, special.gamma(z), reflected)
+
+
+def complex_rgamma(z: Any) -> Any:
+    """1/Γ(z), left of 0 as Γ(1 − z) sin πz / π."""
+    with np.errstate(all="ignore"):  # the branch that is not taken
+        reflected = special.gamma(1.0 - z) * _sine_of_pi(z) / np.pi
+        return np.where(np.real(z) > 0, special.rgamma(z), reflected)
+
+
+def _sine_of_pi(z: Any) -> Any:
+    """sin πz, from the distance to the nearest whole number, which has no rounding error."""
+    whole = np.round(np.real(z))
+    return np.where(whole % 2, -1.0, 1.0) * np.sin(np.pi * (z - whole))

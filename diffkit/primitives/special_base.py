@@ -85,8 +85,12 @@ def no_slope(function: str, operand: str) -> Callable[[], Any]:
     return refused_slope
 
 
-def continuation(inside: Callable[..., Any] | None = None) -> Callable[..., Any]:
+def continuation(
+    inside: Callable[..., Any] | None = None, form: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
     """The complex form by SciPy's own complex code, where ``inside`` holds for the last operand.
+
+    ``form`` is used for complex operands instead of that code, if given.
 
     Its value is moved onto the (more accurate) real one at Re z.  Elsewhere an imaginary part, if
     there is one, becomes NaN: Note [Complex forms] in ``complex_forms.py``.
@@ -108,8 +112,9 @@ def continuation(inside: Callable[..., Any] | None = None) -> Callable[..., Any]
         orders = [np.real(order) for order in orders]
         if x.dtype.kind != "c":
             return self.value(*orders, x, **params)
-        flat = self.value(*orders, x.real + 0j, **params)
-        there = self.value(*orders, x, **params)
+        of_complex = form or self.value
+        flat = of_complex(*orders, x.real + 0j, **params)
+        there = of_complex(*orders, x, **params)
         wrong = (x.imag != 0) & (~inside(x.real) if inside is not None else False)
         real = self.value(*orders, x.real, **params) + (np.real(there) - np.real(flat))
         return from_parts(real, np.where(wrong, np.nan, np.imag(there)))

@@ -3,8 +3,7 @@
     Γ′ = Γ ψ,    (log |Γ|)′ = ψ,    ψ⁽ⁿ⁾′ = ψ⁽ⁿ⁺¹⁾,    P(a, x)′ = x^(a−1) e^(−x) / Γ(a).
 
 1/Γ is entire: its slope at 0, −1, −2, … is (−1)ⁿ n!, where Γ and ψ have poles; it is taken by
-reflection left of ½.  Reading on: *NIST Digital Library of Mathematical Functions*, chapters
-5 and 8.
+reflection left of ½.  Reading on: *NIST Digital Library of Mathematical Functions*, §§ 5, 8.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import numpy as np
 from diffkit.graph.primitive import Kink, primitive
 from diffkit.lazy import mp, sp, special
 from diffkit.primitives.arithmetic import equal, less, less_equal, logical_and, logical_or, neg
+from diffkit.primitives.complex_forms import complex_gamma, complex_rgamma
 from diffkit.primitives.domains import Domain, positive, reals
 from diffkit.primitives.piecewise import floor, where
 from diffkit.primitives.special import xlogy
@@ -46,7 +46,7 @@ class gamma(SpecialFunction):
 
     domain = off_gamma_poles
     kinks = (Kink(at=(0.0,), slopes=(None, None), declared=-INF, note="a pole"),)
-    analytic = continuation(lambda x: x > 0)  # left of 0 SciPy drops small imaginary parts
+    analytic = continuation(_off_gamma_poles, complex_gamma)
 
     def sympy(self, x: Any) -> Any:
         return sp.gamma(x)
@@ -209,7 +209,7 @@ class rgamma(SpecialFunction):
     """1/Γ(x), entire: 0 at the poles of Γ, with a slope of (−1)ⁿ n! there."""
 
     domain = reals
-    analytic = continuation(lambda x: x > 0)
+    analytic = continuation(form=complex_rgamma)
 
     def sympy(self, x: Any) -> Any:
         return 1 / sp.gamma(x)

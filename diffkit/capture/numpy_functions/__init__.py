@@ -30,7 +30,7 @@ from diffkit.capture.numpy_functions import (
     special,
 )
 from diffkit.capture.numpy_functions.methods import METHODS
-from diffkit.capture.numpy_functions.reductions import REDUCERS
+from diffkit.capture.numpy_functions.reductions import REDUCERS, given
 from diffkit.capture.numpy_functions.special import as_scipy_promotes
 from diffkit.capture.numpy_functions.tables import (
     FUNCTIONS,
@@ -169,12 +169,13 @@ def _ufunc_method(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict
         return at(ufunc, *inputs)
     if method == "reduceat":
         return reduceat(ufunc, *inputs, **kwargs)
-    if method == "reduce" and name in REDUCERS:
+    if method == "reduce" and name in REDUCERS and not _folds(name, kwargs):
         a, *rest = inputs
         options = dict(zip(("axis", "dtype", "out"), rest, strict=False), **kwargs)
         options.setdefault("axis", 0)
-        if options.get("dtype") is None:
-            options.pop("dtype", None)
+        for option in ("dtype", "initial"):
+            if not given(options.get(option)):
+                options.pop(option, None)
         return REDUCERS[name](a, **options)
     if method == "accumulate" and name in ACCUMULATORS:
         a, *rest = inputs
@@ -193,6 +194,15 @@ def _ufunc_method(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict
         where=here(),
         hint="write it as a sum, a product or np.where of whole arrays.",
     )
+
+
+# Reductions that begin with no value of the caller's; with one, they go from slice to slice.
+WITHOUT_INITIAL = ("logaddexp", "logical_and", "logical_or")
+
+
+def _folds(name: str, options: dict[str, Any]) -> bool:
+    """Whether a reduction has options that its whole-array form does not know."""
+    return name in WITHOUT_INITIAL and given(options.get("initial"))
 
 
 # Functions --------------------------------------------------------------------------------------
@@ -310,4 +320,5 @@ def _unknown(func: Any) -> UnsupportedError:
     remedy = REMEDIES.get(
         name, "write it with functions that can be traced: arithmetic, ufuncs, sums, np.where, @."
     )
-    return UnsupportedError(f"{name} cannot be traced", where=here(), hint=remedy)
+    public = name.replace("._", ".")  # SciPy's ellip_harm calls a ufunc of its own
+    return UnsupportedError(f"{public} cannot be traced", where=here(), hint=remedy)

@@ -13,6 +13,7 @@ from string import ascii_letters
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from diffkit.capture.indexing import gather
 from diffkit.capture.numpy_functions.shaping import asked
@@ -295,12 +296,21 @@ def trace(
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
 
 
+def _is_infinite(x: Any) -> bool:
+    """Whether numbers that are known while capturing are not all finite."""
+    known = x.arena.values.get(x.node)
+    return known is not None and not np.all(np.isfinite(known))
+
+
 def _sliding(name: str, flipped: bool) -> Any:
     def composition(a: Any, v: Any, mode: str = "full" if flipped else "valid") -> Any:
         a, v = _pair(a, v)
-        if a.ndim > 1 or v.ndim > 1 or not a.size or not v.size:
+        least = 0 if flipped else 1  # only np.convolve takes a number for a vector
+        if not (least <= a.ndim <= 1 and least <= v.ndim <= 1 and a.size and v.size):
             raise ShapeError(
-                f"np.{name}: {a.aval} and {v.aval} must be two vectors with elements", where=here()
+                f"np.{name}: {a.aval} and {v.aval} must be two vectors with elements",
+                where=here(),
+                hint="give one row of numbers for each.",
             )
         a, v = np.atleast_1d(a), np.atleast_1d(v)
         swapped = v.size > a.size
@@ -311,8 +321,12 @@ def _sliding(name: str, flipped: bool) -> Any:
                   "same": (v.size // 2, (v.size - 1) // 2)}.get(mode)  # fmt: skip
         if border is None:
             raise UnsupportedError(f"np.{name}: there is no mode {mode!r}", where=here())
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(a, border), v.size)
-        result = matmul(windows, kernel)
+        windows: Any = sliding_window_view(np.pad(a, border), v.size)
+        if any(border) and _is_infinite(v):  # what was padded must not meet an infinity: 0 · ∞
+            inside = sliding_window_view(np.pad(np.ones(a.size, bool), border), v.size)
+            result: Any = np.sum(np.where(inside, windows * kernel, 0.0), axis=1)
+        else:
+            result = matmul(windows, kernel)
         return result[::-1] if swapped and not flipped else result
 
     composition.__name__ = name

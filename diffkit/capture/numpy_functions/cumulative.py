@@ -25,11 +25,11 @@ from diffkit.capture.numpy_functions.reductions import (
 )
 from diffkit.capture.numpy_functions.sorting import flattened
 from diffkit.capture.numpy_functions.tables import (
-    axes_of,
     axis_of,
     delivered,
     implements,
     kept,
+    reduced_axes,
     traced,
 )
 from diffkit.capture.settling import settled
@@ -40,23 +40,26 @@ from diffkit.primitives import cumulative, piecewise, shaping
 
 __all__ = ["ACCUMULATORS", "at", "fold", "reduceat", "scan"]
 
+NOT_GIVEN = getattr(np, "_NoValue", None)  # NumPy's mark: None is a choice of its own
+
 
 # Folds ------------------------------------------------------------------------------------------
 
 
 def fold(
     ufunc: Any, a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
-    initial: Any = None, where: Any = True,
+    initial: Any = NOT_GIVEN, where: Any = True,
 ) -> Any:  # fmt: skip
     """``ufunc.reduce``: one slice after the other, from the left."""
     if ufunc.nin != 2 or ufunc.nout != 1 or where is not True:
         raise _no_method(ufunc, "reduce")
     (a,) = traced(a)
-    axes = axes_of(axis, a.ndim, f"np.{ufunc.__name__}.reduce")
+    axes = reduced_axes(axis, a.ndim, f"np.{ufunc.__name__}.reduce")
     rest = tuple(k for k in range(a.ndim) if k not in axes)
-    rows: Any = np.transpose(a if dtype is None else cast_to(a, dtype), (*axes, *rest))
+    a = _as_loop_takes(a, ufunc, "reduce", axis=axes, dtype=dtype)
+    rows: Any = np.transpose(a, (*axes, *rest))
     rows = np.reshape(rows, (-1, *(a.shape[k] for k in rest)))
-    start = [] if not given(initial) else [initial]
+    start = _begun(ufunc, rows, initial)
     if not start and not rows.shape[0]:
         raise ShapeError(f"np.{ufunc.__name__}.reduce of nothing", where=here(),
                          hint="give initial=.")  # fmt: skip
@@ -72,10 +75,42 @@ def scan(ufunc: Any, a: Any, axis: int = 0, dtype: Any = None, out: Any = None) 
         raise _no_method(ufunc, "accumulate")
     (a,) = traced(a)
     one = axis_of(axis, a.ndim, f"np.{ufunc.__name__}.accumulate")
-    a = a if dtype is None else cast_to(a, dtype)
+    a = _as_loop_takes(a, ufunc, "accumulate", axis=one, dtype=dtype)
     rows = [a[(*(slice(None),) * one, k)] for k in range(a.shape[one])]
     stacked: Any = np.stack(list(accumulate(rows, ufunc)), axis=one) if rows else a
     return delivered(stacked, out)
+
+
+def _as_loop_takes(a: Tracer, ufunc: Any, method: str, **options: Any) -> Tracer:
+    """The array in the dtype in which NumPy folds it, so that a single slice has it, too.
+
+    Raises
+    ------
+    UnsupportedError
+        When NumPy has no such fold, or none over several axes, as for a difference.
+    """
+    try:
+        found = getattr(ufunc, method)(np.ones((1,) * a.ndim, a.dtype), **options)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}.{method}: {error}",
+            where=here(),
+            hint="NumPy refuses it too; write it out with the ufunc itself.",
+        ) from None
+    kind = getattr(found, "dtype", np.dtype(object))
+    if kind == np.float16:  # of truth values; half floats are not used
+        kind = np.dtype(np.float64)
+    return a if kind.kind == "O" else cast_to(a, kind)
+
+
+def _begun(ufunc: Any, rows: Any, initial: Any) -> list[Any]:
+    """What a reduction begins with, before its first slice."""
+    if given(initial):
+        return [np.broadcast_to(cast_to(traced(initial, rows)[0], rows.dtype), rows.shape[1:])]
+    # two slices or more are the same with and without it; initial=None goes without
+    if initial is None or ufunc.identity is None or rows.shape[0] > 1:
+        return []
+    return [np.full_like(rows, ufunc.identity, shape=rows.shape[1:])]
 
 
 def _no_method(ufunc: Any, method: str) -> UnsupportedError:
@@ -117,14 +152,14 @@ ACCUMULATORS: dict[str, Callable[..., Any]] = {
 @implements(np.cumsum)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Running sum along one axis, or of the flattened array."""
-    a, one = flattened(traced(a)[0], axis, "np.cumsum")
+    a, one = flattened(traced(a)[0], axis, "np.cumsum", scalars=True)
     return accumulate_add(a, one, dtype, out)
 
 
 @implements(np.cumprod)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Running product along one axis, or of the flattened array."""
-    a, one = flattened(traced(a)[0], axis, "np.cumprod")
+    a, one = flattened(traced(a)[0], axis, "np.cumprod", scalars=True)
     return accumulate_multiply(a, one, dtype, out)
 
 
@@ -135,7 +170,7 @@ def _array_api(name: str, accumulate: Callable[..., Any], neutral: int) -> Calla
         x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None,
         include_initial: bool = False,
     ) -> Any:  # fmt: skip
-        (x,) = traced(x)
+        x = np.atleast_1d(traced(x)[0])
         if axis is None and x.ndim > 1:
             raise ShapeError(
                 f"np.{name}: {x.aval} has several axes", where=here(), hint="give axis=."
@@ -182,13 +217,24 @@ def reduceat(
     ------
     UnsupportedError
         For ufuncs whose reduction has no composition.
+    ShapeError
+        For an index outside of the array.
     """
     if ufunc.nin != 2 or ufunc.nout != 1:
         raise _no_method(ufunc, "reduceat")
-    reducer = REDUCERS.get(ufunc.__name__) or partial(fold, ufunc)
+    # a slice of one element is that element, where a reduction would begin with the identity
+    reducer = REDUCERS.get(ufunc.__name__) or partial(fold, ufunc, initial=None)
     (a,) = traced(a, indices)[:1]
     one = axis_of(axis, a.ndim, f"np.{ufunc.__name__}.reduceat")
     starts = [int(place) for place in settled(indices)]
+    outside = [start for start in starts if not 0 <= start < a.shape[one]]
+    if outside:
+        raise ShapeError(
+            f"np.{ufunc.__name__}.reduceat: there is no place {outside[0]} among "
+            f"{a.shape[one]} elements along axis {one}",
+            where=here(),
+            hint="an index is 0 or more, and less than the length; it is not counted from the end.",
+        )
     options = {} if dtype is None else {"dtype": dtype}
     before = (slice(None),) * one
     rows = []

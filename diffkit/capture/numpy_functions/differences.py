@@ -68,11 +68,12 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     one = axis_of(axis, y.ndim, "np.trapezoid")
     if x is not None:
         x = x if isinstance(x, Tracer) else np.asarray(x)
-        steps = np.diff(x, axis=one if np.ndim(x) == y.ndim else -1)
+        # the axis as it was given: NumPy counts it in the array that it takes, y, x or the products
+        steps = np.diff(x, axis=axis if np.ndim(x) > 1 else -1)
         aligned = tuple(-1 if k == one else 1 for k in range(y.ndim))
         dx = np.reshape(steps, aligned) if np.ndim(steps) == 1 else steps
     middle = (_part(y, one, 1, None) + _part(y, one, None, -1)) / 2.0
-    return np.sum(middle * dx, axis=one)
+    return np.sum(middle * dx, axis=axis)
 
 
 # Slopes -----------------------------------------------------------------------------------------

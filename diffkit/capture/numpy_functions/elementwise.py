@@ -19,18 +19,19 @@ from diffkit.capture.numpy_functions.tables import (
     UFUNCS,
     UNARY,
     delivered,
+    demand_axes,
     implements,
     same,
     together,
     traced,
 )
 from diffkit.capture.tracing import Tracer, cast_to, here
-from diffkit.errors import DtypeError, InputError
+from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, reductions, rounding, shaping, special
 from diffkit.primitives import transcendental as tr
 
-__all__ = ["is_nan", "safe_sqrt"]
+__all__ = ["is_nan", "safe_sqrt", "vecdot"]
 
 _LOG_2 = log(2.0)
 _DEGREE = pi / 180.0
@@ -178,7 +179,21 @@ def _matmul(a: Any, b: Any) -> Any:
     return matmul(a, b)
 
 
-def _vecdot(a: Any, b: Any) -> Any:
+def vecdot(a: Any, b: Any, what: str = "np.vecdot") -> Any:
+    """The dot products of the vectors along the last axes.
+
+    Raises
+    ------
+    ShapeError
+        When one is a number, or the vectors have different lengths.
+    """
+    demand_axes(what, {"first vector": 1, "second vector": 1}, a, b)
+    if np.shape(a)[-1] != np.shape(b)[-1]:  # even one element is not stretched
+        raise ShapeError(
+            f"{what}: the vectors have {np.shape(a)[-1]} and {np.shape(b)[-1]} elements",
+            where=here(),
+            hint="the last axes must have equal sizes.",
+        )
     products: Any = ops.mul(a, b)
     return np.sum(products, axis=-1, dtype=products.dtype)
 
@@ -220,7 +235,7 @@ UFUNCS.update({
     "bitwise_or": _bitwise("bitwise_or", ops.logical_or),
     "bitwise_xor": _bitwise("bitwise_xor", ops.not_equal),
     "invert": _bitwise("invert", ops.logical_not),
-    "matmul": _matmul, "vecdot": _vecdot,
+    "matmul": _matmul, "vecdot": vecdot,
 })  # fmt: skip
 
 _ONE_OPERAND = (

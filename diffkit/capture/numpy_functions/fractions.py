@@ -20,7 +20,7 @@ from diffkit.capture.numpy_functions.elementwise import is_nan
 from diffkit.capture.numpy_functions.tables import UFUNCS, delivered, implements, together, traced
 from diffkit.capture.settling import settled
 from diffkit.capture.tracing import Tracer, cast_to, here
-from diffkit.errors import UnsupportedError
+from diffkit.errors import DtypeError, UnsupportedError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, rounding
 from diffkit.primitives import transcendental as tr
@@ -159,8 +159,20 @@ def modf(x: Any) -> tuple[Any, Any]:
 
 
 def ldexp(x: Any, k: Any) -> Any:
-    """x · 2ᵏ for integers k."""
+    """x · 2ᵏ for integers k.
+
+    Raises
+    ------
+    DtypeError
+        When k is not of integers.
+    """
     x, k = traced(x, k)
+    if k.dtype.kind not in "iub":
+        raise DtypeError(
+            f"np.ldexp: the exponent {k.aval} is not of integers",
+            where=here(),
+            hint="use x * np.exp2(k).",
+        )
     x = x if x.dtype.kind == "f" else cast_to(x, np.float64)
     if not isinstance(x.arena.values.get(k.node), (np.ndarray, np.generic)):
         k_half = rounding.floor_divide(k, HALVES)

@@ -88,6 +88,7 @@ METHODS: dict[str, Callable[[Tracer], Any]] = {
     **{name: _bound(getattr(np, name)) for name in _AS_FUNCTIONS},
     # NumPy calls these on the elements of object arrays, such as np.exp(np.array([t, 1.0]))
     **{ufunc.__name__: _bound(ufunc) for ufunc in UNARY},
+    **{ufunc.__name__: _bound(ufunc) for ufunc in (np.arctan2, np.hypot, np.fmod, np.logical_xor)},
     "T": np.transpose,
     "mT": np.matrix_transpose,
     "astype": _bound(_astype),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.numpy_functions.contraction import dot, matmul, tensordot
-from diffkit.capture.numpy_functions.elementwise import safe_sqrt
+from diffkit.capture.numpy_functions.elementwise import safe_sqrt, vecdot
 from diffkit.capture.numpy_functions.linear_algebra import inv, singular_values
 from diffkit.capture.numpy_functions.powers import power
 from diffkit.capture.numpy_functions.tables import (
@@ -23,6 +23,7 @@ from diffkit.capture.numpy_functions.tables import (
     axes_of,
     axis_of,
     delivered,
+    demand_axes,
     implements,
     traced,
 )
@@ -261,7 +262,8 @@ def _tensordot_of_linalg(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
 @implements(np.linalg.vecdot)
 def _vecdot_of_linalg(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     x1, x2 = traced(x1, x2)
-    return np.sum(np.moveaxis(x1, axis, -1) * np.moveaxis(x2, axis, -1), axis=-1)
+    demand_axes("np.linalg.vecdot", {"first vector": 1, "second vector": 1}, x1, x2)
+    return vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1), "np.linalg.vecdot")
 
 
 @implements(np.linalg.diagonal)
@@ -276,12 +278,14 @@ def _trace_of_linalg(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
 
 def _matrix_vector(a: Any, v: Any) -> Any:
     a, v = traced(a, v)
+    demand_axes("np.matvec", {"matrix": 2, "vector": 1}, a, v)
     product = matmul(a, shaping.reshape(v, shape=(*v.shape, 1)))
     return np.squeeze(product, axis=-1)
 
 
 def _vector_matrix(v: Any, a: Any) -> Any:
     v, a = traced(v, a)
+    demand_axes("np.vecmat", {"vector": 1, "matrix": 2}, v, a)
     product = matmul(shaping.reshape(v, shape=(*v.shape[:-1], 1, v.shape[-1])), a)
     return np.squeeze(product, axis=-2)
 

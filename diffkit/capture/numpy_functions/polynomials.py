@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 
 from diffkit.capture.numpy_functions.joining import concatenate
-from diffkit.capture.numpy_functions.tables import implements, refused_option, traced
+from diffkit.capture.numpy_functions.tables import (
+    implements,
+    refused_option,
+    traced,
+    whole_number,
+)
 from diffkit.capture.settling import settled
 from diffkit.capture.tracing import cast_to, here
 from diffkit.errors import InputError, ShapeError
@@ -37,18 +42,29 @@ def polyval(p: Any, x: Any) -> Any:
     return result
 
 
-def _added(combine: Any) -> Any:
+def _added(combine: Any, what: str) -> Any:
     def composition(a1: Any, a2: Any) -> Any:
         first, second = (_row(a) for a in traced(a1, a2))
-        size = max(first.size, second.size)
-        padded = (np.pad(a, (size - a.size, 0)) for a in (first, second))
-        return combine(*padded)
+        size = max(first.shape[0], second.shape[0])
+        return combine(_lengthened(first, size, what), _lengthened(second, size, what))
 
     return composition
 
 
-polyadd = implements(np.polyadd)(_added(ops.add))
-polysub = implements(np.polysub)(_added(ops.sub))
+def _lengthened(a: Any, size: int, what: str) -> Any:
+    """Coefficients with zeros before them; a table is not lengthened, but may be stretched."""
+    missing = size - a.shape[0]
+    if missing and a.ndim > 1:
+        raise ShapeError(
+            f"{what}: {a.aval} cannot be lengthened to {size} coefficients",
+            where=here(),
+            hint="a polynomial is one row of coefficients.",
+        )
+    return np.pad(a, (missing, 0)) if missing else a
+
+
+polyadd = implements(np.polyadd)(_added(ops.add, "np.polyadd"))
+polysub = implements(np.polysub)(_added(ops.sub, "np.polysub"))
 
 
 def _without_leading_zeros(a: Any) -> Any:
@@ -119,7 +135,11 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
         raise ShapeError(f"np.vander: {x.aval} is not one row", where=here())
     x = cast_to(x, np.promote_types(x.dtype, int))
-    count = x.size if N is None else int(N)
+    count = x.size if N is None else whole_number(N, "the number of columns of np.vander")
+    if count < 0:
+        raise ShapeError(
+            f"np.vander: there cannot be {count} columns", where=here(), hint="give 0 or more."
+        )
     powers: list[Any] = [np.ones_like(x)]
     for _ in range(count - 1):
         powers.append(powers[-1] * x)

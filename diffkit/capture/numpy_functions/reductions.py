@@ -24,11 +24,13 @@ from diffkit.capture.numpy_functions.tables import (
     axis_of,
     delivered,
     implements,
+    is_whole_scalar,
     kept,
+    reduced_axes,
     traced,
 )
 from diffkit.capture.tracing import Tracer, cast_to, here
-from diffkit.errors import ShapeError
+from diffkit.errors import InputError, ShapeError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import piecewise, reductions, shaping
 
@@ -79,7 +81,7 @@ def _folded(
 ) -> Any:  # fmt: skip
     """A sum or a product over axes; ``join`` takes the initial value in."""
     (a,) = traced(a)
-    axes = axes_of(axis, a.ndim, f"np.{reduce.name}")
+    axes = reduced_axes(axis, a.ndim, f"np.{reduce.name}")
     total = summed_dtype(_selected(a, where, neutral), dtype)
     total = _shaped(reduce(total, axes=axes) if axes else total, a, axes, keepdims)
     total = cast_to(total, dtype) if given(dtype) else total
@@ -178,7 +180,8 @@ def nanmean(
 ) -> Any:
     """Arithmetic mean over axes, of the elements that are numbers."""
     (a,) = traced(a)
-    return mean(a, axis, dtype, out, keepdims, where=ops.logical_not(is_nan(a)))
+    axes = reduced_axes(axis, a.ndim, "np.nanmean")
+    return mean(a, axes, dtype, out, keepdims, where=ops.logical_not(is_nan(a)))
 
 
 @implements(np.var)
@@ -225,6 +228,7 @@ def average(
         count = traced(a)[0].size // max(result.size, 1)
         return (result, np.full_like(result, count)) if returned else result
     lifted: Any = traced(a, weights)
+    known = lifted[1].arena.values.get(lifted[1].node)
     kind = np.result_type(*(x.dtype for x in lifted), *([] if lifted[0].dtype.kind == "f"
                                                         else [np.float64]))  # fmt: skip
     a, weights = (cast_to(x, kind) for x in lifted)
@@ -238,9 +242,26 @@ def average(
             )
         aligned = tuple(size if one in axes else 1 for one, size in enumerate(a.shape))
         weights = np.broadcast_to(shaping.reshape(weights, shape=aligned), a.shape)
+    _check_weights(known, axes if np.shape(known) == a.shape else None, kind)
     total = sum_(weights, axes, None, None, keepdims)
     result = ops.div(sum_(ops.mul(a, weights), axes, None, None, keepdims), total)
     return (result, total) if returned else result
+
+
+def _check_weights(weights: Any, axes: Any, dtype: Any) -> None:
+    """Refuse weights that are known to sum to 0; traced ones give NaN or infinity there.
+
+    Raises
+    ------
+    InputError
+        Where NumPy raises a ZeroDivisionError.
+    """
+    if weights is not None and not np.all(np.sum(weights, axis=axes, dtype=dtype)):
+        raise InputError(
+            "np.average: the weights sum to 0",
+            where=here(),
+            hint="give weights with a sum other than 0; np.sum(a * weights) is the plain sum.",
+        )
 
 
 # Extremes ---------------------------------------------------------------------------------------
@@ -252,8 +273,9 @@ def _extreme(name: str, reduce: Any, pair: Any, worst: Any) -> Any:
         initial: Any = None, where: Any = None,
     ) -> Any:  # fmt: skip
         (a,) = traced(a)
-        axes = axes_of(axis, a.ndim, f"np.{name}")
-        if any(a.shape[one] == 0 for one in axes) and not given(initial):
+        axes = reduced_axes(axis, a.ndim, f"np.{name}")
+        empty = any(a.shape[one] == 0 for one in axes)
+        if empty and not given(initial):
             raise ShapeError(
                 f"np.{name}: {a.aval} has no elements along axis {axis}, so no extreme",
                 where=here(),
@@ -261,7 +283,11 @@ def _extreme(name: str, reduce: Any, pair: Any, worst: Any) -> Any:
             )
         if given(where) and where is not True:
             a = _selected(a, where, _as(a, initial) if given(initial) else worst(a.dtype))
-        best = reduce(a, axes=axes) if axes else a
+        if empty:
+            left = tuple(size for one, size in enumerate(a.shape) if one not in axes)
+            best: Any = np.broadcast_to(_as(a, initial), left)
+        else:
+            best = reduce(a, axes=axes) if axes else a
         best = _shaped(best, a, axes, keepdims)
         return delivered(pair(best, _as(best, initial)) if given(initial) else best, out)
 
@@ -292,6 +318,7 @@ def _arg_extreme(name: str, reduce: Any) -> Any:
 
     def composition(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = None) -> Any:
         (a,) = traced(a)
+        axis = None if is_whole_scalar(axis, a.ndim) else axis
         whole = a if axis is not None else shaping.reshape(a, shape=(a.size,))
         one = axis_of(0 if axis is None else axis, whole.ndim, f"np.{name}")
         best = reduce(whole, one, None, True)
@@ -327,7 +354,7 @@ def log_sum_exp(
     """log Σ eˣ over axes, which is ``np.logaddexp.reduce``."""
     (a,) = traced(a)
     a = _floated(a, dtype)
-    axes = axes_of(axis, a.ndim, "np.logaddexp.reduce")
+    axes = reduced_axes(axis, a.ndim, "np.logaddexp.reduce")
     return delivered(_shaped(reductions.logsumexp(a, axes=axes), a, axes, keepdims), out)
 
 

@@ -20,22 +20,27 @@ from diffkit.capture.numpy_functions.tables import (
     axis_of,
     delivered,
     implements,
+    is_whole_scalar,
+    plain_integers,
     refused_option,
     same,
     traced,
 )
 from diffkit.capture.settling import settled
 from diffkit.capture.tracing import Tracer, cast_to, here
-from diffkit.errors import UnsupportedError
+from diffkit.errors import DtypeError, ShapeError, UnsupportedError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import ordering, shaping
 
 __all__ = ["flattened", "sort"]
 
 
-def flattened(a: Tracer, axis: Any, what: str) -> tuple[Tracer, int]:
-    """The array and the axis to work along; all elements in one row for the axis None."""
-    if axis is None:
+def flattened(a: Tracer, axis: Any, what: str, scalars: bool = False) -> tuple[Tracer, int]:
+    """The array and the axis to work along; all elements in one row for the axis None.
+
+    With ``scalars`` a number is a row of one element along its axis 0 or −1.
+    """
+    if axis is None or (scalars and is_whole_scalar(axis, a.ndim)):
         return shaping.reshape(a, shape=(a.size,)), 0
     return a, axis_of(axis, a.ndim, what)
 
@@ -55,8 +60,30 @@ def argsort(
     a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Any:
     """The places of the elements in ascending order; equal ones keep theirs."""
-    a, one = flattened(traced(a)[0], axis, "np.argsort")
+    a, one = flattened(traced(a)[0], axis, "np.argsort", scalars=True)
     return ordering.argsort(a, axis=one)
+
+
+def _check_places(kth: Any, size: int, what: str) -> None:
+    """Refuse places that a row of this size does not have.
+
+    Raises
+    ------
+    DtypeError, ShapeError
+        For places that are not whole, or not there.
+    """
+    places = np.atleast_1d(plain_integers(kth, f"the places of {what}"))
+    if places.dtype.kind not in "iub":
+        raise DtypeError(
+            f"{what}: the places {kth!r:.40} are not whole numbers", where=here(), hint="give ints."
+        )
+    outside = places[(places < -size) | (places >= size)]
+    if size and outside.size:
+        raise ShapeError(
+            f"{what}: there is no place {outside[0]} among {size} elements",
+            where=here(),
+            hint=f"kth runs from {-size} to {size - 1}.",
+        )
 
 
 @implements(np.partition)
@@ -64,7 +91,9 @@ def partition(
     a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
 ) -> Any:
     """The elements so that the kth stands in its sorted place: all of them sorted."""
-    return sort(a, axis)
+    a, one = flattened(traced(a)[0], axis, "np.partition")
+    _check_places(kth, a.shape[one], "np.partition")
+    return ordering.sort(a, axis=one)
 
 
 @implements(np.argpartition)
@@ -72,7 +101,9 @@ def argpartition(
     a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
 ) -> Any:
     """The places of a partition: those of the sorted elements."""
-    return argsort(a, axis)
+    a, one = flattened(traced(a)[0], axis, "np.argpartition")
+    _check_places(kth, a.shape[one], "np.argpartition")
+    return ordering.argsort(a, axis=one)
 
 
 @implements(np.lexsort)

@@ -21,12 +21,14 @@ from diffkit.capture.numpy_functions.reductions import given, max_, min_, prod_,
 from diffkit.capture.numpy_functions.tables import (
     delivered,
     implements,
+    reduced_axes,
     refused_option,
     traced,
+    whole_number,
 )
 from diffkit.capture.settling import settled
 from diffkit.capture.tracing import Tracer, cast_to, here
-from diffkit.errors import DtypeError, ShapeError
+from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.primitives import arithmetic as ops
 from diffkit.primitives import indexing, ordering, piecewise, shaping
 
@@ -98,6 +100,7 @@ def _spread_of_numbers(
 ) -> tuple[Any, Any]:
     """The variance of the elements that are numbers, and where there are too few of them."""
     (a,) = traced(a)
+    axis = reduced_axes(axis, a.ndim, "np.nanvar")
     numbers = ops.logical_not(is_nan(a))
     if given(where) and where is not True:
         numbers = ops.logical_and(numbers, where)
@@ -184,6 +187,14 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
         raise DtypeError(f"np.bincount: {x.aval} is not one row of integers", where=here(),
                          hint="use np.histogram for floats.")  # fmt: skip
     places = settled(x)
+    if places.size and places.min() < 0:
+        raise InputError(
+            f"np.bincount: {places.min()} is negative, and bins count from 0", where=here(),
+            hint="shift the numbers, or leave the negative ones out.",
+        )  # fmt: skip
+    if whole_number(minlength, "minlength of np.bincount") < 0:
+        raise InputError(f"np.bincount: minlength is {minlength}", where=here(),
+                         hint="give 0 or more.")  # fmt: skip
     length = max(int(places.max(initial=-1)) + 1, int(minlength))
     if weights is None:
         return traced(np.bincount(places, minlength=length), x)[0]
@@ -198,18 +209,45 @@ def _edges(a: Tracer, bins: Any, span: Any, what: str) -> Any:
     if isinstance(bins, str):
         raise refused_option(what, f'bins="{bins}"', "give the number of bins, or their edges.")
     if np.ndim(bins) == 1:
-        return bins if isinstance(bins, Tracer) else np.asarray(bins)
+        edges: Any = bins if isinstance(bins, Tracer) else np.asarray(bins)
+        if not bool(settled(np.all(edges[:-1] <= edges[1:]))):
+            raise InputError(f"{what}: the edges of the bins fall somewhere", where=here(),
+                             hint="sort them: each edge is at least the one before.")  # fmt: skip
+        return edges
+    if np.ndim(bins):
+        raise ShapeError(f"{what}: the edges of the bins have {np.ndim(bins)} axes", where=here(),
+                         hint="give one row of edges, or their number.")  # fmt: skip
+    count = whole_number(bins, f"the number of bins of {what}")
+    if count < 1:
+        raise InputError(f"{what}: there cannot be {count} bins", where=here(),
+                         hint="give 1 or more.")  # fmt: skip
+    low, high = _outer_edges(a, span, what)
+    edges = traced(np.linspace(low, high, count + 1), a)[0]
+    ends = [end.dtype if isinstance(end, Tracer) else end for end in (low, high)]
+    kind = np.result_type(*ends, a.dtype)
+    return cast_to(edges, kind) if kind.kind == "f" else edges
+
+
+def _outer_edges(a: Tracer, span: Any, what: str) -> Any:
+    """The ends of all bins together: as given or those of the numbers, a guard watching them.
+
+    Raises
+    ------
+    InputError
+        When they are not finite, or the wrong way round.
+    """
     if span is not None:
         low, high = span
     else:
         low, high = (np.min(a), np.max(a)) if a.size else (0.0, 1.0)
-    flat = bool(settled(traced(low, a)[0] == high))
-    if flat:
-        low, high = low - 0.5, high + 0.5
-    edges: Any = traced(np.linspace(low, high, int(bins) + 1), a)[0]
-    ends = [end.dtype if isinstance(end, Tracer) else end for end in (low, high)]
-    kind = np.result_type(*ends, a.dtype)
-    return cast_to(edges, kind) if kind.kind == "f" else edges
+    finite = np.logical_and(np.isfinite(low), np.isfinite(high))
+    if not bool(settled(np.logical_and(finite, np.less_equal(low, high)))):
+        raise InputError(
+            f"{what}: the range of the bins is not finite, or ends before it begins",
+            where=here(),
+            hint="give range=(low, high) with low < high; numbers outside of it are left out.",
+        )
+    return (low - 0.5, high + 0.5) if bool(settled(np.equal(low, high))) else (low, high)
 
 
 def _placed(row: Any, edges: Any) -> tuple[Any, Any]:

@@ -20,7 +20,13 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from diffkit.capture.complaints import without_storing
 from diffkit.capture.tracing import Tracer, cast_to, here, lift, lift_all, user_source
-from diffkit.errors import DataDependentError, MutationError, ShapeError, UnsupportedError
+from diffkit.errors import (
+    DataDependentError,
+    DtypeError,
+    MutationError,
+    ShapeError,
+    UnsupportedError,
+)
 from diffkit.graph.arena import Arena
 from diffkit.graph.ir import Operation
 from diffkit.graph.sources import text_of
@@ -33,14 +39,18 @@ __all__ = [
     "axis_of",
     "converted",
     "delivered",
+    "demand_axes",
     "find_arena",
     "implements",
+    "is_whole_scalar",
     "kept",
     "plain_integers",
+    "reduced_axes",
     "refused_option",
     "same",
     "together",
     "traced",
+    "whole_number",
 ]
 
 # ufunc → the operation it is, for the fast path of one-operand ufuncs.
@@ -165,6 +175,20 @@ def axes_of(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
         raise ShapeError(f"{what}: an axis is repeated in {tuple(axis)}", where=here()) from None
 
 
+def is_whole_scalar(axis: Any, ndim: int) -> bool:
+    """Whether an axis 0 or −1 means a number as a whole, as NumPy's reductions allow it.
+
+    >>> is_whole_scalar(-1, 0), is_whole_scalar(1, 0), is_whole_scalar(0, 1)
+    (True, False, False)
+    """
+    return not ndim and isinstance(axis, (int, np.integer)) and axis in (0, -1)
+
+
+def reduced_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
+    """As ``axes_of``, for what NumPy computes as a ``ufunc.reduce``."""
+    return () if is_whole_scalar(axis, ndim) else axes_of(axis, ndim, what)
+
+
 def kept(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
     """A shape in which the reduced axes are kept with size 1."""
     return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
@@ -185,6 +209,42 @@ def plain_integers(value: Any, what: str) -> Any:
             hint="compute it from shapes or from plain Python numbers.",
         )
     return value
+
+
+def whole_number(value: Any, what: str) -> int:
+    """A count that must be known while capturing.
+
+    Raises
+    ------
+    DtypeError
+        When it is not a whole number.
+    """
+    try:
+        return operator.index(plain_integers(value, what))
+    except TypeError:
+        if isinstance(value, Tracer):
+            raise
+        raise DtypeError(
+            f"{what} is {value!r:.40}, not a whole number", where=here(), hint="give an int."
+        ) from None
+
+
+def demand_axes(what: str, needed: dict[str, int], *operands: Any) -> None:
+    """Refuse operands with fewer axes than a product of vectors or matrices takes.
+
+    Raises
+    ------
+    ShapeError
+        Naming the operand.
+    """
+    for operand, (kind, least) in zip(operands, needed.items(), strict=True):
+        if np.ndim(operand) < least:
+            raise ShapeError(
+                f"{what}: the {kind} has the shape {np.shape(operand)}, with fewer than {least} "
+                f"{'axis' if least == 1 else 'axes'}",
+                where=here(),
+                hint="use * for a number, @ or np.dot for two vectors.",
+            )
 
 
 # Options ----------------------------------------------------------------------------------------
