@@ -29,6 +29,7 @@ __all__ = ["Tables", "available", "display", "mimebundle", "module_source", "ste
 RENDER = """
 export default {
   render({ model, el }) {
+    el.classList.add("diffkit-stepper");
     const start = { sweep: model.get("sweep"), step: model.get("step") };
     const onStep = ({ sweep, step }) => {
       model.set("sweep", sweep);
@@ -42,6 +43,11 @@ export default {
     return () => { model.off("change:data", renew); drawn.destroy(); };
   },
 };
+"""
+
+# VS Code lays widgets on white, also where all else is dark; the stepper has a ground of its own.
+GROUND = """
+.cell-output-ipywidget-background:has(.diffkit-stepper) { background: transparent !important; }
 """
 
 
@@ -65,6 +71,7 @@ def _widget_class() -> type:
             "__doc__": "An explanation that is stepped through; sweep and step follow the reader.",
             "__module__": __name__,
             "_esm": module_source(),
+            "_css": GROUND,
             "data": traitlets.Dict().tag(sync=True),
             "mode": traitlets.Unicode("auto").tag(sync=True),
             "sweep": traitlets.Unicode("primal").tag(sync=True),

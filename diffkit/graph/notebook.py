@@ -43,9 +43,14 @@ TEXT = (
     "color:inherit;background:none;border:none;margin:0;padding:2px 10px;"
     "font-family:ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;line-height:1.35"
 )
-# How pages say that they are light or dark: JupyterLab and what nbconvert makes, and VS Code.
-LIGHT_PAGES = ('[data-jp-theme-light="true"]', ".vscode-light")
-DARK_PAGES = ('[data-jp-theme-light="false"]', ".vscode-dark", ".vscode-high-contrast")
+# How pages say that they are light or dark: JupyterLab and what nbconvert makes, and VS Code, whose
+# light theme of high contrast has the class of the dark one, too.
+LIGHT_PAGES = ('[data-jp-theme-light="true"]', ".vscode-light", ".vscode-high-contrast-light")
+DARK_PAGES = (
+    '[data-jp-theme-light="false"]',
+    ".vscode-dark",
+    ".vscode-high-contrast:not(.vscode-high-contrast-light)",
+)
 
 _chosen: str | None = None
 
