@@ -6,13 +6,19 @@ would take the words before a property's first colon for a type, and a sentence 
 both are kept from it.  Powers and indices, γ^t and z_y, are raised and lowered.
 """
 
+import inspect
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 BLOCK = "    "  # the indentation of a formula
 PROMPT = ">>>"
 DEFAULTS = {"<factory>": "…", "<class 'float'>": "float", "0.3333333333333333": "1/3"}
+CONSTANT = re.compile(r"=(?P<name>[A-Z][A-Z0-9_]*)\b")
+WRITABLE = (bool, int, float, str, tuple, type(None))
+MOST_WRITTEN = 60  # characters of a default in a signature
 ATTRIBUTES = {"attribute", "data", "property"}  # napoleon looks for a type before their first colon
 
 # Either what is written as code, which stays, or a power, or an index that is short or braced.
@@ -26,10 +32,24 @@ TYPESET = re.compile(
 def sign(
     app: Any, what: str, name: str, documented: Any, options: Any, signature: str | None, said: Any
 ) -> tuple[str | None, Any]:
-    """The signature with its defaults as one would write them."""
+    """The signature with its defaults as one would write them, constants by their values."""
     for printed, written in DEFAULTS.items():
         signature = signature and signature.replace(printed, written)
-    return signature, said
+    return signature and CONSTANT.sub(partial(_valued, _names_around(documented)), signature), said
+
+
+def _names_around(documented: Any) -> Mapping[str, Any]:
+    """What the names in a function's or a class's own lines stand for."""
+    plain = inspect.unwrap(documented)
+    module = sys.modules.get(getattr(plain, "__module__", None) or "")
+    return getattr(plain, "__globals__", None) or vars(module or object)
+
+
+def _valued(names: Mapping[str, Any], found: re.Match[str]) -> str:
+    """A default as its value where a constant stands for one that is short to write."""
+    value = names.get(found["name"], object)
+    short = isinstance(value, WRITABLE) and len(repr(value)) <= MOST_WRITTEN
+    return f"={value!r}" if short else found[0]
 
 
 def prepare(

@@ -32,7 +32,10 @@ PAGE = Page(
     title="A range test finds the largest stable rate without knowing λmax",
     concepts=("learning rate", "learning-rate range test", "curvature"),
     question="Why does the net survive rates above its 2/λmax, and the quadratic does not?",
-    try_this="print(dk.lr_range_test(loss, params, data, batch_size=32).table())",
+    try_this=(
+        "model, loss, data = net(); "
+        "print(dk.lr_range_test(loss, model.init(0), data, batch_size=32).table())"
+    ),
     source=SOURCE,
     alt="Loss against the learning rate for a quadratic and for a net on digits: both fall and "
     "then break; on the quadratic at the dashed line of two over the largest curvature, in "

@@ -33,7 +33,7 @@ PAGE = Page(
     title="Fifteen ways down one valley: only those that learn its curvature go straight",
     concepts=("gradient descent", "momentum", "adaptive rates", "curvature", "learning rate"),
     question="Turn the valley: which paths only turn with it, and which change?",
-    try_this="dk.train(loss, params, data, optimizer=dk.optim.lbfgs(), epochs=20)",
+    try_this="trained_path(dk.optim.lbfgs(memory=1)).round(3)  # what does a short memory cost?",
     source=SOURCE,
     alt="Fifteen small maps of one narrow valley with the path of an optimizer in each: "
     "zigzags, overshooting curves and, for the methods that know the curvature, almost "

@@ -30,7 +30,7 @@ PAGE = Page(
     title="Four times the batch, half the noise",
     concepts=("mini-batch", "stochastic gradient descent", "gradient", "variance"),
     question="What does a batch of half the data leave of the noise, with and without repeats?",
-    try_this="dk.signal.per_example_gradients(loss, params, (x, y))",
+    try_this="SIZES * spread(repeats=True) / trace(), SIZES * spread(repeats=False) / trace()",
     source=SOURCE,
     alt="Squared error of the gradient against batch size on logarithmic axes: a straight "
     "falling line when examples are drawn with repeats, and a line that bends down to zero "

@@ -31,7 +31,7 @@ PAGE = Page(
     title="Below the noise scale, a batch's gradient is mostly noise",
     concepts=("mini-batch", "stochastic gradient descent", "gradient noise scale"),
     question="Why do larger batches pay late in a training, and not at its start?",
-    try_this='dk.train(..., record=("noise",)).signal.measured("noise_scale")',
+    try_this='digits().signal.measured("noise_scale")',
     source=SOURCE,
     alt="Left: the squared norm of a batch's gradient falls with the size of the batch to the "
     "level of the signal; the noise crosses that level at the noise scale. Right: the noise "

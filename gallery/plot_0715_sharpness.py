@@ -31,7 +31,7 @@ PAGE = Page(
     title="With full batches, the sharpness settles at 2/η",
     concepts=("learning rate", "Hessian", "sharpness", "edge of stability"),
     question="What would the sharpness do if the rate were halved on the way?",
-    try_this='dk.train(..., record=("sharpness",), signal_every=20)',
+    try_this='trained(0.5).signal.measured("sharpness")[-1], 2 / 0.5',
     source=SOURCE,
     alt="Above: the largest eigenvalue of the Hessian over the updates, for two rates, each "
     "settling on its dashed line of two over the rate. Below: the loss, which goes on "

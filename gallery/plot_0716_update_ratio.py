@@ -29,7 +29,7 @@ PAGE = Page(
     title="A weight should change by a thousandth to a hundredth of itself per update",
     concepts=("learning rate", "update", "gradient", "learning signal"),
     question="Which layer would you give a rate of its own?",
-    try_this='dk.train(..., record=("ratios",)).signal.table("ratio")',
+    try_this='trained(0.3).signal.table("ratio"), right(0.3)',
     source=SOURCE,
     alt="Size of each update relative to the weights, in three panels: far below the usual band "
     "with a rate that is too low, inside it with a good one, and above it with one that is "

@@ -36,7 +36,10 @@ PAGE = Page(
     title="A raw loss curve measures the scale of the weights, not the function",
     concepts=("loss landscape", "filter normalisation", "sharpness"),
     question="Two papers show loss curves, one sharp, one flat. What do you ask first?",
-    try_this="dk.signal.filter_normalised(dk.signal.random_direction(params), params)",
+    try_this=(
+        "_, params, _ = trained(); "
+        "dk.signal.filter_normalised(dk.signal.random_direction(params), params)"
+    ),
     source=SOURCE,
     alt="Left: along a raw random direction two loss curves of one and the same function "
     "differ. Middle: with filter-normalised directions they lie on one another. Right: the "

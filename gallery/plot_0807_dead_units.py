@@ -31,7 +31,7 @@ PAGE = Page(
     title="One step too large, and rectifiers die for good",
     concepts=("learning signal", "activation", "dead unit", "learning rate"),
     question="Would a leaky rectifier have come back?",
-    try_this='dk.train(..., record=("dead",)).signal.measured("dead")',
+    try_this='trained(1.4).signal.measured("dead")[-1], right(1.4)',
     source=SOURCE,
     alt="Share of dead units over the epochs in two hidden layers, for three learning rates: in "
     "the first it climbs and stays high with the two large rates, in the second with the largest; "

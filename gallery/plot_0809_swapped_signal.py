@@ -29,7 +29,7 @@ PAGE = Page(
     title="Without reverse mode 170 weights cost 170-fold: in operations, or in steps",
     concepts=("learning signal", "backward propagation", "forward gradient", "SPSA"),
     question="With how many weights would forward mode be the better choice?",
-    try_this='dk.train(..., signal="forward-gradient").cost',
+    try_this='trained("forward-gradient").cost, trained("reverse").cost',
     source="Griewank & Walther 2008; Baydin et al. 2022; Spall 1992",
     alt="Loss of a classifier with its gradient from six methods. Counted in updates the exact "
     "methods share one path and the guesses lag; counted in operations only reverse mode "

@@ -34,7 +34,7 @@ PAGE = Page(
     title="A filter slides over the image, and its gradient slides too",
     concepts=("convolution", "cross-correlation", "backward propagation"),
     question="Why is every weight of a filter pulled by the whole image?",
-    try_this="dk.vjp(dk.nets.convolutional.conv2d, image, kernel)",
+    try_this="dk.vjp(slide, IMAGE, KERNEL)[1](np.eye(4))",
     source="Dumoulin & Visin 2016",
     alt="Above: a frame slides over an image of numbers, and times a small filter gives a map "
     "of sums. Below: the adjoint of the map slides over the same image and gives the "

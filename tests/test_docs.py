@@ -17,6 +17,7 @@ import pytest
 
 import diffkit
 from diffkit.comparison.rules import load_all_primitives
+from diffkit.engines.precise import DIGITS
 from diffkit.graph.primitive import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -206,6 +207,14 @@ def test_docstrings_are_made_ready_for_sphinx() -> None:
         *(r"A sentence with \|x\|.", "", "::", "", "    y = |x|", "", "Raises", "------"),
         *("InputError", "    For NaN.", "", "", "Source: somebody.", "", ">>> 1 | 2", "3"),
     ]
+
+
+def test_a_signature_gives_the_values_of_its_constants() -> None:
+    sign = load("docstrings").sign
+    said = "(f, *args, digits=DIGITS, title=None, seconds=<factory>, other=NOWHERE)"
+    expected = f"(f, *args, digits={DIGITS}, title=None, seconds=…, other=NOWHERE)"
+    assert sign(None, "function", "f", diffkit.compare, None, said, None) == (expected, None)
+    assert sign(None, "property", "p", property(str), None, None, None) == (None, None)
 
 
 def test_what_numpydoc_reads_otherwise_is_made_plain() -> None:

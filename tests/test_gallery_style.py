@@ -30,7 +30,6 @@ LINES_STAND_OUT = 3.0  # WCAG 2.1, section 1.4.11
 PAGES = {name: written_page(path) for name, path in scripts().items()}
 COMMANDS = {name: p["try_this"] for name, p in PAGES.items() if p["try_this"][:8] == "diffkit "}
 LINES = {name: p["try_this"] for name, p in PAGES.items() if name not in COMMANDS}
-RUN = {name: line for name, line in LINES.items() if chapter_of(scripts()[name]).number <= 6}
 
 
 # Chapters ----------------------------------------------------------------------------------------
@@ -105,10 +104,10 @@ def test_a_line_to_try_is_python_with_names_that_exist(name: str) -> None:
             attrgetter(path.removeprefix("dk."))(dk)
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", LINES)
 def test_a_line_to_try_runs_with_the_names_of_its_page(name: str) -> None:
     names = {"np": np, "dk": dk, **vars(page(name).module)}
-    exec(compile(RUN[name], scripts()[name].name, "exec"), names)
+    exec(compile(LINES[name], scripts()[name].name, "exec"), names)
 
 
 # Colours -----------------------------------------------------------------------------------------

@@ -112,9 +112,13 @@ def _numbered(items: Sequence[str]) -> str:
 
 
 def _tries(lesson: Lesson) -> list[str]:
-    tries = [written(path).get("try_this") for path in lesson.scripts()]
-    each = dict.fromkeys([*lesson.commands, *filter(None, tries)])
-    return ["```\n" + "\n".join(each) + "\n```"]
+    """The commands to try, and the lines of Python with the script whose names they use."""
+    lines = list(lesson.commands)
+    for path in lesson.scripts():
+        line = written(path).get("try_this")
+        if line and line not in lines:
+            lines += [line] if line.startswith("diffkit ") else [f"# in {path.name}", line]
+    return ["```\n" + "\n".join(lines) + "\n```"]
 
 
 def _sources(lesson: Lesson) -> list[str]:

@@ -184,11 +184,16 @@ def _solution(each: Exercise) -> str:
 
 
 def _commands(lesson: Lesson, scripts: Sequence[Script]) -> str:
-    """The lesson's commands, then what the pages say to try, each once."""
-    tries = [script.page.page.try_this for script in scripts if script.page]
-    return "".join(
-        f"<li>{command(text)}</li>" for text in dict.fromkeys([*lesson.commands, *tries])
-    )
+    """The lesson's commands, then what the pages say to try, each once; names are a script's."""
+    tries = {script.page.page.try_this: script.path.name for script in scripts if script.page}
+    places = dict.fromkeys(lesson.commands, "") | tries
+    return "".join(f"<li>{command(text)}{_place(text, name)}</li>" for text, name in places.items())
+
+
+def _place(text: str, name: str) -> str:
+    """Where a line of Python finds its names; a command needs none."""
+    known = not name or text.startswith("diffkit ")
+    return "" if known else f" <small>in&nbsp;{escaped(name)}</small>"
 
 
 def _sources(scripts: Sequence[Script]) -> list[str]:
