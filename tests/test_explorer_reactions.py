@@ -24,7 +24,7 @@ TEXTS = [
     "sin(x)*exp(y)", "log(x+2)*x", "tanh(w*x+b)**2", "x**5-3*x", "exp(-x*x)*cos(5*x)",
     "(a*x+b)/(c*x+9)", "x1*x2*x3*sin(x4)", "log(1+exp(x))",
 ]  # fmt: skip
-SETTLING = 500  # milliseconds until the first contours are there
+SETTLING = 500  # milliseconds until a page is quiet: its formulas are set, its contours drawn
 PAINT_GOAL, SLIDER_GOAL, TYPE_GOAL = 1500, 50, 150  # milliseconds
 
 WATCH = """
@@ -109,6 +109,7 @@ def test_contours_that_a_third_variable_moves(
 
 def test_a_new_expression(opened: Opened, record_property: Record) -> None:  # noqa: F811
     page = opened("#e=x*x&at=x:1")
+    page.wait_for_timeout(SETTLING)
     pictures, numbers = zip(*page.evaluate(TYPE, TEXTS), strict=True)
     _reported(record_property, "new expression to picture", list(pictures), TYPE_GOAL)
     _reported(record_property, "new expression to numbers", list(numbers), TYPE_GOAL)

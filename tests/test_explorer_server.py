@@ -20,6 +20,7 @@ import diffkit as dk
 from diffkit.errors import InputError
 from diffkit.explorer import page
 from diffkit.explorer import serving as running
+from diffkit.explorer.expressions import Own
 from diffkit.explorer.latex import latex_of
 from diffkit.explorer.spans import spans_of
 
@@ -54,6 +55,23 @@ def test_compare_is_the_librarys(client: Any) -> None:
     for name, method in found["methods"].items():
         same = ("value", "derivative", "max_ulp", "operations", "evaluations")
         assert {k: method[k] for k in same} == {k: expected["methods"][name][k] for k in same}
+
+
+def test_a_comparison_may_be_asked_for_without_times(client: Any) -> None:
+    body = {"text": "x*y", "at": {"x": 3.0, "y": 2.0}}
+    timed = client.post("/api/compare", json=body).json()
+    untimed = client.post("/api/compare", json={**body, "measure": False}).json()
+    for report in (timed, *timed["methods"].values()):
+        assert report.pop("time") > 0
+    for report in (untimed, *untimed["methods"].values()):
+        assert report.pop("time") is None
+    for document in (timed, untimed):
+        for report in document["methods"].values():
+            for key in ("time_over_f", "compile_time"):
+                report.pop(key)
+    assert untimed == timed
+    refused = answered(client, "compare", {**body, "measure": "no"}, 400)
+    assert refused["error"] == "measure='no' is no truth value"
 
 
 def test_the_symbolic_method_answers_apart(client: Any) -> None:
@@ -201,8 +219,6 @@ def quadratic(w: Any, b: float) -> Any:
 
 
 def test_a_function_of_the_command_line_is_the_subject() -> None:
-    from diffkit.explorer.expressions import Own
-
     own = Own("own.py:quadratic", quadratic, [np.array([1.0, 2.0]), 3.0], ["w", "b"], Path("own"))
     with serving(own=own) as (client, _):
         subject = client.get("/api/subject").json()
@@ -242,6 +258,23 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, dic
             text += line
         yield found, json.loads(text)
         found.kill()
+
+
+def test_where_a_function_of_the_command_line_raises_its_curve_has_a_gap() -> None:
+    def root(x: float, y: float) -> float:
+        if x < 0:
+            raise ValueError("no root of a negative number")
+        return y * np.sqrt(x)
+
+    own = Own("own.py:root", root, [1.0, 2.0], ["x", "y"], Path("own"))
+    body = {"at": {"x": 1.0, "y": 2.0}, "x": "x", "window": [-1, 1], "points": 5}
+    with serving(own=own) as (client, _):
+        found = answered(client, "curve", body)
+        flat = {**body, "y": "y", "window": [[-1, 1], [0, 2]], "points": 3}
+        grid = answered(client, "curve", flat)["f"]
+    assert found["f"][:2] == found["slope"][:2] == [None, None]
+    assert found["f"][3:] == [2 * 0.5**0.5, 2.0] and found["slope"][4] == 1.0
+    assert grid == [[None, 0.0, 0.0], [None, 0.0, 1.0], [None, 0.0, 2.0]]
 
 
 def test_a_real_server_answers_and_derives_the_users_own(process: Any) -> None:

@@ -52,5 +52,12 @@ def _sentence(error: DiffkitError) -> str:
 
 def answer(document: Any, status: int = 200) -> Response:
     """A response with a document; NaN and infinities are null."""
-    text = json.dumps(plain(document), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text = _written(document)
+    except (TypeError, ValueError):  # numbers of NumPy's, NaN or infinities
+        text = _written(plain(document))
     return Response(text, status, media_type=JSON)
+
+
+def _written(document: Any) -> str:
+    return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))

@@ -70,6 +70,8 @@ def numeric_methods(body: Body) -> list[str]:
 def compare(body: Body, own: Own | None = None) -> dict[str, Any]:
     """Every method at a point, as ``dk.compare(...).to_dict()``; derivatives by variable.
 
+    With ``"measure": false``, as a page asks while a slider moves, no times are taken.
+
     >>> found = compare({"text": "x*x", "at": {"x": 3.0}, "methods": ["reverse"]})
     >>> found["methods"]["reverse"]["derivative"]
     {'x': 6.0}
@@ -81,11 +83,15 @@ def compared(body: Body, own: Own | None, chosen: Sequence[Any]) -> dict[str, An
     """The comparison of these methods: names, or objects with their options."""
     asked = asked_of(body.get("text"), own)
     arguments = asked.arguments(body.get("at"))  # pyright: ignore[reportArgumentType]
+    timed = body.get("measure", True)
+    if not isinstance(timed, bool):
+        raise InputError(f"measure={timed!r:.40} is no truth value", hint="send true or false.")
     found = compare_methods(
         asked.function, *arguments, methods=chosen, title=asked.title,
-        timing_seconds=TIMING_SECONDS, truth_seconds=TRUTH_SECONDS,
+        timing_seconds=TIMING_SECONDS if timed else 0.0, truth_seconds=TRUTH_SECONDS,
     )  # fmt: skip
-    return _by_name(asked, found)
+    document = _by_name(asked, found)
+    return document if timed else _without_times(document)
 
 
 def _by_name(asked: Asked, found: Any) -> dict[str, Any]:
@@ -98,6 +104,14 @@ def _by_name(asked: Asked, found: Any) -> dict[str, Any]:
             document["methods"][name]["derivative"] = _flat(asked.names, report.blocks)
     document["truth"]["derivative"] = _flat(asked.names, found.true_blocks)
     document["at"] = dict(zip(asked.names, _numbers(found), strict=True))
+    return document
+
+
+def _without_times(document: dict[str, Any]) -> dict[str, Any]:
+    """The comparison without seconds: those of a single run say nothing."""
+    untimed = {"time": None, "time_over_f": None}
+    for report in (document, *document["methods"].values()):
+        report.update({key: value for key, value in untimed.items() if key in report})
     return document
 
 
@@ -221,7 +235,11 @@ def _over(graph: Any, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [np.broadcast_to(np.asarray(y, float), columns[0].shape) for y in outputs]
 
 
-def _own_value(asked: Asked, row: Sequence[float]) -> float:
+def _own_value(asked: Any, row: Sequence[float]) -> float:
+    """The value by the graph, which is faster; by the function itself where there is none."""
+    value = _own_slope(asked, row, 0)[0]
+    if not np.isnan(value):
+        return value
     arguments = asked.arguments(dict(zip(asked.names, map(float, row), strict=True)))
     try:
         with np.errstate(all="ignore"):
@@ -230,14 +248,12 @@ def _own_value(asked: Asked, row: Sequence[float]) -> float:
         return float("nan")
 
 
-def _own_slope(asked: Asked, row: Sequence[float], place: int) -> tuple[float, float]:
-    from diffkit.differentiate.api import value_and_grad
-
+def _own_slope(asked: Any, row: Sequence[float], place: int) -> tuple[float, float]:
     arguments = asked.arguments(dict(zip(asked.names, map(float, row), strict=True)))
     argnums = tuple(k for k, x in enumerate(arguments) if np.asarray(x).dtype.kind == "f")
     try:
         with np.errstate(all="ignore"):
-            f, blocks = value_and_grad(asked.function, argnums)(*arguments)
-    except (DiffkitError, ArithmeticError):
+            f, blocks = asked.value_and_slope(argnums)(*arguments)
+    except (DiffkitError, ArithmeticError, ValueError):
         return float("nan"), float("nan")
     return float(f), float(np.concatenate([np.ravel(block) for block in blocks])[place])

@@ -20,6 +20,7 @@ import numpy as np
 
 from diffkit.capture.parsing import parse
 from diffkit.capture.trees import flatten, structure_of, unflatten
+from diffkit.differentiate.api import value_and_grad
 from diffkit.errors import InputError, ParseError
 from diffkit.explorer.limits import MAX_OPERATIONS, MAX_TEXT, MAX_VARIABLES, Lately
 from diffkit.graph.ir import Graph
@@ -103,6 +104,7 @@ class Own(Asked):
     parameters: Sequence[str]
     path: Path
     telling: Callable[[], AbstractContextManager[Any]] = nullcontext
+    slopes: dict[tuple[int, ...], Callable[..., Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.leaves, self.structure = flatten(list(self.defaults))
@@ -125,6 +127,12 @@ class Own(Asked):
         numbers = iter(self.values(at))
         leaves = [_filled(leaf, numbers) if _moves(leaf) else leaf for leaf in self.leaves]
         return list(unflatten(self.structure, leaves))
+
+    def value_and_slope(self, argnums: tuple[int, ...]) -> Callable[..., Any]:
+        """The function with its gradient; kept, since it keeps what it captured."""
+        if argnums not in self.slopes:
+            self.slopes[argnums] = value_and_grad(self.function, argnums)
+        return self.slopes[argnums]
 
     @property
     def at(self) -> dict[str, float]:

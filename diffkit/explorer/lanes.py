@@ -65,7 +65,7 @@ class Lane:
             return await asyncio.wait_for(asyncio.wrap_future(future), self.patience)
         except TimeoutError:
             self.forget(future)
-            raise Refusal(503, BUSY, "simplify the expression, or start again.") from None
+            raise Refusal(503, BUSY, "simplify it, or start again.") from None
         except asyncio.CancelledError:
             self.forget(future)
             raise

@@ -150,7 +150,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     except BudgetError:
         raise TooSlow(
             f"this takes longer than {seconds:g} s here, or more memory than it may",
-            hint="simplify the expression, or ask diffkit from Python, which waits.",
+            hint="simplify it, or ask diffkit from Python, which waits.",
         ) from None
     if own:
         raise own[0]

@@ -6,7 +6,7 @@ import { EXAMPLES, type Example } from "./examples";
 import { Expression } from "./expression";
 import { fail } from "./failure";
 import { Formula } from "./formula";
-import { Latest, rested, SECOND_MS } from "./latest";
+import { after, framed, Latest, rested, SECOND_MS } from "./latest";
 import { Methods, type Comparison } from "./methods";
 import { named, short } from "./numbers";
 import { Picture } from "./picture";
@@ -22,10 +22,12 @@ import { windowAround, windowsIn, withWindows, type Window } from "./windows";
 const REST_MS = 350; // without a change, before times are measured and the formula is asked for
 const ADDRESS_MS = 200; // browsers refuse more than 100 changes of the address in 30 seconds
 const SPEAK_MS = 900;
+const LATE_MS = 60; // what follows the picture waits for it no longer than this
 
 export class App {
   #text = "";
   #at: Record<string, number> = {};
+  #said: Partial<State> | null = null; // an address, until its text has been read
   #known: Record<string, number> = {}; // values of variables that are gone while a text is being written
   #variables: string[] = [];
   #active = "";
@@ -44,6 +46,7 @@ export class App {
   readonly #parsing: Latest<{ text: string; example?: Example | undefined }>;
   readonly #comparing: Latest<{ now: Snapshot; measure: boolean }>;
   readonly #symbolic: Latest<Snapshot>;
+  readonly #following: Latest<Snapshot>;
   #comparedOf = ""; // the text whose methods were asked for last
   #formulaOf = ""; // the text whose formula SymPy has, and answers at once
   readonly #rest = rested(() => this.#rested(), REST_MS);
@@ -91,6 +94,16 @@ export class App {
       const now = this.#now();
       this.#methods.add({ function: now.text, at: now.at, truth: null, methods: { symbolic: { refused: message(error) } } });
     }, SECOND_MS);
+    this.#following = new Latest(async () => {
+      const { text } = this.#now();
+      await Promise.race([this.#picture.settled, after(LATE_MS)]);
+      await framed(LATE_MS);
+      const now = this.#now();
+      if (now.text !== text || !now.variables.length) return;
+      this.#comparing.want({ now, measure: false });
+      this.#follow(now);
+      this.#rest.later(); // where timers are slow, it may have come before this
+    }, () => undefined);
     this.#tools();
     addEventListener("hashchange", () => this.#restore());
   }
@@ -109,7 +122,7 @@ export class App {
   // What changes the state ------------------------------------------------------------------------
 
   #begin(said: Partial<State>): void {
-    this.#take(said);
+    this.#said = said;
     this.#expression.show(said.text ?? "");
     this.#parsing.want({ text: said.text ?? "" });
   }
@@ -143,12 +156,15 @@ export class App {
     }
     this.#expression.show(example.text);
     this.#expression.fine();
+    this.#said = null;
     this.#extras = {};
     this.#picture.choice = null;
     this.#parsing.want({ text: example.text, example });
   }
 
   #parsed(text: string, { variables, latex }: Parsed, example?: Example): void {
+    if (this.#said) this.#take(this.#said);
+    this.#said = null;
     if (example) {
       this.#at = { ...example.at };
       this.#windows = { ...example.windows };
@@ -244,15 +260,20 @@ export class App {
     }
     document.body.classList.remove("empty");
     this.#point.show(now.variables, now.at, now.active, this.#windows);
-    const picture = (): void => this.#picture.update(now, this.#windows, this.#methods.known);
-    // The picture follows the finger; of another function the numbers come first.
-    if (this.#comparedOf === now.text) picture();
-    this.#comparing.want({ now, measure: false });
-    if (this.#comparedOf !== now.text) picture();
+    // The picture follows the finger, all else the picture; of another function the numbers come first.
+    const other = this.#comparedOf !== now.text;
     this.#comparedOf = now.text;
+    if (other) this.#comparing.want({ now, measure: false });
+    this.#picture.update(now, this.#windows, this.#methods.known);
+    if (other) this.#follow(now);
+    else this.#following.want(now);
+    this.#rest.later();
+  }
+
+  /** The formula's value and the tab follow a change. */
+  #follow(now: Snapshot): void {
     if (this.#formulaOf === now.text) this.#symbolic.want(now);
     this.#tabs.show(now);
-    this.#rest.later();
   }
 
   #compared(found: Comparison, measured: boolean): void {

@@ -32,7 +32,7 @@ export class Contours {
   #levels: { level: number; xs: number[]; ys: (number | null)[] }[] = [];
   #windows: [Window, Window] = [[0, 1], [0, 1]];
 
-  constructor(host: HTMLElement, private readonly moved: (x: number, y: number) => void) {
+  constructor(host: HTMLElement, private readonly moved: (at: Record<string, number>) => void, private readonly now: (name: string) => number) {
     this.chart = chart(host, { x: { scale: "linear", label: "x" }, y: { scale: "linear", label: "y" }, label: "Contours of f and its gradient", height: 410 });
   }
 
@@ -72,8 +72,9 @@ export class Contours {
     this.#name(x, y);
     drawn.marker("point", x, y, { class: "point" });
     const said = `${named(names[0])} = ${full(x)}, ${named(names[1])} = ${full(y)}`;
-    drawn.draggable("point", "xy", (across, along) => this.moved(across, along), {
-      label: "The point", says: `${said}${value === null || value === undefined ? "" : `, f = ${short(value)}`}` });
+    drawn.draggable("point", "xy", (across, along) => this.moved({ [names[0]]: across, [names[1]]: along }), {
+      label: "The point", says: `${said}${value === null || value === undefined ? "" : `, f = ${short(value)}`}`,
+      from: () => [this.now(names[0]), this.now(names[1])] });
     drawn.label(`Contours of f over ${named(names[0])} and ${named(names[1])}; at ${said} the gradient is ${slope ? `(${short(slope[0])}, ${short(slope[1])})` : "undefined"}`);
     drawn.flush();
   }

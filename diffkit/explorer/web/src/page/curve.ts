@@ -1,6 +1,7 @@
 // f over one variable: the curve, the point that can be dragged along it, and the tangent.
 
 import { full, named, short } from "./numbers";
+import { aroundPoint, rangeOf } from "./ranges";
 import { chart, type Chart } from "./svg";
 import type { Window } from "./windows";
 
@@ -18,22 +19,18 @@ export interface Now {
   slope?: number | null | undefined;
 }
 
-const RARE = 0.02; // the share of values that may leave the picture when a pole would flatten the rest
-const POLE = 12; // times as high as the rest: a pole
-const ROOM = 0.1;
-
 export class Curve {
   readonly chart: Chart;
   #data: CurveData | null = null;
   #range: Window = [0, 1];
 
-  constructor(host: HTMLElement, private readonly moved: (x: number) => void) {
+  constructor(host: HTMLElement, private readonly moved: (name: string, x: number) => void, private readonly now: (name: string) => number) {
     this.chart = chart(host, { x: { scale: "linear", label: "x" }, y: { scale: "linear", label: "f" }, label: "The curve of f and its tangent", height: 320 });
   }
 
-  data(found: CurveData, window: Window, name: string): void {
+  data(found: CurveData, window: Window, name: string, at: number): void {
     this.#data = found;
-    this.#range = rangeOf(found.f);
+    this.#range = aroundPoint(rangeOf(found.f), found.f, place(found, at)[0]);
     this.chart.axes({ label: named(name), range: window }, { label: "f", range: this.#range });
     this.chart.line("f", found.x, found.f, { class: "curve", width: 2.4 });
   }
@@ -42,7 +39,7 @@ export class Curve {
   point({ name, x, value, slope }: Now): void {
     const data = this.#data;
     if (!data) return;
-    const [y, m] = [value ?? between(data, x), slope ?? sloping(data, x)];
+    const y = value ?? between(data, x), m = y === null ? null : (slope ?? sloping(data, x));
     const [low, high] = [data.x[0] ?? 0, data.x.at(-1) ?? 1];
     const drawn = this.chart;
     if (y === null) {
@@ -58,24 +55,12 @@ export class Curve {
       drawn.marker("point", x, y, { class: "point" });
     }
     const said = `${named(name)} = ${full(x)}`;
-    drawn.draggable("point", "x", (at) => this.moved(at), { label: `The point on the curve, ${named(name)}`, says: y === null ? `${said}: f is undefined` : `${said}, f = ${short(y)}, slope ${short(m)}` });
+    drawn.draggable("point", "x", (at) => this.moved(name, at), {
+      label: `The point on the curve, ${named(name)}`, says: y === null ? `${said}: f is undefined` : `${said}, f = ${short(y)}, slope ${short(m)}`,
+      from: () => [this.now(name), NaN] });
     drawn.label(`f over ${named(name)} from ${short(low)} to ${short(high)}; at ${said} the value is ${short(y)} and the slope ${short(m)}`);
     drawn.flush();
   }
-}
-
-/** The values that deserve to be seen: all, or without the few of a pole. */
-function rangeOf(values: (number | null)[]): Window {
-  const sorted = values.filter((value): value is number => value !== null && Number.isFinite(value)).sort((a, b) => a - b);
-  if (!sorted.length) return [-1, 1];
-  const at = (share: number): number => sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)] ?? 0;
-  let [low, high] = [at(0), at(1)];
-  const [inner, outer] = [at(RARE * 2), at(1 - RARE * 2)], middle = outer - inner;
-  if (middle > 0 && high - low > POLE * middle) {
-    [low, high] = [Math.max(low, inner - middle), Math.min(high, outer + middle)];
-  }
-  const room = (high - low || Math.abs(low) || 1) * ROOM;
-  return [low - room, high + room];
 }
 
 /** The sample before x, and how far beyond it x is, in samples. */

@@ -6,11 +6,15 @@ import type { Scale } from "./scales";
 
 export type Act = (x: number, y: number) => void;
 
+/** Where what is moved is by now: a picture may come later than the next key. */
+export type From = () => [x: number, y: number];
+
 interface Handle {
   axis: "x" | "y" | "xy";
   onDrag: Act;
   label: string;
   says: string | null;
+  from: From | null;
 }
 
 const SHARE = 100; // key presses from one end of an axis to the other
@@ -118,7 +122,7 @@ export class Handles {
   }
 
   #press(id: string, element: SVGGElement, event: KeyboardEvent): void {
-    const axis = this.#handles.get(id)?.axis ?? "x";
+    const { axis = "x", from = null } = this.#handles.get(id) ?? {};
     const large = event.shiftKey ? LARGE : 1;
     const keys: Record<string, [number, number]> = {
       ArrowRight: [large, 0], ArrowLeft: [-large, 0], ArrowUp: [0, large], ArrowDown: [0, -large],
@@ -130,7 +134,8 @@ export class Handles {
     event.preventDefault();
     event.stopPropagation();
     const { x, y } = this.scales;
-    this.#tell(id, moved(x, Number(element.dataset["x"]), by[0]), moved(y, Number(element.dataset["y"]), by[1]));
+    const [across, along] = from?.() ?? [Number(element.dataset["x"]), Number(element.dataset["y"])];
+    this.#tell(id, moved(x, across, by[0]), moved(y, along, by[1]));
   }
 
   #tell(id: string, x: number, y: number): void {

@@ -11,6 +11,7 @@ export class Latest<T> {
   #running = false;
   #next: { what: T } | null = null;
   #generation = 0;
+  #work: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly work: (what: T, current: () => boolean) => Promise<void>,
@@ -22,6 +23,11 @@ export class Latest<T> {
   want(what: T): void {
     this.#next = { what };
     if (!this.#running) void this.#run();
+  }
+
+  /** When what is under way has ended. */
+  get settled(): Promise<void> {
+    return this.#work;
   }
 
   /** Forget what waits, and the answer to what is under way. */
@@ -36,14 +42,21 @@ export class Latest<T> {
       const { what } = this.#next, generation = this.#generation;
       this.#next = null;
       const current = (): boolean => generation === this.#generation;
-      await this.work(what, current).catch((error: unknown) => {
+      this.#work = this.work(what, current).catch((error: unknown) => {
         if (current() && !isOutdated(error)) this.failed(error, what);
       });
-      if (this.pause) await new Promise((done) => setTimeout(done, this.pause));
+      await this.#work;
+      if (this.pause) await after(this.pause);
     }
     this.#running = false;
   }
 }
+
+export const after = (time: number): Promise<unknown> => new Promise((done) => setTimeout(done, time));
+
+/** After the next frame, or `time` milliseconds where no frame comes (a page in the background). */
+export const framed = (time: number): Promise<unknown> =>
+  Promise.race([new Promise((done) => requestAnimationFrame(() => setTimeout(done))), after(time)]);
 
 /** Call `act` when nothing has been asked for `time` milliseconds. */
 export function rested(act: () => void, time: number): { later(): void; cancel(): void } {

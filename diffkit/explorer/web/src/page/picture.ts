@@ -12,7 +12,15 @@ const POINTS = 241, GRID = 65;
 const ZOOM = 1.6;
 const FLAT = 4; // how unlike two windows may be and still share a scale
 
+const LATE_MS = 250; // a picture of something else is dimmed when it has stood for so long
+
+interface Drawn {
+  window: Window;
+  other: { name: string; window: Window };
+}
+
 interface Wanted {
+  asked: string;
   now: Snapshot;
   window: Window;
   other: { name: string; window: Window } | null;
@@ -26,6 +34,9 @@ export class Picture {
   readonly #kinds: [HTMLButtonElement, HTMLButtonElement];
   #flat: boolean | null = null; // contours, if the reader chose
   #asked = "";
+  #drawn = ""; // what the data in the picture were asked as
+  #held: Drawn | null = null; // the windows stay while a finger is on the contours
+  #late: ReturnType<typeof setTimeout> | undefined;
   #now: Snapshot | null = null;
   #windows: Record<string, Window> = {};
   #known: Comparison | null = null;
@@ -41,13 +52,19 @@ export class Picture {
     const zoom = html("div", { class: "segmented", role: "group", "aria-label": "Zoom" },
       button("−", "Zoom out", () => this.#zoom(ZOOM)), button("+", "Zoom in", () => this.#zoom(1 / ZOOM)));
     host.append(html("div", { class: "picture-tools" }, kinds, zoom), ...this.#hosts);
-    this.#curve = new Curve(this.#hosts[0], (x) => this.#now && events.moved({ [this.#now.active]: this.#aimed(this.#now.active, x) }));
-    this.#contours = new Contours(this.#hosts[1], (x, y) => {
-      const pair = this.#pair();
-      if (pair) events.moved({ [pair[0]]: this.#aimed(pair[0], x), [pair[1]]: this.#aimed(pair[1], y) });
+    // What is drawn may be behind what is asked for: its variables move, from where they are by now.
+    const now = (name: string): number => this.#now?.at[name] ?? NaN;
+    const moved = (at: Record<string, number>): void =>
+      events.moved(Object.fromEntries(Object.entries(at).map(([name, value]) => [name, this.#aimed(name, value)])));
+    this.#curve = new Curve(this.#hosts[0], (name, x) => moved({ [name]: x }), now);
+    this.#contours = new Contours(this.#hosts[1], moved, now);
+    this.#hosts[1].addEventListener("pointerdown", () => {
+      if (this.#pair()) this.#held = this.#alike(...this.#pair() as [string, string]);
     });
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => this.#release()); // wherever that is
     this.#asking = new Latest((wanted, current) => this.#fetch(wanted, current), (error) => {
       this.#asked = "";
+      this.#clear();
       events.failed(error);
     });
   }
@@ -69,6 +86,11 @@ export class Picture {
     this.#flat = said === null ? null : said === "contours";
   }
 
+  /** When the picture that is asked for is there, or cannot be. */
+  get settled(): Promise<void> {
+    return this.#asking.settled;
+  }
+
   update(now: Snapshot, windows: Record<string, Window>, known: Comparison | null): void {
     this.#now = now;
     this.#windows = windows;
@@ -80,21 +102,37 @@ export class Picture {
     this.#kinds[0].parentElement?.toggleAttribute("hidden", now.variables.length < 2);
     const [x, y] = pair ?? [now.active, ""];
     const fixed = Object.entries(now.at).filter(([name]) => (flat ? name !== x && name !== y : name !== now.active));
-    const wanted: Wanted = flat ? { now, ...this.#alike(x, y) } : { now, window: windows[now.active] ?? [0, 1], other: null };
-    const asked = JSON.stringify([now.text, flat ? [x, y] : now.active, fixed, wanted.window, wanted.other]);
+    const shown = flat ? (this.#held ?? this.#alike(x, y)) : { window: windows[now.active] ?? ([0, 1] as Window), other: null };
+    const asked = JSON.stringify([now.text, flat ? [x, y] : now.active, fixed, shown.window, shown.other]);
     if (asked !== this.#asked) {
       this.#asked = asked;
-      this.#asking.want(wanted);
-    } else this.#place();
+      this.#asking.want({ asked, now, ...shown });
+      this.#late ??= this.#dimmed();
+    } else if (asked === this.#drawn) this.#place(now, flat);
   }
 
-  /** The point moved, or the methods have answered for it. */
-  #place(): void {
-    const now = this.#now, pair = this.#pair();
-    if (!now) return;
+  #release(): void {
+    if (!this.#held) return;
+    this.#held = null;
+    if (this.#now) this.update(this.#now, this.#windows, this.#known);
+  }
+
+  #dimmed(): ReturnType<typeof setTimeout> {
+    return setTimeout(() => this.#hosts.forEach((host) => host.classList.add("late")), LATE_MS);
+  }
+
+  #clear(): void {
+    clearTimeout(this.#late);
+    this.#late = undefined;
+    this.#hosts.forEach((host) => host.classList.remove("late"));
+  }
+
+  /** The point moved, or the methods have answered for it: it is put into the picture that is its own. */
+  #place(now: Snapshot, flat: boolean): void {
+    const pair = flat ? this.#pairOf(now) : null;
     const known = this.#known && this.#known.function === now.text && Object.entries(now.at).every(([name, value]) => this.#known?.at[name] === value) ? this.#known : null;
     const found = known?.methods.reverse ?? known?.methods.forward, derivative = found?.derivative;
-    if (this.flat && pair) {
+    if (pair) {
       const gradient = derivative ? [derivative[pair[0]], derivative[pair[1]]] : null;
       const whole = gradient && gradient.every((value) => typeof value === "number") ? (gradient as [number, number]) : null;
       this.#contours.point({ names: pair, x: now.at[pair[0]] ?? 0, y: now.at[pair[1]] ?? 0, value: found?.value, gradient: whole });
@@ -104,7 +142,7 @@ export class Picture {
     this.events.drawn();
   }
 
-  async #fetch({ now, window, other }: Wanted, current: () => boolean): Promise<void> {
+  async #fetch({ asked, now, window, other }: Wanted, current: () => boolean): Promise<void> {
     if (other) {
       const [x, y] = this.#pairOf(now);
       const found = await this.api.post<GridData>("/api/curve", { text: now.text, at: now.at, x, y, window: [window, other.window], points: GRID }, "curve");
@@ -113,9 +151,13 @@ export class Picture {
     } else {
       const found = await this.api.post<CurveData>("/api/curve", { text: now.text, at: now.at, x: now.active, window, points: POINTS }, "curve");
       if (!current()) return;
-      this.#curve.data(found, window, now.active);
+      this.#curve.data(found, window, now.active, now.at[now.active] ?? 0);
     }
-    this.#place();
+    this.#drawn = asked;
+    const newest = asked === this.#asked;
+    this.#clear();
+    if (!newest) this.#late = this.#dimmed();
+    this.#place(newest ? (this.#now ?? now) : now, other !== null);
   }
 
   #pair(): [string, string] | null {
@@ -129,7 +171,7 @@ export class Picture {
   }
 
   /** Both windows at one scale, where they are not too unlike: a gradient is then at right angles to the contours. */
-  #alike(x: string, y: string): { window: Window; other: { name: string; window: Window } } {
+  #alike(x: string, y: string): Drawn {
     const across: Window = this.#windows[x] ?? [0, 1], along: Window = this.#windows[y] ?? [0, 1];
     const drawn = this.#contours.chart, pixels = (scale: { range: Window; pixel(value: number): number }): number => Math.abs(scale.pixel(scale.range[1]) - scale.pixel(scale.range[0])) || 1;
     const wide = (across[1] - across[0]) / pixels(drawn.x), high = (along[1] - along[0]) / pixels(drawn.y);

@@ -7,7 +7,7 @@
 //   drawn.draggable("h", "x", (x) => …);          // by pointer and by arrow keys
 
 import { html, svg } from "../drawing/dom";
-import { Handles, type Act } from "./drag";
+import { Handles, type Act, type From } from "./drag";
 import { draw, type Item, type Mark, type Style } from "./marks";
 import { extent, scaleOf, ticks, tickText, type Axis, type Scale } from "./scales";
 
@@ -23,6 +23,13 @@ export interface ChartOptions {
   height?: number;
 }
 
+export interface Drag {
+  label?: string;
+  says?: string;
+  /** Where it is by now, for the keys; without, where it was drawn last. */
+  from?: From;
+}
+
 export interface Chart {
   /** Everything with an id replaces what had it; drawing happens once, before the next frame. */
   line(id: string, xs: number[], ys: (number | null)[], style?: Style): void;
@@ -32,7 +39,7 @@ export interface Chart {
   /** An arrow from (x, y) in the direction (dx, dy) of the data, `long` pixels long. */
   arrow(id: string, x: number, y: number, dx: number, dy: number, long: number, style?: Style): void;
   /** Make a marker or a rule movable, by pointer and arrow keys; `says` is its value in words. */
-  draggable(id: string, axis: "x" | "y" | "xy", onDrag: Act, options?: { label?: string; says?: string }): void;
+  draggable(id: string, axis: "x" | "y" | "xy", onDrag: Act, options?: Drag): void;
   /** Other axes; what is not given stays. */
   axes(x?: Partial<Axis>, y?: Partial<Axis>): void;
   label(text: string): void;
@@ -116,8 +123,8 @@ class Drawn implements Chart {
     this.#put(id, { kind: "arrow", x, y, dx, dy, long, style });
   }
 
-  draggable(id: string, axis: "x" | "y" | "xy", onDrag: Act, options: { label?: string; says?: string } = {}): void {
-    this.#handles.set(id, { axis, onDrag, label: options.label ?? id, says: options.says ?? null });
+  draggable(id: string, axis: "x" | "y" | "xy", onDrag: Act, options: Drag = {}): void {
+    this.#handles.set(id, { axis, onDrag, label: options.label ?? id, says: options.says ?? null, from: options.from ?? null });
     this.#later();
   }
 

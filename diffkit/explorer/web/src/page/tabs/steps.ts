@@ -176,7 +176,7 @@ class StepsView implements View {
   #hand(found: Steps): void {
     const place = nearest(found, this.#step()), h = found.h[place] ?? FIRST_H;
     this.#chart.rule("h", "x", h, "h", { class: "hand", dash: "solid", width: 2 });
-    this.#chart.draggable("h", "x", (x) => this.#take(x), { label: "step h", says: `h = ${tickText(h, true)}` });
+    this.#chart.draggable("h", "x", (x) => this.#take(x), { label: "step h", says: `h = ${tickText(h, true)}`, from: () => [this.#step(), NaN] });
     for (const { name, method, shape } of LOOKS) {
       const error = smooth(found) ? drawn(found, name)[place] : found.value?.[name]?.[place];
       if (error === null || error === undefined) this.#chart.remove(`${name} now`);
