@@ -4,9 +4,9 @@
 
     from explorer_browser import browser, explorer, opened  # noqa: F401  (fixtures)
 
-``opened(fragment)`` gives a page on which the expression has been drawn.  At the end of a test
-every page that it opened must have kept quiet: no error on the console, no request to another
-place.
+``opened(fragment)`` gives a page at rest: the expression has been drawn, the methods have answered,
+and nothing more is asked for.  At the end of a test every page that it opened must have kept quiet:
+no error on the console, no request to another place.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def opened(browser: Browser, explorer: str) -> Iterator[Opened]:
         page.wait_for_selector("html[data-ready]", state="attached")
         if ready:
             page.wait_for_selector('.row[data-method="reverse"] .digits .mono')
+            page.wait_for_load_state("networkidle")  # its formula, its picture and its tab too
         return page
 
     yield open_page
