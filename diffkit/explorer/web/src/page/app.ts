@@ -176,7 +176,7 @@ export class App {
     document.title = `${text} · diffkit explorer`;
     this.#text = text;
     this.#settle(variables);
-    this.#formula.f(latex);
+    this.#formula.f(latex, variables.length);
     this.#formula.gradient(null, this.#active);
     this.#changed();
   }

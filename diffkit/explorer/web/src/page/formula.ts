@@ -27,7 +27,8 @@ export class Formula {
     host.append(this.#f, this.#gradient);
   }
 
-  f(latex: string): void {
+  f(latex: string, variables: number): void {
+    this.#gradient.style.setProperty("--lines", String(variables <= ALL_SHOWN ? variables : 1)); // the room they will take
     void typeset(this.#f, `f = ${latex}`, "f");
   }
 
