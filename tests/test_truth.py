@@ -128,6 +128,33 @@ def test_a_wrong_gradient_is_not_certified():
     assert not truth.certified and "0 of 3" in truth.how
 
 
+def test_a_small_element_that_is_wrong_is_seen_beside_large_ones():
+    x, sizes = np.linspace(0.3, 1.7, 250), 10.0 ** np.linspace(0, -25, 250)
+    wrong = sizes.copy()
+    wrong[-1] *= 1 + 1e-6
+    graph = capture(lambda x: np.sum(sizes * np.sin(x)), (x,))
+    other = capture(lambda x: (np.sum(sizes * np.sin(x)), wrong * np.cos(x)), (x,))
+    assert true_derivatives(graph, [x], [0], gradient=gradient_graph).certified
+    truth = true_derivatives(graph, [x], [0], gradient=lambda graph, wrt: other)
+    assert not truth.certified and "0 of 3" in truth.how
+
+
+def test_a_cancelling_element_among_many_has_its_digits():
+    x = np.linspace(0.3, 1.7, 250)
+    x[0] = 1e-60
+    graph = capture(lambda x: np.sum(x * x) + (1 - np.cos(x[0])) / x[0], (x,))
+    truth = true_derivatives(graph, [x], [0], gradient=gradient_graph)
+    assert truth.certified and truth.digits == 200 and "200 digits" in truth.how
+    assert rounded(truth.blocks[0][0][0]) == 0.5  # 1 with a hundred digits
+
+
+def test_more_digits_are_not_tried_in_vain_at_a_kink():
+    x = np.linspace(-1.0, 1.0, 251)  # 0 is among them
+    graph = capture(lambda x: np.sum(np.abs(x) * x[::-1] + np.abs(x)), (x,))
+    truth = true_derivatives(graph, [x], [0], gradient=gradient_graph)
+    assert not truth.certified and truth.digits == 200
+
+
 @pytest.mark.parametrize("digits", [5, 10_000, 50.5, None])
 def test_bad_digits_are_refused(digits):
     with pytest.raises(InputError, match="digits"):
