@@ -25,6 +25,7 @@ extensions = [
     "sphinxcontrib.katex",
     "concept_pages",
     "drawn",
+    "formula_server",
     "gallery_chapters",
     "pictures",
     "stale_pages",

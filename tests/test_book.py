@@ -222,6 +222,7 @@ REQUEST = re.compile(
     r"""|@import|url\(["']?(?:https?:)?//"""
 )
 PHONE, SCREEN = 390, 1280  # CSS pixels
+BUILD_SECONDS = 1800  # it takes two to five minutes
 NO_WIDER = "document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -250,11 +251,43 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("docs", "gallery"):
         shutil.copytree(ROOT / name, folder / name, ignore=generated)
     command = [sys.executable, "-m", "sphinx", "-W", "-q", "-d", str(folder / "trees")]
-    done = subprocess.run(
-        [*command, "-b", "html", str(folder / "docs"), str(built)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    # What it says goes to a file: a pipe would stay open as long as anything that it started.
+    with (folder / "said").open("w+", encoding="utf-8") as said:
+        done = subprocess.run(
+            [*command, "-b", "html", str(folder / "docs"), str(built)],
+            stdout=subprocess.DEVNULL, stderr=said, timeout=BUILD_SECONDS,
+        )  # fmt: skip
+        said.seek(0)
+        assert done.returncode == 0, said.read()
     return built
+
+
+LATE_SERVER = """
+import socket, sys, time
+server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+server.bind(sys.argv[1])
+time.sleep(0.3)  # the file is there, and nobody listens
+server.listen()
+server.accept()[0].sendall(b"here")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", [LATE_SERVER, "raise SystemExit"])
+def test_the_formulas_server_is_waited_for(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    katex = pytest.importorskip("sphinxcontrib.katex", reason="the extra `docs` is not there")
+    connected = generator("formula_server", monkeypatch).connected
+    command = [sys.executable, "-c", server, str(tmp_path / "katex.sock")]
+    monkeypatch.setattr(katex.KaTeXServer, "build_command", lambda socket: command)
+    if server != LATE_SERVER:
+        with pytest.raises(katex.KaTeXError, match="STARTUP_TIMEOUT"):
+            connected(tmp_path, 5.0)
+        return
+    process, link = connected(tmp_path, 30.0)
+    with process, link:
+        assert link.recv(4) == b"here"
 
 
 @pytest.mark.slow
