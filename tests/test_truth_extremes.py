@@ -220,3 +220,19 @@ def test_rounded_results_differ_from_run_to_run(text: str):
     with mp.workprec(bits_of(50)):
         one, other = (blur.run([mp.mpf(10) ** -300], 50)[0] for _ in range(2))
         assert 0 < abs(one - other) <= 4e-50 * abs(one)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "slope"),
+    [
+        (lambda x: x * np.exp(-(x**2) / 2e-80), 0.0, 1.0),
+        (lambda x: (x - 1) * np.exp(-((x - 1) ** 2) / 2e-80), 1.0, 1.0),
+        (lambda x: x + (x - 1) * np.exp(-1e300 * (x - 1) ** 2), 1.0, 2.0),
+        (lambda x: np.where(np.abs(x) < np.finfo(float).tiny, 0.0, x), 0.0, 0.0),
+        (lambda x: np.where(np.abs(x) < 1e-60, 2 * x, x), 0.0, 2.0),
+    ],
+)
+def test_a_needle_at_the_point_is_seen(f, x: float, slope: float):
+    """The same on both sides, and other at the point: no step that is too long meets it."""
+    truth = dk.compare(f, x, methods=["reverse"]).truth
+    assert truth.certified and float(truth.blocks[0][0].item()) == slope

@@ -72,6 +72,9 @@ SUMS_OF_CELLS = frozenset(("sum", "cumsum", "scatter_add", "fold"))
 SUMS_OF_PRODUCTS = frozenset(("matmul", "einsum", "conv2d", "conv2d_image", "conv2d_filter"))
 
 
+CONDITIONS = (bool, np.bool_)
+
+
 def bits_of(digits: int) -> int:
     """The working precision, in bits, of a run of so many digits.
 
@@ -251,7 +254,7 @@ KNOWN = EXACT.union((POWER,), SUMS_OF_CELLS, SUMS_OF_PRODUCTS, *(names for names
 def is_rough(one: Sequence[Any], other: Sequence[Any], h: Any) -> bool:
     """Whether some result of two runs, some h apart, changes by more than √h of itself.
 
-    Results below √h are left out: x³ does so at 0.
+    Results below √h are left out: x³ does so at 0.  A condition that changes is rough.
 
     >>> h = mp.ldexp(1, -100)
     >>> is_rough([mp.mpf(2)], [mp.mpf(2) + h], h), is_rough([mp.mpf(2)], [mp.mpf(1)], h)
@@ -270,7 +273,7 @@ def is_rough(one: Sequence[Any], other: Sequence[Any], h: Any) -> bool:
 
 def _far_apart(a: Any, b: Any, small: int) -> bool:
     if not (isinstance(a, mp.mpf) and isinstance(b, mp.mpf)):
-        return False
+        return isinstance(a, CONDITIONS) and isinstance(b, CONDITIONS) and bool(a) != bool(b)
     _, m, low, size = a._mpf_
     _, n, other, extent = b._mpf_
     top = max(low + size if m else small, other + extent if n else small)

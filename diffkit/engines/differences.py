@@ -17,8 +17,11 @@ A staircase is flat, but from far away it is a ramp, and floor(exp(300x)) has st
 graphs are seen at a short step only.
 
 In hypot(1 − cos(x²), x) at 10¹⁴² a tremor is hidden that is too small to be seen at h ≈ 10⁻³³ and
-too fast for it; yet cos(x²) is all over the place.  So the results on the way are watched, and
-where one changes by more than √h of itself the step is taken for too long, until it is short.
+too fast for it; yet cos(x²) is all over the place.  In x·exp(−10⁸⁰x²) at 0 a needle is, which no
+step that long meets; yet the exponential is 1 at the point and 0 on both sides.  So the results
+on the way are watched (of graphs of at most ``WATCHED_FLOPS`` operations), and where one changes
+by more than √h of itself from the point to a side, or a condition does, the step is taken for
+too long, until it is short.
 
 Where neither can be had before the digits end there is no truth: the slope is NaN, a note says
 so, and ``converged`` is False.
@@ -68,6 +71,7 @@ LIGHT_DIGITS = 3_200
 FEW_DIGITS = 6
 # The results on the way are kept, for graphs of so many operations at most.
 WATCHED_FLOPS = 20_000
+WATCHED = (-2, 0, 2)  # at so many steps from the point
 # Slopes that agree to no more than a double shows are given, but not certified.
 SHOWN_DIGITS = 17
 
@@ -190,18 +194,18 @@ class Differences:
     ) -> list[np.ndarray]:
         base = self.base(digits)
         watched = adaptive and step < SHORT_STEP and self.extended.flops() <= WATCHED_FLOPS
-        trails: list[list[Any]] = []
-        points: list[list[Any]] = []
+        trails: dict[int, list[Any]] = {}
+        points: dict[int, list[Any]] = {}
         with mp.workprec(bits_of(digits)):
             h = step_for(x, step)
-            for k in (-2, -1, 1, 2):
-                if watched and abs(k) == 2:
-                    trails.append([])
-                self.blur.trail = trails[-1] if watched and abs(k) == 2 else None
-                points.append(at(k * h, digits))
-            rows = zip(base, *points, strict=True)
+            for k in (0, -2, -1, 1, 2) if watched else (-2, -1, 1, 2):
+                if watched and k in WATCHED:
+                    trails[k] = []
+                self.blur.trail = trails.get(k)
+                points[k] = at(k * h, digits)
+            rows = zip(base, *(points[k] for k in (-2, -1, 1, 2)), strict=True)
             slopes = [_each(partial(_slope_at, h), *row) for row in rows]
-            if watched and is_rough(trails[0], trails[1], h):
+            if watched and any(is_rough(trails[0], trails[k], h) for k in (-2, 2)):
                 slopes = [_each(_doubted, column) for column in slopes]
         return slopes
 

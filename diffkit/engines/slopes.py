@@ -39,6 +39,7 @@ __all__ = [
     "power_of_two",
     "slope_of",
     "step_for",
+    "vanishes",
 ]
 
 MOST_DIGITS = 800  # of those who ask: h² f‴ is then below the smallest double
@@ -113,7 +114,7 @@ def slope_of(y: Any, displaced: Sequence[Any], h: Any) -> Slope:
         return _one_sided(y, left, ll, -h) if sides[0] else _one_sided(y, right, rr, h)
     near, far = (right - left) / (2 * h), (rr - ll) / (4 * h)
     # a short step may leave differences of a size that no slope of a double makes
-    if _vanishes(near) and all(_vanishes((value - y) / h) for value in displaced):
+    if vanishes(near) and all(vanishes((value - y) / h) for value in displaced):
         return Slope(mp.mpf(0))
     rise = max(abs(right - y), abs(y - left))
     # noise grows, too: beside an even kink it is all there is, and elsewhere a suspicion
@@ -125,13 +126,18 @@ def slope_of(y: Any, displaced: Sequence[Any], h: Any) -> Slope:
         found = _suspected(KINK, near, "", sides)
         return replace(found, sides=sides, near=gaps[0], far=gaps[1])
     value = (4 * near - far) / 3
-    if _vanishes(value):
+    if vanishes(value):
         return Slope(mp.mpf(0))
     settled = abs(near - far) <= power_of_two(0, AGREEMENT_DIGITS) * abs(value)
     return Slope(value, settled, near=near, far=far)
 
 
-def _vanishes(value: Any) -> bool:
+def vanishes(value: Any) -> bool:
+    """Whether no double but zero is as small.
+
+    >>> vanishes(mp.mpf(10) ** -400), vanishes(mp.mpf(10) ** -300)
+    (True, False)
+    """
     return value == 0 or mp.mag(value) < VANISHING
 
 
@@ -158,7 +164,7 @@ def _one_sided(y: Any, near: Any, far: Any, h: Any) -> Slope:
     if not (mp.isfinite(near) and mp.isfinite(far)):
         return _suspected(UNDEFINED, mp.nan, "an isolated point: no slope from either side")
     first, second = (near - y) / h, (far - y) / (2 * h)
-    if _vanishes(first) and _vanishes(second):
+    if vanishes(first) and vanishes(second):
         first = second = mp.mpf(0)
     if abs(first) > SLOPE_GROWS * abs(second):
         value = mp.sign(first) * mp.inf
@@ -219,7 +225,7 @@ def _cusp(before: Slope, now: Slope) -> Slope | None:
         return None
     if ratio > 1:
         return replace(now, settled=True, note="a cusp: the slopes are infinite on either side")
-    if _vanishes(now.value):
+    if vanishes(now.value):
         return Slope(mp.mpf(0))
     return Slope(now.value) if _agree(before.value, now.value, AGREEMENT_DIGITS) else None
 
@@ -232,7 +238,7 @@ def _limit(before: Slope, now: Slope) -> Slope | None:
     if now.kind == ONE_SIDED:
         if before.value == now.value == 0 or _agree(before.value, now.value, AGREEMENT_DIGITS):
             return replace(now, settled=True)
-        if _vanishes(now.value):
+        if vanishes(now.value):
             return replace(now, value=mp.mpf(0), settled=True)
     if not (before.near and before.far and now.near and now.far):
         return None
