@@ -22,6 +22,7 @@ import { windowAround, windowsIn, withWindows, type Window } from "./windows";
 const REST_MS = 350; // without a change, before times are measured and the formula is asked for
 const ADDRESS_MS = 200; // browsers refuse more than 100 changes of the address in 30 seconds
 const SPEAK_MS = 900;
+const LASTING = /^(schedules|train)\./; // of what an address says: it has nothing to do with f
 const LATE_MS = 60; // what follows the picture waits for it no longer than this
 
 export class App {
@@ -157,7 +158,8 @@ export class App {
     this.#expression.show(example.text);
     this.#expression.fine();
     this.#said = null;
-    this.#extras = {};
+    // What a tab has of its own goes on; what belongs to the old function does not.
+    this.#extras = Object.fromEntries(Object.entries(this.#extras).filter(([key]) => LASTING.test(key)));
     this.#picture.choice = null;
     this.#parsing.want({ text: example.text, example });
   }
@@ -185,7 +187,7 @@ export class App {
   #settle(variables: string[]): void {
     this.#variables = variables;
     this.#known = { ...this.#known, ...this.#at };
-    this.#at = Object.fromEntries(variables.map((name) => [name, this.#known[name] ?? 1]));
+    this.#at = Object.fromEntries(variables.map((name) => [name, own(this.#known, name) ?? 1]));
     if (!variables.includes(this.#active)) this.#active = variables[0] ?? "";
     for (const name of variables) this.#contain(name);
   }
@@ -205,7 +207,7 @@ export class App {
 
   #move(at: Record<string, number>): void {
     for (const [name, value] of Object.entries(at)) {
-      if (!(name in this.#at)) continue;
+      if (!Object.hasOwn(this.#at, name)) continue;
       this.#at = { ...this.#at, [name]: value };
       this.#contain(name);
     }
@@ -213,7 +215,7 @@ export class App {
   }
 
   #activate(name: string): void {
-    if (name === this.#active || !(name in this.#at)) return;
+    if (name === this.#active || !Object.hasOwn(this.#at, name)) return;
     this.#active = name;
     this.#methods.choosing(name);
     this.#formula.choosing(name);
@@ -227,7 +229,7 @@ export class App {
 
   /** A window that holds the value. */
   #contain(name: string): void {
-    const value = this.#at[name] ?? 0, window = this.#windows[name];
+    const value = this.#at[name] ?? 0, window = own(this.#windows, name);
     if (!window || value < window[0] || value > window[1]) this.#windows = { ...this.#windows, [name]: windowAround(value) };
   }
 
@@ -356,6 +358,9 @@ export class App {
 
 /** The point of an address, where it names the function's variables. */
 const within = (at: Record<string, number>, said: Record<string, number> = {}): Record<string, number> =>
-  Object.fromEntries(Object.entries(at).map(([name, value]) => [name, said[name] ?? value]));
+  Object.fromEntries(Object.entries(at).map(([name, value]) => [name, own(said, name) ?? value]));
+
+/** What a record has itself: a variable may be called constructor, which every object has. */
+const own = <T>(record: Record<string, T>, name: string): T | undefined => (Object.hasOwn(record, name) ? record[name] : undefined);
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -87,7 +87,7 @@ async function typeset(host: HTMLElement, latex: string, plain: string): Promise
 
 /** A variable's name as LaTeX: x1 is x with an index, alpha a Greek letter, longer words upright. */
 export function subscripted(name: string): string {
-  const [, stem = name, index = ""] = name.match(/^(.*?)_?(\d*)$/) ?? [];
+  const [, stem = name, index = ""] = name.match(/^(.+?)_?(\d+)$/) ?? [];
   const greek = GREEK.has(stem) ? `\\${stem}` : stem.length > 1 ? `\\mathrm{${stem.replaceAll("_", "\\_")}}` : stem;
   return index ? `${greek}_{${index}}` : greek;
 }

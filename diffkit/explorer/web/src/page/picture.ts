@@ -6,7 +6,7 @@ import { Contours, type GridData } from "./contours";
 import { Curve, type CurveData } from "./curve";
 import { Latest } from "./latest";
 import type { Comparison } from "./methods";
-import { aimed, type Window } from "./windows";
+import { aimed, zoomed, type Window } from "./windows";
 
 const POINTS = 241, GRID = 65;
 const ZOOM = 1.6;
@@ -198,9 +198,7 @@ export class Picture {
     const now = this.#now;
     if (!now) return;
     for (const name of this.#pair() ?? [now.active]) {
-      const [low, high] = this.#windows[name] ?? [0, 1], at = Math.min(Math.max(now.at[name] ?? 0, low), high);
-      const edge = (side: number): number => Number((at + (side - at) * times).toPrecision(4));
-      this.events.zoomed(name, [edge(low), edge(high)]);
+      this.events.zoomed(name, zoomed(this.#windows[name] ?? [0, 1], now.at[name] ?? 0, times));
     }
   }
 }

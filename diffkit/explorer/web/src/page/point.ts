@@ -62,13 +62,14 @@ export class Point {
     slider.addEventListener("focus", () => this.events.chosen(name));
     slider.addEventListener("input", () => this.events.moved(name, aimed(slider.valueAsNumber, window())));
     number.addEventListener("focus", () => number.select());
-    number.addEventListener("input", () => this.#typed(name, number, false));
-    number.addEventListener("change", () => this.#typed(name, number, true));
+    number.addEventListener("input", () => this.#typed(name, number));
+    number.addEventListener("blur", () => this.#left(name, number));
     number.addEventListener("keydown", (event) => {
       const steps = { ArrowUp: 1, ArrowDown: -1, PageUp: LARGE, PageDown: -LARGE }[event.key];
-      const value = Number(number.value), [low, high] = window();
-      if (!steps || !Number.isFinite(value)) return;
+      const [low, high] = window();
+      if (!steps) return;
       event.preventDefault();
+      const typed = numberOf(number.value), value = Number.isNaN(typed) ? slider.valueAsNumber : typed;
       const next = aimed(value + ((high - low) * steps) / KEY_STEPS, window());
       number.value = String(next);
       this.events.moved(name, next);
@@ -77,16 +78,24 @@ export class Point {
     return element;
   }
 
-  #typed(name: string, number: HTMLInputElement, done: boolean): void {
-    const value = number.value.trim() === "" ? NaN : Number(number.value.replace("−", "-").replace(",", "."));
-    const wrong = !Number.isFinite(value);
+  #typed(name: string, number: HTMLInputElement): void {
+    const value = numberOf(number.value), wrong = !Number.isFinite(value);
+    if (!wrong) this.events.moved(name, value);
+    this.#mark(number, wrong);
+  }
+
+  /** What is no number stays as long as it can be mended. */
+  #left(name: string, number: HTMLInputElement): void {
+    if (!Number.isFinite(numberOf(number.value))) number.value = full(this.#rows.get(name)?.slider.valueAsNumber ?? 0).replace("−", "-");
+    this.#mark(number, false);
+  }
+
+  #mark(number: HTMLInputElement, wrong: boolean): void {
     number.toggleAttribute("data-wrong", wrong);
     number.setAttribute("aria-invalid", String(wrong));
-    if (!wrong) this.events.moved(name, value);
-    else if (done) number.value = full(this.#rows.get(name)?.slider.valueAsNumber ?? 0).replace("−", "-");
-    if (done) {
-      number.removeAttribute("data-wrong");
-      number.setAttribute("aria-invalid", "false");
-    }
+    number.title = wrong ? "A number, such as 1.5, −2 or 1e-3" : "";
   }
 }
+
+/** A number as people write it, NaN where it is none. */
+const numberOf = (text: string): number => (text.trim() === "" ? NaN : Number(text.replace("−", "-").replace(",", ".")));

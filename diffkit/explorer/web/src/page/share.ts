@@ -34,7 +34,7 @@ export class Share {
     this.element.replaceChildren(html("div", { class: "share-in" },
       html("div", { class: "share-top" }, title, close),
       this.#text("Link", "Opens this very page, on this computer, while the server runs.", link, "link"),
-      own ? "" : this.#text("Command", "Opens the same page on any computer with diffkit.", command(now), "command"),
+      own ? "" : this.#text("Command", "Opens the same function at the same point on any computer with diffkit.", command(now), "command"),
       html("h3", {}, "Pictures and tables"),
       html("div", { class: "downloads" }, ...pictures.flatMap(({ name, picture }) => (picture ? [this.#picture(name, picture)] : [])),
         ...tables.flatMap((table) => (table?.rows.length ? [this.#table(table, now)] : []))),

@@ -9,7 +9,7 @@
 import { html, svg } from "../drawing/dom";
 import { Handles, type Act, type From } from "./drag";
 import { draw, type Item, type Mark, type Style } from "./marks";
-import { extent, scaleOf, ticks, tickText, type Axis, type Scale } from "./scales";
+import { extent, scaleOf, ticks, tickTexts, type Axis, type Scale } from "./scales";
 
 export type { Axis } from "./scales";
 export type { Style } from "./marks";
@@ -169,7 +169,7 @@ class Drawn implements Chart {
     const bottom = this.#height - BOTTOM;
     this.y = scaleOf(y, along, bottom, TOP);
     const yTicks = ticks(this.y, (bottom - TOP) / PER_TICK.y);
-    const left = 22 + TICK_ROOM + CHARACTER * Math.max(1, ...yTicks.map((tick) => tickText(tick, this.y.log).length));
+    const left = 22 + TICK_ROOM + CHARACTER * Math.max(1, ...tickTexts(yTicks, this.y.log).map((text) => text.length));
     const named = items.map((item) => (item.kind === "line" ? item.style.label?.length ?? 0 : 0));
     const right = Math.max(RIGHT, Math.max(0, ...named) * CHARACTER + 10);
     const edge = Math.max(this.#width - right, left + NARROWEST / 4);
@@ -200,16 +200,18 @@ class Drawn implements Chart {
   #axisLines(box: { left: number; right: number; top: number; bottom: number }, yTicks: number[]): SVGElement[] {
     const { left, right, top, bottom } = box;
     const made: SVGElement[] = [];
-    for (const tick of yTicks) {
+    const yTexts = tickTexts(yTicks, this.y.log), xTicks = ticks(this.x, (right - left) / PER_TICK.x), xTexts = tickTexts(xTicks, this.x.log);
+    yTicks.forEach((tick, place) => {
       const at = this.y.pixel(tick);
       made.push(svg("line", { class: "grid", x1: left, x2: right, y1: at, y2: at }),
-        svg("text", { class: "tick", x: left - 8, y: at + 4, "text-anchor": "end" }, tickText(tick, this.y.log)));
-    }
-    for (const tick of ticks(this.x, (right - left) / PER_TICK.x)) {
-      const at = this.x.pixel(tick);
+        svg("text", { class: "tick", x: left - 8, y: at + 4, "text-anchor": "end" }, yTexts[place] ?? ""));
+    });
+    xTicks.forEach((tick, place) => {
+      const at = this.x.pixel(tick), text = xTexts[place] ?? "";
+      const inside = Math.min(at, this.#width - (text.length * CHARACTER) / 2); // no number is cut at the edge
       made.push(svg("line", { class: "grid", x1: at, x2: at, y1: top, y2: bottom }),
-        svg("text", { class: "tick", x: at, y: bottom + 18, "text-anchor": "middle" }, tickText(tick, this.x.log)));
-    }
+        svg("text", { class: "tick", x: inside, y: bottom + 18, "text-anchor": "middle" }, text));
+    });
     made.push(svg("path", { class: "spine", d: `M${left} ${top}V${bottom}H${right}` }),
       svg("text", { class: "axis", x: (left + right) / 2, y: bottom + 37, "text-anchor": "middle" }, this.#axes.x.label),
       svg("text", { class: "axis", "text-anchor": "middle", transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)` }, this.#axes.y.label));

@@ -21,6 +21,7 @@ class Graph implements View {
   #asked = "";
   #text = "";
   #sweep: Drawing.Sweep = "adjoint";
+  #kept: string | null = null; // the step in the address, as it was written or read last
 
   constructor(private readonly host: HTMLElement, private readonly context: Context) {
     host.append(this.#place);
@@ -37,7 +38,11 @@ class Graph implements View {
   update(now: Snapshot): void {
     this.#now = now;
     const asked = JSON.stringify([now.text, now.at, now.active]);
-    if (asked === this.#asked || !now.variables.length) return;
+    if (!now.variables.length) return;
+    if (asked === this.#asked) {
+      this.#said(now);
+      return;
+    }
     this.#asked = asked;
     this.#asking.want(now);
   }
@@ -72,23 +77,39 @@ class Graph implements View {
     this.#data = data;
     if (this.#drawn) {
       this.#drawn.setData(data);
-      if (this.#text !== now.text) this.#drawn.show(this.#sweep, WHOLE);
+      const other = this.#text !== now.text;
       this.#text = now.text;
+      if (other && this.#kept === null && !now.extras["graph.step"]) this.#drawn.show(this.#sweep, WHOLE);
+      else this.#said(now);
       return;
     }
     this.#text = now.text;
-    const [sweep = "", step = "0"] = (now.extras["graph.step"] ?? "").split(":");
-    const known = sweep === "primal" || sweep === "tangent" || sweep === "adjoint";
+    this.#kept = now.extras["graph.step"] ?? null;
     this.#drawn = diffkitDrawing.mount(this.#place, data, {
       mode: "auto",
-      start: known ? { sweep, step: Number(step) || 0 } : { sweep: this.#sweep, step: WHOLE },
+      start: stepOf(this.#kept) ?? { sweep: this.#sweep, step: WHOLE },
       onStep: (state) => {
         this.#sweep = state.sweep;
         // A whole sweep is how a graph comes; only a step within it is worth remembering.
-        this.context.setExtra("graph.step", state.step === state.steps - 1 && state.sweep === "adjoint" ? null : `${state.sweep}:${state.step}`);
+        this.#kept = state.step === state.steps - 1 && state.sweep === "adjoint" ? null : `${state.sweep}:${state.step}`;
+        this.context.setExtra("graph.step", this.#kept);
       },
     });
   }
+
+  /** Another address names another step, or none. */
+  #said({ extras }: Snapshot): void {
+    const said = extras["graph.step"] ?? null;
+    if (said === this.#kept) return;
+    this.#kept = said;
+    const { sweep, step } = stepOf(said) ?? { sweep: "adjoint", step: WHOLE };
+    this.#drawn?.show(sweep, step);
+  }
+}
+
+function stepOf(said: string | null): { sweep: Drawing.Sweep; step: number } | null {
+  const [sweep = "", step = "0"] = (said ?? "").split(":");
+  return sweep === "primal" || sweep === "tangent" || sweep === "adjoint" ? { sweep, step: Number(step) || 0 } : null;
 }
 
 const plain = (value: unknown): string | number | null =>

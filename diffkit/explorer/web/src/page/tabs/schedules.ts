@@ -50,10 +50,11 @@ class SchedulesView implements View {
   }
 
   update(now: Snapshot): void {
-    const { "schedules.names": names, "schedules.rate": rate, "schedules.steps": steps } = now.extras;
-    if (names !== undefined && names !== this.#names.join(",")) this.#choose(names.split(",").filter(Boolean));
-    if (rate !== undefined && Number(rate) !== Number(this.#rate.value)) this.#rate.value = rate;
-    if (steps !== undefined && Number(steps) !== Number(this.#steps.value)) this.#steps.value = steps;
+    const { "schedules.names": names = FIRST.join(), "schedules.rate": rate = String(RATE), "schedules.steps": steps = String(STEPS) } = now.extras;
+    if (names !== this.#names.join()) this.#choose(names.split(",").filter(Boolean));
+    for (const [input, said] of [[this.#rate, rate], [this.#steps, steps]] as const) {
+      if (document.activeElement !== input && Number(said) !== Number(input.value)) input.value = said; // not what is being typed
+    }
     this.#ask();
   }
 

@@ -46,9 +46,9 @@ class StepsView implements View {
 
   update(now: Snapshot): void {
     this.#now = now;
-    const said = Number(now.extras["steps.h"]);
-    if (said > 0 && said !== this.#h) {
-      this.#h = said;
+    const said = Number(now.extras["steps.h"]), h = said > 0 ? said : null;
+    if (h !== this.#h) {
+      this.#h = h;
       if (this.#found) this.#hand(this.#found);
       this.#read();
     }

@@ -24,7 +24,9 @@ class TrainingView implements View {
   readonly #body = html("div", { class: "tab-body" });
   readonly #plane: Plane;
   readonly #charts: Charts;
+  #choices: Choices | null = null;
   #form: Form | null = null;
+  #kept = ""; // what the address says of the training, as it was read or written last
   #now: Snapshot | null = null;
   #shown = false;
   #phase: Phase = "ready";
@@ -53,7 +55,8 @@ class TrainingView implements View {
     const turned = this.#now?.dark !== now.dark;
     this.#now = now;
     this.#shown = true;
-    if (!this.#form) void this.#prepare(now);
+    if (!this.#form) void this.#prepare();
+    else this.#read(now.extras);
     if (turned || this.#told) this.#draw();
   }
 
@@ -79,24 +82,37 @@ class TrainingView implements View {
     return this.#told?.code ?? null;
   }
 
-  async #prepare(now: Snapshot): Promise<void> {
+  async #prepare(): Promise<void> {
     try {
-      const choices = await this.context.api.get<Choices>("/api/train/choices");
-      if (this.#form) return;
-      this.#form = new Form(choices, wished(choices.defaults, now.extras), () => this.#keep(), (rate) => this.#rate(rate));
-      this.#controls.replaceChildren(this.#form.element);
+      this.#choices = await this.context.api.get<Choices>("/api/train/choices");
+      if (!this.#form) this.#read(this.#now?.extras ?? {});
       this.context.fail(this.#trouble, null);
-      this.#enter(this.#phase);
     } catch (error) {
       this.context.fail(this.#trouble, error);
     }
+  }
+
+  /** The form as the address has it, unless it has been read or written so; a training that runs keeps its own. */
+  #read(extras: Record<string, string>): void {
+    const said = written(extras);
+    if (!this.#choices || (this.#form && (said === this.#kept || this.#id !== null && !this.#ended))) return;
+    this.#kept = said;
+    this.#form = new Form(this.#choices, wished(this.#choices.defaults, extras), () => this.#keep(), (rate) => this.#rate(rate));
+    this.#controls.replaceChildren(this.#form.element);
+    this.#enter(this.#phase);
+  }
+
+  get #ended(): boolean {
+    return this.#phase === "done" || this.#phase === "failed" || this.#phase === "ready";
   }
 
   /** What was chosen goes into the address. */
   #keep(): void {
     const wish = this.#form?.wish();
     if (!wish || typeof wish === "string") return;
-    for (const [key, value] of Object.entries(wish)) this.context.setExtra(`train.${key}`, String(value));
+    const said = Object.fromEntries(Object.entries(wish).map(([key, value]) => [`train.${key}`, String(value)]));
+    this.#kept = written(said);
+    for (const [key, value] of Object.entries(said)) this.context.setExtra(key, value);
   }
 
   async #begin(): Promise<void> {
@@ -226,6 +242,7 @@ class TrainingView implements View {
 
   #say(): void {
     if (this.#phase === "starting") this.#title.textContent = "Starting …";
+    if (this.#phase === "failed") this.#title.textContent = "Nothing was trained.";
     const last = this.#told?.last;
     if (!last) return;
     const doing = { running: "", paused: "Paused at ", done: "Ended after ", failed: "Failed after ", ready: "", starting: "" }[this.#phase];
@@ -246,6 +263,10 @@ function signalWords(told: Told | null): string {
   if (layers.length < 2 || !first || !last) return "";
   return `; the signal at ${spoken(layers[0] ?? "")} is ${short(first / last, 2)} times that at ${spoken(layers[layers.length - 1] ?? "")}`;
 }
+
+/** What an address says of the training, in one order. */
+const written = (extras: Record<string, string>): string =>
+  JSON.stringify(Object.entries(extras).filter(([key]) => key.startsWith("train.")).sort());
 
 /** The defaults, and over them what the address says. */
 function wished(defaults: Wish, extras: Record<string, string>): Wish {
