@@ -87,17 +87,17 @@ const raised = (power: number): string =>
   `${power < 0 ? "⁻" : ""}${[...String(Math.abs(power))].map((digit) => RAISED[Number(digit)]).join("")}`;
 
 const DIGITS = 3, PLAIN_DIGITS = 6; // of a tick with a power of ten, and of one without
-const MOST_PLAIN = 15; // digits that are written out rather than as a power of ten
+const MOST_DIGITS = 15, MOST_PLAIN = 1e7; // of a double; beyond this there is a power of ten
 
 /** A tick as a person writes it: 0.25, −3, 10⁻⁸, 2·10⁶; with as many digits as tell ticks a `step` apart. */
 export function tickText(value: number, log = false, step = NaN): string {
   if (value === 0) return "0";
   const size = Math.abs(value), sign = value < 0 ? "−" : "";
   const needed = step > 0 ? Math.max(Math.ceil(Math.log10(size / step)) + 1, 1) : 1;
-  if (needed > DIGITS && needed <= MOST_PLAIN && size >= 1e-3) {
+  if (needed > DIGITS && size < MOST_PLAIN && size >= 1e-3) {
     return `${sign}${size.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)))}`;
   }
-  const [front = 0, power = 0] = size.toExponential(Math.min(Math.max(needed, DIGITS), MOST_PLAIN) - 1).split("e").map(Number);
+  const [front = 0, power = 0] = size.toExponential(Math.min(Math.max(needed, DIGITS), MOST_DIGITS) - 1).split("e").map(Number);
   if ((log && (power < -2 || power > 3)) || size >= 1e5 || size < 1e-3) {
     return `${sign}${front === 1 ? "" : `${front}·`}10${raised(power)}`;
   }

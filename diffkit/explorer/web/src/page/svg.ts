@@ -208,7 +208,7 @@ class Drawn implements Chart {
     });
     xTicks.forEach((tick, place) => {
       const at = this.x.pixel(tick), text = xTexts[place] ?? "";
-      const inside = Math.min(at, this.#width - (text.length * CHARACTER) / 2); // no number is cut at the edge
+      const inside = Math.min(at, this.#width - 2 - (text.length * CHARACTER) / 2); // no number is cut at the edge
       made.push(svg("line", { class: "grid", x1: at, x2: at, y1: top, y2: bottom }),
         svg("text", { class: "tick", x: inside, y: bottom + 18, "text-anchor": "middle" }, text));
     });
