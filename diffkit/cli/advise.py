@@ -35,7 +35,10 @@ Exit codes: 0 done, 2 the input was wrong, 130 stopped by Ctrl-C (what was measu
 INTERRUPTED = 130  # as after SIGINT in a shell (cli/main.py)
 
 WANTS = ("gradient", "jacobian", "hessian", "hvp")
-COLUMNS = ("method", "rel_error", "operations", "first", "again", "total", "measured", "refused")
+COLUMNS = (
+    "method", "rel_error", "error_from", "accurate", "operations", "first", "again", "total",
+    "measured", "refused",
+)  # fmt: skip
 
 
 @click.command(cls=ExpressionCommand, epilog=EXAMPLES)
@@ -90,8 +93,15 @@ def advise(
         from rich.console import Console
 
         Console(highlight=False).print(advice.table())
-        suggest(again("explain" if want == "jacobian" else "compare", function, at))
+        suggest(again(_next(want, advice.accurate), function, at))
     else:
         rows = advice.to_dict()["methods"].items()
         write_rows(COLUMNS, [[name, *(row.get(c) for c in COLUMNS[1:])] for name, row in rows])
     return INTERRUPTED if advice.interrupted else None
+
+
+def _next(want: str, accurate: bool) -> str:
+    """The command that is useful next; a Jacobian is shown, for the others want one number."""
+    if want == "jacobian":
+        return "explain"
+    return "compare" if accurate else "diagnose"

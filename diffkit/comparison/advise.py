@@ -24,7 +24,13 @@ from typing import Any
 from diffkit.comparison.advise_costs import Candidate, candidates_of
 from diffkit.comparison.advise_problem import Problem
 from diffkit.comparison.advise_reasons import reasons_for
-from diffkit.comparison.advise_trials import Trials, time_finalists, try_methods
+from diffkit.comparison.advise_trials import (
+    Trials,
+    estimate_untried,
+    measure_claim,
+    time_finalists,
+    try_methods,
+)
 from diffkit.comparison.spending import Spending
 from diffkit.differentiate.budget import SECONDS
 from diffkit.engines.calling import chosen_engine
@@ -46,7 +52,8 @@ class Advice:
     ``method`` is its name, ``engine`` the engine to run it on, ``call`` the line to write,
     ``reasons`` sentences, ``candidates`` all methods with their costs and errors, the recommended
     one first.  ``missing`` has the methods that were not measured and why, and ``interrupted``
-    says whether Ctrl-C ended the measuring.
+    says whether Ctrl-C ended the measuring.  ``accurate`` says whether the method reaches the
+    accuracy; where none does, the reasons say what helps.
     """
 
     method: str
@@ -64,6 +71,7 @@ class Advice:
     reference: str
     missing: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
+    accurate: bool = True
 
     def __getitem__(self, method: str) -> Candidate:
         return {candidate.method: candidate for candidate in self.candidates}[method]
@@ -156,7 +164,7 @@ def advise(
     candidates = candidates_of(problem, capture)
     spending = Spending(budget_seconds)
     trials = try_methods(problem, candidates, spending)
-    able, accurate = _able(candidates, problem.accuracy)
+    able, accurate = _settled(problem, candidates, trials, spending)
     try:
         if not trials.interrupted:
             time_finalists(problem, _close(able, problem.repeats), spending)
@@ -164,15 +172,51 @@ def advise(
         trials.interrupted = True
     chosen = _least(able, problem.repeats)
     advised, told = _engine(problem, chosen)
+    helps = [] if accurate else _help(problem, trials, spending)
     rest = [candidate for candidate in candidates if candidate is not chosen]
     rest.sort(key=lambda c: (c.refused is not None, c.total(problem.repeats)))
     return Advice(
         chosen.method, advised, problem.words(chosen.method),
-        (*reasons_for(problem, chosen, rest, accurate), *_missing(trials), told), (chosen, *rest),
+        (*reasons_for(problem, chosen, rest, accurate, trials.unknown, helps), *_missing(trials),
+         told), (chosen, *rest),
         graph.title or getattr(f, "__name__", "f"), want, problem.inputs, problem.outputs,
         graph.flops(), problem.repeats, problem.accuracy, trials.reference,
-        trials.missing, trials.interrupted,
+        trials.missing, trials.interrupted, accurate,
     )  # fmt: skip
+
+
+def _settled(
+    problem: Problem, candidates: Sequence[Candidate], trials: Trials, spending: Spending
+) -> tuple[list[Candidate], bool]:
+    """The candidates that reach the accuracy, none only because nobody looked.
+
+    A method that was not tried, and would win over others that were tried and failed, is measured
+    first; where that is not possible it fails with them.
+    """
+    able, accurate = _able(candidates, problem.accuracy)
+    while accurate and _have_failed(candidates, problem.accuracy):
+        claim = _least(able, problem.repeats)
+        if claim.error_measured or not measure_claim(problem, claim, trials, spending):
+            break
+        able, accurate = _able(candidates, problem.accuracy)
+    estimate_untried(candidates, trials)
+    able, accurate = _able(candidates, problem.accuracy)
+    return able, accurate and not trials.unknown
+
+
+def _have_failed(candidates: Sequence[Candidate], accuracy: float) -> bool:
+    return any(c.error_measured and c.error > accuracy for c in candidates)
+
+
+def _help(problem: Problem, trials: Trials, spending: Spending) -> list[str]:
+    """What helps where no method is accurate; Ctrl-C ends looking for it."""
+    from diffkit.comparison.advise_help import help_for
+
+    try:
+        return [] if trials.interrupted else help_for(problem, spending)
+    except KeyboardInterrupt:
+        trials.interrupted = True
+        return []
 
 
 def _missing(trials: Trials) -> list[str]:
@@ -214,9 +258,11 @@ def _able(candidates: Sequence[Candidate], accuracy: float) -> tuple[list[Candid
     able = [c for c in standing if c.unreliable is None and c.error <= accuracy]
     if able:
         return able, True
-    trusted = [c for c in standing if c.unreliable is None] or standing
-    least = min(c.error for c in trusted)
-    return [c for c in trusted if c.error <= least * INACCURATE], False
+    # What is unreliable counts here by the error that it was seen to have, behind the others.
+    seen = [c for c in standing if c.unreliable is None or c.error_measured] or standing
+    least = min(c.error for c in seen)
+    near = [c for c in seen if c.error <= least * INACCURATE]
+    return [c for c in near if c.unreliable is None] or near, False
 
 
 def _close(able: Sequence[Candidate], repeats: int) -> list[Candidate]:

@@ -27,7 +27,9 @@ from diffkit.engines.calling import chosen_engine
 from diffkit.errors import DiffkitError
 from diffkit.graph.ir import Graph
 
-__all__ = ["Candidate", "candidates_of"]
+__all__ = ["MEASURED", "OTHERS", "RULE", "Candidate", "candidates_of"]
+
+MEASURED, RULE, OTHERS = "measured", "rule", "others"  # where an error is from
 
 # Derivation: seconds for the graph itself, and for each of its equations.
 DERIVATION = {
@@ -66,8 +68,10 @@ class Candidate:
     """One method: what it is predicted or measured to cost, and how accurate it is.
 
     ``first`` is a call that starts from nothing, ``again`` each further one, in seconds;
-    ``error`` is relative to the largest entry, ``finite`` whether all entries are.  ``refused``
-    says why it is no choice at all, ``unreliable`` why its number cannot be trusted here.
+    ``error`` is relative to the largest entry, ``finite`` whether all entries are.  ``error_from``
+    says whether the error was ``"measured"`` here, is the ``"rule"`` for such methods, or what the
+    ``"others"`` have that were measured.  ``refused`` says why it is no choice at all,
+    ``unreliable`` why its number cannot be trusted here.
     """
 
     method: str
@@ -77,11 +81,16 @@ class Candidate:
     again: float
     measured: bool = False
     error: float = nan
-    error_measured: bool = False
+    error_from: str = RULE
     finite: bool = True
     refused: str | None = None
     unreliable: str | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def error_measured(self) -> bool:
+        """Whether the error is of this method at this point."""
+        return self.error_from == MEASURED
 
     def total(self, repeats: int) -> float:
         """Seconds for so many derivatives."""

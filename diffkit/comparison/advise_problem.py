@@ -11,7 +11,7 @@ the gradient.  Reading on: Griewank & Walther 2008, *Evaluating Derivatives*, ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,7 +28,7 @@ from diffkit.differentiate.higher import hessian
 from diffkit.errors import DtypeError, InputError, ShapeError
 from diffkit.graph.ir import Graph
 
-__all__ = ["WANTS", "Problem", "numbers_in"]
+__all__ = ["WANTS", "Problem", "matrix_of", "numbers_in"]
 
 WANTS = ("gradient", "jacobian", "hessian", "hvp")
 SPARSE, FORMED = "sparse", "hessian"
@@ -129,6 +129,11 @@ class Problem:
         dtypes = [np.asarray(self.call.leaves[place]).dtype for place in self.call.wrt]
         return max(float(np.finfo(dtype).eps) for dtype in dtypes)
 
+    @cached_property
+    def direction(self) -> np.ndarray:
+        """A direction without meaning, for products with the Hessian."""
+        return np.cos(np.arange(1.0, self.inputs + 1.0))
+
     # What the user would write --------------------------------------------------------------------
 
     def user_call(self, method: Any) -> Callable[[], Any]:
@@ -150,8 +155,7 @@ class Problem:
 
         ``dk.hvp`` remembers a function, so it gets one that it has not seen.
         """
-        x, engine, size = self.args[0], self.engine, self.inputs
-        direction = np.cos(np.arange(1.0, size + 1.0))
+        x, engine, direction = self.args[0], self.engine, self.direction
         if method == "hvp":
             v = _split(direction, x)
 
@@ -163,7 +167,8 @@ class Problem:
 
         def product() -> Any:
             if not kept:
-                kept.append(numbers_in(hessian(f, engine=engine)(x)).reshape(size, size))
+                sizes = [np.size(self.call.leaves[place]) for place in self.call.wrt]
+                kept.append(matrix_of(numbers_in(hessian(f, engine=engine)(x)), sizes))
             return kept[0] @ direction
 
         return product
@@ -187,6 +192,16 @@ def numbers_in(tree: Any) -> np.ndarray:
     leaves = [leaf for leaf in flatten(tree)[0] if leaf is not None]
     rows = [np.asarray(leaf, dtype=float).reshape(-1) for leaf in leaves]
     return np.concatenate(rows) if rows else np.zeros(0)
+
+
+def matrix_of(numbers: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """The blocks of a Hessian, one after the other, as one square matrix."""
+    shapes = [(rows, columns) for rows in sizes for columns in sizes]
+    ends = np.cumsum([rows * columns for rows, columns in shapes])
+    parts = np.split(numbers, ends[:-1])
+    blocks = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    count = len(sizes)
+    return np.block([blocks[start : start + count] for start in range(0, count * count, count)])
 
 
 def _has_floats(tree: Any) -> bool:

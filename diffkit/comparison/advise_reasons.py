@@ -10,9 +10,9 @@ so a reader who will take more, or fewer, derivatives than were asked about sees
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, log10
+from math import ceil, isfinite, log10
 
-from diffkit.comparison.advise_costs import Candidate
+from diffkit.comparison.advise_costs import MEASURED, OTHERS, RULE, Candidate
 from diffkit.comparison.advise_problem import Problem
 from diffkit.comparison.rendering import seconds_text
 
@@ -30,16 +30,22 @@ IN_WORDS = {
     "hvp": "a product without the Hessian",
     "hessian": "the formed Hessian",
 }
+FROM = {MEASURED: "here", RULE: "as a rule", OTHERS: "as the other exact methods here"}
 RUNS = ("finite", "complex")
 
 
 def reasons_for(
-    problem: Problem, chosen: Candidate, rest: Sequence[Candidate], accurate: bool
+    problem: Problem,
+    chosen: Candidate,
+    rest: Sequence[Candidate],
+    accurate: bool,
+    unknown: bool = False,
+    helps: Sequence[str] = (),
 ) -> list[str]:
-    """Why this candidate, in sentences."""
+    """Why this candidate, in sentences; ``unknown`` says that no derivative is known here."""
     able = [c for c in rest if c.refused is None and _reaches(c, problem.accuracy)]
-    found = [_sizes(problem), _operations(problem, chosen), _cost(problem, chosen, able)]
-    found.append(_error(problem, chosen, accurate))
+    found = [_sizes(problem), _operations(problem, chosen), _cost(problem, chosen, able, accurate)]
+    found += [_unknown() if unknown else _error(problem, chosen, accurate), *helps]
     found += [_ruled_out(c, problem.accuracy) for c in rest if not _reaches(c, problem.accuracy)]
     found += _turns(problem, chosen, able)
     return [sentence for sentence in found if sentence]
@@ -74,13 +80,13 @@ def _operations(problem: Problem, chosen: Candidate) -> str:
     )
 
 
-def _cost(problem: Problem, chosen: Candidate, able: Sequence[Candidate]) -> str:
+def _cost(problem: Problem, chosen: Candidate, able: Sequence[Candidate], accurate: bool) -> str:
     count = problem.repeats
     what = "1 derivative" if count == 1 else f"{count:,} derivatives"
     how = "measured" if chosen.measured else "predicted"
     told = f"{what}: {seconds_text(chosen.total(count))} ({how})"
     if not able:
-        return f"{told}; nothing else reaches the accuracy"
+        return f"{told}; nothing else reaches the accuracy" if accurate else told
     second = min(able, key=lambda c: c.total(count))
     ratio = second.total(count) / chosen.total(count)
     if ratio < NOTABLE:
@@ -99,15 +105,35 @@ def digits_text(error: float) -> str:
     return "all digits" if error == 0 else f"{max(-log10(error), 0.0):.1f} digits"
 
 
+def _unknown() -> str:
+    return (
+        "no derivative is known at this point to hold the methods against: none can be told right"
+    )
+
+
+def _digits(candidate: Candidate) -> str:
+    """The digits of a method, and where they are from."""
+    return f"{digits_text(candidate.error)} {FROM[candidate.error_from]}"
+
+
 def _error(problem: Problem, chosen: Candidate, accurate: bool) -> str:
     wanted = digits_text(problem.accuracy)
+    if not accurate and not isfinite(chosen.error):
+        return f"no method reaches {wanted}; all of them give NaN or infinity here"
     if not chosen.finite:
         return "the derivative is not finite at this point, so no method can be told right"
     if not accurate:
-        nearest = f"{digits_text(chosen.error)} by {_name(chosen)} come nearest"
-        return f"no method reaches {wanted}; {nearest}"
-    how = "here" if chosen.error_measured else "as a rule"
-    return f"{_name(chosen)}: {digits_text(chosen.error)} {how}, {wanted} are needed"
+        trusted = "reliable " if chosen.error <= problem.accuracy else ""
+        return f"no {trusted}method reaches {wanted}; {_nearest(chosen)}"
+    return f"{_name(chosen)}: {_digits(chosen)}, {wanted} are needed"
+
+
+def _nearest(chosen: Candidate) -> str:
+    """What the best method has where none is accurate."""
+    if chosen.error >= 1:
+        return f"the best, {_name(chosen)}, has no correct digit {FROM[chosen.error_from]}"
+    doubt = f", though unreliable: {chosen.unreliable}" if chosen.unreliable else ""
+    return f"{_digits(chosen)} by {_name(chosen)} come nearest{doubt}"
 
 
 def _ruled_out(candidate: Candidate, accuracy: float) -> str:
@@ -116,7 +142,7 @@ def _ruled_out(candidate: Candidate, accuracy: float) -> str:
         return f"not {name}: {candidate.refused}"
     if candidate.unreliable is not None:
         return f"not {name}: unreliable here, {candidate.unreliable}"
-    return f"not {name}: {digits_text(candidate.error)} here, {digits_text(accuracy)} are needed"
+    return f"not {name}: {_digits(candidate)}, {digits_text(accuracy)} are needed"
 
 
 def _turns(problem: Problem, chosen: Candidate, able: Sequence[Candidate]) -> list[str]:

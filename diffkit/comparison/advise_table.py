@@ -1,7 +1,7 @@
 """Advice for the eyes and for programs: a table of 80 columns, HTML, and plain data.
 
-The recommended method stands first.  Costs that were only predicted carry a ``~``; JSON says so
-in ``"measured"``, and has ``null`` where a number is not known.
+The recommended method stands first.  Costs and errors that were not measured carry a ``~``; JSON
+says so in ``"measured"`` and ``"error_from"``, and has ``null`` where a number is not known.
 """
 
 from __future__ import annotations
@@ -88,6 +88,12 @@ def _cells(candidate: Candidate, repeats: int) -> list[str]:
     return [name, error, operations, *(f"{about}{seconds_text(time)}" for time in times)]
 
 
+def _is_accurate(candidate: Candidate, advice: Advice) -> bool:
+    """Whether a method reaches the accuracy: none does where the recommended one does not."""
+    trusted = advice.accurate and candidate.unreliable is None
+    return trusted and candidate.error <= advice.accuracy
+
+
 def advice_dict(advice: Advice) -> dict[str, Any]:
     """The advice as plain data, by the contract of schema 1."""
     rows = {}
@@ -97,6 +103,7 @@ def advice_dict(advice: Advice) -> dict[str, Any]:
             "first": candidate.first, "again": candidate.again,
             "total": candidate.total(advice.repeats), "measured": candidate.measured,
             "rel_error": candidate.error, "error_measured": candidate.error_measured,
+            "error_from": candidate.error_from, "accurate": _is_accurate(candidate, advice),
             "unreliable": candidate.unreliable, "notes": candidate.notes,
         }  # fmt: skip
         refused = {"refused": candidate.refused}
@@ -107,6 +114,7 @@ def advice_dict(advice: Advice) -> dict[str, Any]:
         "inputs": advice.inputs, "outputs": advice.outputs, "operations": advice.operations,
         "repeats": advice.repeats, "accuracy": advice.accuracy, "reference": advice.reference,
         "methods": rows, "missing": advice.missing, "interrupted": advice.interrupted,
+        "accurate": advice.accurate,
     }  # fmt: skip
 
 

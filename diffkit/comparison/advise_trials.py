@@ -2,9 +2,14 @@
 
 Every method that is predicted to answer soon is called once from nothing, as a user would call it,
 and its answer is held against central differences of 40 digits (``engines/precise.py``), which
-know none of the rules.  Where these would take too long, reverse mode is the reference.
+know none of the rules, or for many inputs against a certified reverse sweep of as many digits.
+Where these would take too long, reverse mode is the reference; where the methods then contradict
+each other, a longer time is spent on the truth.
 
     error = max |v − t| / max |t|        (max |v| where all t are 0)
+
+A method that was not tried has the error of its kind as a rule, until ``measure_claim`` tries it
+for being chosen by that rule alone, or ``estimate_untried`` gives it what the others have here.
 
 The candidates that may still win are then timed in turns, so that a busy computer slows all of
 them alike, and the least of several times counts: noise only adds.
@@ -21,35 +26,51 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.comparison.advise_costs import Candidate
-from diffkit.comparison.advise_problem import Problem, numbers_in
+from diffkit.comparison.advise_costs import MEASURED, OTHERS, RULE, Candidate
+from diffkit.comparison.advise_problem import Problem, matrix_of, numbers_in
 from diffkit.comparison.spending import INTERRUPTED, Spending
 from diffkit.differentiate.reverse import gradient_graph
-from diffkit.engines.precise import true_derivatives
+from diffkit.engines.precise import (
+    DIFFERENCE_FLOPS,
+    MOST_SCALARS,
+    REVERSE_RUNS,
+    true_derivatives,
+)
 from diffkit.errors import DiffkitError, DiffkitWarning, KinkWarning
 
-__all__ = ["Trials", "time_finalists", "try_methods"]
+__all__ = ["Trials", "estimate_untried", "measure_claim", "time_finalists", "try_methods"]
 
 TRIAL_SECONDS = 0.25  # a method that is predicted to need longer is not tried
 WORTH_ASKING = 2.0  # times the least cost of the others, up to which SymPy is asked
 TRUTH_FLOPS = 40_000  # some 5 µs each in mpmath
+DOUBTFUL_FLOPS = 10 * TRUTH_FLOPS  # where the methods contradict each other
+CONTRADICTION = 1e-6  # differences smooth functions keep, between finite differences and the others
 TRUTH_DIGITS = 40
+DIFFERENCES, SWEEP = "central differences", "a certified reverse sweep"
 ROUNDING = 64  # rounding errors assumed for an exact method whose error was not measured
 EXACT = ("reverse", "forward", "symbolic", "complex", "sparse", "hvp", "hessian")
 FINITE_ERROR = 2 / 3  # of the digits remain with central differences (Numerical Recipes, §5.7)
 TIMING_SECONDS, MOST_ROUNDS = 0.25, 5
 AGAIN_SECONDS, FEWEST_AGAIN = 2e-3, 3
 
+UNKNOWN = "nothing: no derivative is known here, so errors are those as a rule"
+
 Answers = dict[str, np.ndarray]
 
 
 @dataclass
 class Trials:
-    """What the trials gave: the reference of the errors, and the methods that were not tried."""
+    """What the trials gave: the reference of the errors, and the methods that were not tried.
+
+    ``truth`` is what the reference stands for, and ``unknown`` says that it has no number here.
+    """
 
     reference: str = "nothing: errors are those that the methods have as a rule"
     missing: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
+    answers: Answers = field(default_factory=dict)
+    truth: Any = None
+    unknown: bool = False
 
 
 def try_methods(problem: Problem, candidates: Sequence[Candidate], spending: Spending) -> Trials:
@@ -57,34 +78,60 @@ def try_methods(problem: Problem, candidates: Sequence[Candidate], spending: Spe
 
     What is not reached keeps its prediction.  Ctrl-C ends the trials.
     """
-    answers: Answers = {}
     found = Trials()
     for candidate in sorted(candidates, key=lambda c: c.method == "symbolic"):
         if not _is_worth_trying(problem, candidate, candidates):
             continue
-        reason = INTERRUPTED if found.interrupted else spending.reason()
-        try:
-            if reason is None:
-                _try(problem, candidate, answers, spending)
-        except KeyboardInterrupt:
-            found.interrupted, reason = True, INTERRUPTED
-        if reason is not None:
-            found.missing[candidate.method] = reason
-    _judge_all(problem, candidates, answers, found)
+        _attempt(problem, candidate, found, spending)
+    _judge_all(problem, candidates, found, spending)
     return found
 
 
-def _judge_all(
-    problem: Problem, candidates: Sequence[Candidate], answers: Answers, found: Trials
+def _attempt(
+    problem: Problem, candidate: Candidate, found: Trials, spending: Spending, needed: float = 0.0
 ) -> None:
-    reference: Any = None
+    """Try a method if there is time, and note why where there is none."""
+    reason = INTERRUPTED if found.interrupted else spending.reason(needed)
+    try:
+        if reason is None:
+            _try(problem, candidate, found.answers, spending)
+    except KeyboardInterrupt:
+        found.interrupted, reason = True, INTERRUPTED
+    if reason is not None:
+        found.missing[candidate.method] = reason
+
+
+def _judge_all(
+    problem: Problem, candidates: Sequence[Candidate], found: Trials, spending: Spending
+) -> None:
     try:
         if not found.interrupted:
-            reference, found.reference = _reference(problem, answers)
+            found.truth, found.reference = _reference(problem, found.answers, TRUTH_FLOPS)
+        _judge_each(problem, candidates, found)
+        if _is_doubtful(problem, candidates, found) and spending.reason() is None:
+            found.truth, found.reference = _reference(problem, found.answers, DOUBTFUL_FLOPS)
+            _judge_each(problem, candidates, found)
     except KeyboardInterrupt:
         found.interrupted = True
+        _judge_each(problem, candidates, found)
+    tried = [c for c in candidates if found.answers.get(c.method, np.zeros(0)).size]
+    held = [c for c in tried if found.answers[c.method] is not found.truth]
+    if found.truth is not None and held and not any(c.error_measured for c in held):
+        found.unknown, found.reference = True, UNKNOWN
+
+
+def _judge_each(problem: Problem, candidates: Sequence[Candidate], found: Trials) -> None:
     for candidate in candidates:
-        _judge(problem, candidate, answers.get(candidate.method), reference)
+        _judge(problem, candidate, found.answers.get(candidate.method), found.truth)
+
+
+def _is_doubtful(problem: Problem, candidates: Sequence[Candidate], found: Trials) -> bool:
+    """Whether the reference is a method that the others contradict: then all may be wrong."""
+    if not any(answer is found.truth for answer in found.answers.values()):
+        return False
+    seen = [c for c in candidates if c.error_measured]
+    exact = any(c.error > ROUNDING * problem.eps for c in seen if c.method in EXACT)
+    return exact or any(c.error > max(CONTRADICTION, problem.eps**FINITE_ERROR) for c in seen)
 
 
 def _is_worth_trying(
@@ -152,16 +199,21 @@ def _again(call: Any, spending: Spending) -> float:
 # Errors -----------------------------------------------------------------------------------------
 
 
-def _reference(problem: Problem, answers: Answers) -> tuple[Any, str]:
-    """What answers are held against, and its name."""
-    target, inputs = problem.target, problem.inputs
-    if problem.want != "hvp" and target.flops() * (4 * inputs + 1) <= TRUTH_FLOPS:
+def _reference(problem: Problem, answers: Answers, flops: int) -> tuple[Any, str]:
+    """What answers are held against, and its name; the truth where it takes no more operations."""
+    work, how = _truth_work(problem)
+    if work <= flops:
         try:
             call = problem.call
-            return (
-                true_derivatives(target, call.leaves, call.wrt, TRUTH_DIGITS, gradient_graph),
-                f"central differences, {TRUTH_DIGITS} digits",
+            truth = true_derivatives(
+                problem.target, call.leaves, call.wrt, TRUTH_DIGITS, gradient_graph
             )
+            if problem.want == "hvp":
+                product = _true_product(problem, truth)
+                if np.isfinite(product).all():
+                    return product, f"{how}, {TRUTH_DIGITS} digits"
+            elif truth.certified or how == DIFFERENCES:
+                return truth, f"{how}, {TRUTH_DIGITS} digits"
         except (DiffkitError, ArithmeticError):
             pass
     for name in ("reverse", "hvp", "forward"):
@@ -170,12 +222,30 @@ def _reference(problem: Problem, answers: Answers) -> tuple[Any, str]:
     return None, Trials.reference
 
 
+def _true_product(problem: Problem, truth: Any) -> np.ndarray:
+    """The true Hessian times the direction; NaN beside kinks of the gradient."""
+    sizes = [int(np.size(problem.call.leaves[place])) for place in problem.call.wrt]
+    total = sum(sizes) ** 2
+    numbers = _true_numbers(truth, np.full(total, np.nan), problem.call.wrt)
+    return matrix_of(numbers, sizes) @ problem.direction
+
+
+def _truth_work(problem: Problem) -> tuple[int, str]:
+    """The operations of many digits that the truth takes, and how it is found."""
+    flops = problem.target.flops()
+    work = flops * (4 * problem.inputs + 1)
+    if problem.want == "gradient" and (problem.inputs > MOST_SCALARS or work > DIFFERENCE_FLOPS):
+        return flops * REVERSE_RUNS, SWEEP
+    return work, DIFFERENCES
+
+
 def _judge(
     problem: Problem, candidate: Candidate, answer: np.ndarray | None, reference: Any
 ) -> None:
     """The error of a candidate: measured, or the rule's."""
     exact = candidate.method in EXACT
     candidate.error = problem.eps * ROUNDING if exact else problem.eps**FINITE_ERROR
+    candidate.error_from = RULE
     if answer is None or reference is None or answer is reference:
         return
     if isinstance(reference, np.ndarray):
@@ -185,7 +255,38 @@ def _judge(
     else:
         found = _relative(answer, _true_numbers(reference, answer, problem.call.wrt))
     if not np.isnan(found):
-        candidate.error, candidate.error_measured = found, True
+        candidate.error, candidate.error_from = found, MEASURED
+
+
+def measure_claim(problem: Problem, claim: Candidate, found: Trials, spending: Spending) -> bool:
+    """Measure a method that was not tried yet; whether it was now tried, or refused.
+
+    It may take what is left of the budget, for its accuracy is all that speaks for it.
+    """
+    if claim.measured or claim.method in found.missing:
+        return False
+    _attempt(problem, claim, found, spending, claim.first)
+    _judge(problem, claim, found.answers.get(claim.method), found.truth)
+    return claim.measured or claim.refused is not None
+
+
+def estimate_untried(candidates: Sequence[Candidate], found: Trials) -> None:
+    """Errors of methods that were not measured: no less than the first exact one has here.
+
+    All of them evaluate the same function, so what rounding does to it, it does to them too.  The
+    complex step comes last, for it fails in ways of its own.  The reference itself is as doubtful
+    as the method that comes nearest to it.
+    """
+    known = [c.error for c in candidates if c.error_measured and c.method in EXACT]  # by preference
+    if not known or found.unknown:
+        return
+    for candidate in candidates:
+        if candidate.error_measured or candidate.refused is not None:
+            continue
+        is_reference = candidate.method in found.answers
+        others = min(known) if is_reference else known[0]
+        if others > candidate.error:
+            candidate.error, candidate.error_from = others, OTHERS
 
 
 def _true_numbers(truth: Any, answer: np.ndarray, wrt: Sequence[int]) -> np.ndarray:
