@@ -236,3 +236,8 @@ def test_a_needle_at_the_point_is_seen(f, x: float, slope: float):
     """The same on both sides, and other at the point: no step that is too long meets it."""
     truth = dk.compare(f, x, methods=["reverse"]).truth
     assert truth.certified and float(truth.blocks[0][0].item()) == slope
+
+
+def test_the_mean_of_an_even_kink_is_zero_and_no_noise():
+    truth = dk.compare(lambda x: np.hypot(x, x), 0.0, methods=["reverse"]).truth
+    assert truth.blocks[0][0].item() == 0 and "a kink" in truth.notes[0]

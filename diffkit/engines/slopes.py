@@ -123,7 +123,7 @@ def slope_of(y: Any, displaced: Sequence[Any], h: Any) -> Slope:
     if _is_kink(y, ll, left, right, rr, rise):
         sides = (2 * (y - left) - (y - ll) / 2) / h, (2 * (right - y) - (rr - y) / 2) / h
         gaps = (left - 2 * y + right) / h, (ll - 2 * y + rr) / (2 * h)
-        found = _suspected(KINK, near, "", sides)
+        found = _suspected(KINK, mp.mpf(0) if vanishes(near) else near, "", sides)
         return replace(found, sides=sides, near=gaps[0], far=gaps[1])
     value = (4 * near - far) / 3
     if vanishes(value):
