@@ -15,6 +15,7 @@ import numpy as np
 
 from diffkit.capture.lines import here
 from diffkit.errors import DtypeError, InputError
+from diffkit.graph.irrational import Irrational
 
 __all__ = ["ComplexOperand", "ComplexValue", "has_own_rules", "real_array"]
 
@@ -58,6 +59,8 @@ def real_array(value: Any, what: str) -> Any:
                 where=here(),
                 hint="pass np.asarray(x), with any mask as a separate array for np.where.",
             )
+        if isinstance(value, Irrational):
+            return value.in_dtype(np.float64)
         array = value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)
         if array.dtype == np.float16:
             return array.astype(np.float64)  # Note [Half floats] in graph/avals.py

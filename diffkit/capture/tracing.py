@@ -31,6 +31,7 @@ from diffkit.errors import (
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import Aval, aval_of
 from diffkit.graph.ir import Guard
+from diffkit.graph.irrational import Irrational, converted
 from diffkit.graph.primitive import Primitive
 from diffkit.graph.sources import place_of
 from diffkit.primitives import arithmetic as ops
@@ -342,7 +343,7 @@ def lift(arena: Arena, value: Any, dtype: Any = None, what: str = "a calculation
         )
     array = real_array(value, what)
     if dtype is not None and array.dtype != dtype:
-        array = array.astype(dtype)
+        array = converted(array, dtype)
     aval_of(array)
     node = arena.literal(array)
     return Tracer(arena, node, arena.avals[node])
@@ -359,7 +360,7 @@ def lift_all(
     arena: Arena, operands: Sequence[Any], inert: Sequence[int] = (), what: str = "a calculation"
 ) -> list[Tracer]:
     """Operands as tracers; plain Python numbers take the dtype of their company (NEP 50)."""
-    weak = [type(x) in (int, float) for x in operands]
+    weak = [type(x) in (int, float, Irrational) for x in operands]
     pairs = zip(weak, operands, strict=True)
     lifted = [None if w else lift(arena, x, None, what) for w, x in pairs]
     strong = [t.aval.dtype for i, t in enumerate(lifted) if t is not None and i not in inert]
@@ -375,8 +376,8 @@ def lift_all(
 def _lift_weak(arena: Arena, value: int | float, strong: Sequence[Any], what: str) -> Tracer:
     """A plain Python number in the dtype of the others."""
     try:
-        dtype = np.result_type(*strong, value) if strong else np.dtype(type(value))
-        return lift(arena, value, dtype)
+        plain = value.real  # without the meaning of an irrational constant
+        return lift(arena, value, np.result_type(*strong, plain) if strong else type(plain))
     except OverflowError:
         raise DtypeError(
             f"{what}: an integer of {int(value).bit_length():,} bits is too large for the array",
@@ -392,7 +393,7 @@ def cast_to(tracer: Tracer, dtype: Any) -> Tracer:
     arena = tracer.arena
     value = arena.values.get(tracer.node)
     if value is not None:
-        return lift(arena, np.asarray(value).astype(dtype))
+        return lift(arena, converted(value, dtype))
     node = arena.emit(
         ops.cast.operation({"dtype": dtype.str}), (tracer.node,), arena.source or user_source()
     )

@@ -27,6 +27,7 @@ from diffkit.differentiate.symbolic_reverse import (
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import Aval, aval
 from diffkit.graph.ir import Graph, Operation
+from diffkit.graph.irrational import plain
 from diffkit.primitives.arithmetic import mul
 
 __all__ = ["Equivalence", "equivalence", "normal_form"]
@@ -101,7 +102,7 @@ def _in_normal_form(graph: Graph, arena: Arena, inputs: Sequence[int]) -> list[i
     """Write a graph into an arena by rules 4 and 5 of Note [Normal form]; its output nodes."""
     columns = graph.columns
     place = dict(zip(graph.input_nodes, inputs, strict=True))
-    place |= {node: arena.literal(value) for node, value in columns.values.items()}
+    place |= {node: arena.literal(plain(value)) for node, value in columns.values.items()}
     for node in graph.equation_nodes():
         operation = columns.operations[node]
         operands = tuple([place[operand] for operand in columns.operands[node]])

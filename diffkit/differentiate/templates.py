@@ -24,6 +24,7 @@ from diffkit.errors import RuleError
 from diffkit.graph.arena import Arena
 from diffkit.graph.avals import Aval
 from diffkit.graph.ir import INPUT, LITERAL, Operation
+from diffkit.graph.irrational import meaning_of, number_in
 from diffkit.graph.primitive import Elementwise, Linear, Other, Selected
 from diffkit.graph.sources import Source
 from diffkit.primitives.arithmetic import add, div, mul, neg
@@ -240,7 +241,7 @@ def _times(partial: Any, moved: Tracer | None, x: Tracer) -> Tracer | None:
     if partial == 0:
         return None
     if moved is None:
-        return lift(x.arena, x.aval.dtype.type(partial))
+        return lift(x.arena, number_in(x.aval.dtype, partial))
     if partial == 1:
         return moved
     return neg(moved) if partial == -1 else mul(moved, partial)
@@ -254,7 +255,8 @@ def _product(partial: Tracer, moved: Tracer) -> Tracer:
         constant = arena.values.get(numerator)
         if constant is not None and constant.ndim == 0:
             below = Tracer(arena, denominator, arena.avals[denominator])
-            return div(_times(float(constant), moved, moved), below)
+            number = meaning_of(constant) or float(constant)
+            return div(_times(number, moved, moved), below)
     # a rule may have made its partial from plain numbers, in float64
     return mul(cast_to(partial, moved.aval.dtype), moved)
 

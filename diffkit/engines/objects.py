@@ -17,6 +17,7 @@ import numpy as np
 from diffkit.engines.exact_matmul import exact_matmul
 from diffkit.errors import BudgetError, UnsupportedError
 from diffkit.graph.ir import Columns, Operation
+from diffkit.graph.irrational import meaning_of
 from diffkit.graph.primitive import Elementwise, Other
 from diffkit.graph.sources import place_of
 from diffkit.lazy import mp, sp
@@ -28,6 +29,9 @@ LARGEST_PLAIN_DENOMINATOR = 1024
 
 
 def _to_mpmath(value: Any) -> Any:
+    irrational = meaning_of(value)
+    if irrational is not None:
+        return irrational.exact
     if isinstance(value, (np.floating, float)):
         number = float(value)
         return mp.mpf(number)
@@ -51,7 +55,8 @@ def _to_sympy(value: Any) -> Any:
 def to_objects(value: Any, domain: str) -> Any:
     """A NumPy number or array as objects; integer arrays stay as they are (they are indices).
 
-    Every float is taken as the exact binary number it is.
+    Every float is taken as the exact binary number it is; over mpmath a constant of a rule is
+    the irrational number that it stands for.
     """
     convert = _to_mpmath if domain == "mpmath" else _to_sympy
     if not isinstance(value, np.ndarray):

@@ -17,6 +17,7 @@ from diffkit.errors import LeakedTracerError
 from diffkit.graph.avals import Aval, aval_of
 from diffkit.graph.collecting import collector_paused
 from diffkit.graph.ir import INPUT, LITERAL, Columns, Graph, Guard, Operation
+from diffkit.graph.irrational import meaning_of
 from diffkit.graph.sources import Source
 
 __all__ = ["SMALL_LITERAL_BYTES", "Arena"]
@@ -111,7 +112,7 @@ class Arena(Columns):
         return self._append(INPUT, (), aval, None)
 
     def literal(self, value: Any) -> int:
-        """The node of a constant; equal bits of equal dtype share a node.
+        """The node of a constant; equal bits of equal dtype and meaning share a node.
 
         Arrays are copied, since the user may change them later.
         """
@@ -133,14 +134,17 @@ class Arena(Columns):
         return node
 
     def _literal_key(self, array: Any) -> tuple[Any, ...]:
+        """Bits, dtype and meaning: the ln 2 of a rule is not a user's double next to it."""
         if array.nbytes <= SMALL_LITERAL_BYTES:
-            return ("literal", array.dtype.str, array.shape, array.tobytes())
+            bits = ("literal", array.dtype.str, array.shape, array.tobytes())
+            irrational = meaning_of(array)
+            return bits if irrational is None else (*bits, irrational.name)
         # Large arrays of the same content are found by hashing their bytes once per object.
         return ("literal", array.dtype.str, array.shape, hash(array.tobytes()), id(array))
 
     def _remember_literal(self, node: int, value: Any) -> None:
         self.values[node] = value
-        array = np.asarray(value)
+        array = np.asarray(value) if meaning_of(value) is None else value
         if array.nbytes <= SMALL_LITERAL_BYTES:
             self.table[self._literal_key(array)] = node
         if array.ndim == 0 and array.dtype.kind == "f" and array == 1.0:

@@ -16,12 +16,11 @@ from diffkit.graph.primitive import Elementwise, Kink, Selected, primitive
 from diffkit.lazy import forms, sp, special
 from diffkit.primitives.arithmetic import neg, not_equal
 from diffkit.primitives.complex_forms import continued
+from diffkit.primitives.constants import TWO_OVER_SQRT_PI
 from diffkit.primitives.domains import log_of_second, reals
 from diffkit.primitives.transcendental import exp, log
 
 __all__ = ["erf", "erfc", "xlogy"]
-
-TWO_OVER_SQRT_PI = 1.1283791670955126  # 2/√π
 
 
 def _bell(x: Any) -> Any:

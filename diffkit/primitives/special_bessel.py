@@ -15,7 +15,6 @@ Reading on: *NIST Digital Library of Mathematical Functions*, chapters 9 to 11 a
 
 from __future__ import annotations
 
-from math import pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy as np
 from diffkit.graph.primitive import primitive
 from diffkit.lazy import mp, sp, special
 from diffkit.primitives.arithmetic import greater, less_equal, logical_and, power
+from diffkit.primitives.constants import ONE_OVER_SQRT_PI, SQRT_PI
 from diffkit.primitives.domains import Domain, reals
 from diffkit.primitives.piecewise import abs_, sign, where
 from diffkit.primitives.special_base import SpecialFunction, continuation, like, no_slope
@@ -31,7 +31,6 @@ from diffkit.primitives.special_hypergeometric import hyp1f1, hyperu
 
 __all__ = ["airy", "iv", "ive", "jv", "kv", "kve", "modstruve", "struve", "yv"]
 
-SQRT_PI = sqrt(pi)
 # Where Kummer's functions take over, up to which order, and where only the leading term is left.
 FAR, SMALL_ORDER, VERY_FAR = 25.0, 4.0, 1e15
 STRUVE_FAR = 5.0
@@ -240,7 +239,7 @@ def _struve_series(v: Any, x: Any, sign_of_argument: int) -> Any:
 
 def _struve_term(v: Any, x: Any) -> Any:
     """(x/2)^v / (√π Γ(v + 3/2))."""
-    return power(0.5 * x, v) * rgamma(v + 1.5) * (1.0 / SQRT_PI)
+    return power(0.5 * x, v) * rgamma(v + 1.5) * ONE_OVER_SQRT_PI
 
 
 @primitive

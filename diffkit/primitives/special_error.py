@@ -10,7 +10,6 @@ Reading on: *NIST Digital Library of Mathematical Functions*, 7.10 and 7.12.
 
 from __future__ import annotations
 
-from math import pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,14 @@ import numpy as np
 from diffkit.graph.primitive import Kink, primitive
 from diffkit.lazy import mp, sp
 from diffkit.primitives.arithmetic import greater, neg
+from diffkit.primitives.constants import (
+    HALF_SQRT_PI,
+    MINUS_SQRT_HALF,
+    ONE_OVER_SQRT_PI,
+    SQRT_2_OVER_PI,
+    SQRT_2_PI,
+    TWO_OVER_SQRT_PI,
+)
 from diffkit.primitives.domains import Domain, inside_unit, reals
 from diffkit.primitives.piecewise import abs_, where
 from diffkit.primitives.special_base import INF, SpecialFunction, continuation, horner
@@ -25,11 +32,6 @@ from diffkit.primitives.transcendental import exp
 
 __all__ = ["dawsn", "erfcinv", "erfcx", "erfi", "erfinv", "log_ndtr", "ndtri"]
 
-TWO_OVER_SQRT_PI = 2.0 / sqrt(pi)
-HALF_SQRT_PI = sqrt(pi) / 2.0
-SQRT_2 = sqrt(2.0)
-SQRT_2_PI = sqrt(2.0 * pi)
-SQRT_2_OVER_PI = sqrt(2.0 / pi)
 # Where the series takes over, and its coefficients (2n + 1)!!.
 FAR = 16.0
 ODD_FACTORIALS = (
@@ -69,7 +71,7 @@ class erfcx(SpecialFunction):
     def partials(self, y: Any, x: Any) -> Any:
         def slope() -> Any:
             far = greater(x, FAR)
-            series = _far_slope(where(far, x, FAR), ALTERNATING) * (1.0 / sqrt(pi))
+            series = _far_slope(where(far, x, FAR), ALTERNATING) * ONE_OVER_SQRT_PI
             return where(far, series, 2.0 * x * y - TWO_OVER_SQRT_PI)
 
         return (slope,)
@@ -176,7 +178,7 @@ class log_ndtr(SpecialFunction):
         return mp.log(mp.erfc(-x / mp.sqrt(2)) / 2)
 
     def partials(self, y: Any, x: Any) -> Any:
-        return (lambda: SQRT_2_OVER_PI / erfcx(x * (-1.0 / SQRT_2)),)
+        return (lambda: SQRT_2_OVER_PI / erfcx(x * MINUS_SQRT_HALF),)
 
 
 @primitive

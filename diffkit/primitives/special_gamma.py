@@ -8,7 +8,6 @@ reflection left of ½.  Reading on: *NIST Digital Library of Mathematical Functi
 
 from __future__ import annotations
 
-from math import pi
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from diffkit.graph.primitive import Kink, primitive
 from diffkit.lazy import mp, sp, special
 from diffkit.primitives.arithmetic import equal, less, less_equal, logical_and, logical_or, neg
 from diffkit.primitives.complex_forms import complex_gamma, complex_rgamma
+from diffkit.primitives.constants import ONE_OVER_PI, PI
 from diffkit.primitives.domains import Domain, positive, reals
 from diffkit.primitives.piecewise import floor, where
 from diffkit.primitives.special import xlogy
@@ -199,7 +199,7 @@ def _rgamma_slope(x: Any) -> Any:
     """(1/Γ)′: −ψ/Γ, and by reflection, Γ(1 − x)(cos πx − ψ(1 − x) sin πx/π), left of ½."""
     left = less(x, 0.5)
     mirrored = 1.0 - where(left, x, 0.25)
-    turned = cos(pi * x) - digamma(mirrored) * sin(pi * x) * (1.0 / pi)
+    turned = cos(PI * x) - digamma(mirrored) * sin(PI * x) * ONE_OVER_PI
     right = where(left, 1.0, x)
     return where(left, gamma(mirrored) * turned, neg(digamma(right) * rgamma(right)))
 

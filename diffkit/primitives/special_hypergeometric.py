@@ -10,7 +10,6 @@ not.  Reading on: *NIST Digital Library of Mathematical Functions*, chapters 13,
 from __future__ import annotations
 
 from functools import cache
-from math import pi
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from diffkit.graph.primitive import Kink, primitive
 from diffkit.lazy import mp, sp, special
 from diffkit.primitives.arithmetic import neg
+from diffkit.primitives.constants import EIGHTH_PI, MINUS_EIGHTH_PI
 from diffkit.primitives.domains import Domain
 from diffkit.primitives.special_base import INF, SpecialFunction, like, no_slope
 from diffkit.primitives.transcendental import sin, sqrt
@@ -27,7 +27,6 @@ __all__ = [
     "hyp2f1", "hyperu",
 ]  # fmt: skip
 
-EIGHTH_PI = pi / 8.0
 argument = Domain("x ∈ ℝ", lambda *x: np.isfinite(x[-1]), (-0.9, 0.9))
 positive_argument = Domain("x > 0", lambda *x: np.asarray(x[-1]) > 0, (0.2, 3.0))
 below_one = Domain("x < 1", lambda *x: np.asarray(x[-1]) < 1, (-0.9, 0.9))
@@ -156,7 +155,7 @@ class ellipkm1(SpecialFunction):
         return mp.pi / (2 * mp.agm(1, mp.sqrt(p))) if p else mp.inf
 
     def partials(self, y: Any, p: Any) -> Any:
-        return (lambda: -EIGHTH_PI * hyp2f1(0.5, 0.5, 2.0, 1.0 - p) / p,)
+        return (lambda: MINUS_EIGHTH_PI * hyp2f1(0.5, 0.5, 2.0, 1.0 - p) / p,)
 
 
 @primitive
@@ -174,7 +173,7 @@ class ellipe(SpecialFunction):
         return mp.ellipe(m)
 
     def partials(self, y: Any, m: Any) -> Any:
-        return (lambda: -EIGHTH_PI * hyp2f1(0.5, 1.5, 2.0, m),)
+        return (lambda: MINUS_EIGHTH_PI * hyp2f1(0.5, 1.5, 2.0, m),)
 
 
 def _radicand(phi: Any, m: Any) -> Any:

@@ -10,7 +10,7 @@ Corless et al. 1996, *On the Lambert W function*.
 
 from __future__ import annotations
 
-from math import factorial, pi
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from diffkit.graph.primitive import Kink, primitive
 from diffkit.lazy import mp, sp, special
 from diffkit.primitives.arithmetic import equal, less, neg
 from diffkit.primitives.complex_forms import continued
+from diffkit.primitives.constants import HALF_PI
 from diffkit.primitives.domains import Domain, nonzero, positive, reals
 from diffkit.primitives.piecewise import abs_, where
 from diffkit.primitives.special_base import (
@@ -177,7 +178,7 @@ class fresnel(SpecialFunction):
         return (mp.fresnels, mp.fresnelc)[part](x)
 
     def partials(self, y: Any, x: Any, *, part: int) -> Any:
-        return (lambda: (sin, cos)[part](0.5 * pi * (x * x)),)
+        return (lambda: (sin, cos)[part](HALF_PI * (x * x)),)
 
 
 @primitive

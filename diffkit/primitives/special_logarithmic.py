@@ -12,8 +12,6 @@ Reading on: Box & Cox 1964, *An analysis of transformations*; Higham 2002, secti
 
 from __future__ import annotations
 
-from math import log as natural_log
-from math import pi
 from typing import Any
 
 import numpy as np
@@ -30,6 +28,7 @@ from diffkit.primitives.arithmetic import (
     power,
 )
 from diffkit.primitives.complex_forms import continued, from_parts
+from diffkit.primitives.constants import DEGREE, LN10
 from diffkit.primitives.domains import Domain, above_minus_one, positive, reals
 from diffkit.primitives.piecewise import abs_, where
 from diffkit.primitives.special_base import INF, SpecialFunction, like
@@ -41,8 +40,6 @@ __all__ = [
     "rel_entr", "sindg",
 ]  # fmt: skip
 
-LN_10 = natural_log(10.0)
-DEGREE = pi / 180.0
 FAR = 1000.0  # where Kummer's function has overflowed, or has its limit; SciPy's may never end
 both_positive = Domain(
     "x₁ ≥ 0 and x₂ > 0",
@@ -288,24 +285,24 @@ class exp10(SpecialFunction):
     """10ˣ, with derivative y ln 10."""
 
     domain = reals
-    analytic = continued(lambda x: special.exp10(x), lambda z: np.exp(LN_10 * z), everywhere)
+    analytic = continued(lambda x: special.exp10(x), lambda z: np.exp(float(LN10) * z), everywhere)
 
     def sympy(self, x: Any) -> Any:
         return sp.Integer(10) ** x
 
     def partials(self, y: Any, x: Any) -> Any:
-        return (lambda: y * LN_10,)
+        return (lambda: y * LN10,)
 
 
 def _complex_sindg(z: Any) -> Any:
     """sin(x + iy) = sin x cosh y + i cos x sinh y."""
-    x, y = np.real(z), DEGREE * np.imag(z)
+    x, y = np.real(z), float(DEGREE) * np.imag(z)
     return from_parts(special.sindg(x) * np.cosh(y), special.cosdg(x) * np.sinh(y))
 
 
 def _complex_cosdg(z: Any) -> Any:
     """cos(x + iy) = cos x cosh y − i sin x sinh y."""
-    x, y = np.real(z), DEGREE * np.imag(z)
+    x, y = np.real(z), float(DEGREE) * np.imag(z)
     return from_parts(special.cosdg(x) * np.cosh(y), -special.sindg(x) * np.sinh(y))
 
 

@@ -24,6 +24,7 @@ from diffkit.graph.primitive import Elementwise, Kink, Selected, primitive
 from diffkit.lazy import forms, mp, sp
 from diffkit.primitives.arithmetic import neg, not_equal
 from diffkit.primitives.complex_forms import complex_arctan2, complex_log1p, continued
+from diffkit.primitives.constants import LN2, LOG2_E, LOG10_E
 from diffkit.primitives.domains import above_minus_one, off_origin, off_poles, positive, reals, unit
 from diffkit.primitives.hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh, tanh
 from diffkit.primitives.roots import cbrt, hypot, sqrt
@@ -34,9 +35,6 @@ __all__ = [
     "sinh", "softplus", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
-LN2 = float(np.log(2.0))
-LOG2_E = float(np.log2(np.e))
-LOG10_E = float(np.log10(np.e))
 INF = float("inf")
 
 
