@@ -230,6 +230,9 @@ def test_rounded_results_differ_from_run_to_run(text: str):
         (lambda x: x + (x - 1) * np.exp(-1e300 * (x - 1) ** 2), 1.0, 2.0),
         (lambda x: np.where(np.abs(x) < np.finfo(float).tiny, 0.0, x), 0.0, 0.0),
         (lambda x: np.where(np.abs(x) < 1e-60, 2 * x, x), 0.0, 2.0),
+        (lambda x: x - np.clip(x, -1e-60, 1e-60), 0.0, 0.0),
+        (lambda x: np.maximum(x, 1e-50) * x, 1e-51, 1e-50),
+        (lambda x: x * np.maximum(x, 0.0), 0.0, 0.0),
     ],
 )
 def test_a_needle_at_the_point_is_seen(f, x: float, slope: float):

@@ -140,6 +140,7 @@ class Blur:
                 state[node] = y = y if rule is None else rule(bits, parts, y, x)
                 if self.trail is not None:
                     self.trail.append(y)
+                    self.trail += _choices(self.graph.columns.operations[node].name, x)
                 for dead in freed:
                     del state[dead]
         except DiffkitError as error:  # a singular matrix, an index out of range
@@ -249,6 +250,20 @@ KNOWN = EXACT.union((POWER,), SUMS_OF_CELLS, SUMS_OF_PRODUCTS, *(names for names
 
 
 # Trails ---------------------------------------------------------------------------------------
+
+# What is picked is a condition, too, and shows where the result is small.
+CHOICES: dict[str, Callable[..., list[Any]]] = {
+    "maximum": lambda a, b: [np.less(a, b)],
+    "minimum": lambda a, b: [np.less(a, b)],
+    "clip": lambda x, low, high: [np.less(x, low), np.greater(x, high)],
+    "relu": lambda x: [np.greater(x, 0)],
+    "abs": lambda x: [np.greater(x, 0)],
+}
+
+
+def _choices(name: str, x: Sequence[Any]) -> list[Any]:
+    """The conditions by which an operation picks, if it does."""
+    return CHOICES[name](*x) if name in CHOICES else []
 
 
 def is_rough(one: Sequence[Any], other: Sequence[Any], h: Any) -> bool:
