@@ -27,7 +27,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["NEEDS_BROWSER", "Opened", "Watch", "browser", "explorer", "opened"]
+__all__ = ["NEEDS_BROWSER", "Opened", "Watch", "browser", "explorer", "opened", "when"]
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -164,3 +164,8 @@ def opened(browser: Browser, explorer: str) -> Iterator[Opened]:
         context.close()
     for watch in watches:
         watch.check()
+
+
+def when(page: Page, condition: str) -> None:
+    """Wait until an expression of JavaScript's holds."""
+    page.wait_for_function(f"() => {condition}")

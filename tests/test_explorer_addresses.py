@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from explorer_browser import NEEDS_BROWSER, Opened, browser, explorer, opened  # noqa: F401
+from explorer_browser import NEEDS_BROWSER, Opened, browser, explorer, opened, when  # noqa: F401
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = NEEDS_BROWSER
-
-
-def when(page: Page, condition: str) -> None:
-    """Wait until an expression of JavaScript's holds."""
-    page.wait_for_function(f"() => {condition}")
 
 
 def window(page: Page) -> tuple[float, float]:

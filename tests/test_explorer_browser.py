@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
-from explorer_browser import NEEDS_BROWSER, Opened, browser, explorer, opened  # noqa: F401
+from explorer_browser import NEEDS_BROWSER, Opened, browser, explorer, opened, when  # noqa: F401
 
 import diffkit as dk
 
@@ -32,11 +32,6 @@ needs_browser = NEEDS_BROWSER
 def derivative(page: Page, method: str = "reverse") -> str:
     """What a method's row says, without its remarks."""
     return page.locator(f'.row[data-method="{method}"] .digits .mono').inner_text()
-
-
-def when(page: Page, condition: str) -> None:
-    """Wait until an expression of JavaScript's holds."""
-    page.wait_for_function(f"() => {condition}")
 
 
 def reads(page: Page, method: str, text: str) -> None:

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_browser import NEEDS_BROWSER, Opened, browser, explorer, opened  # noqa: F401
+from explorer_browser import NEEDS_BROWSER, Opened, browser, explorer, opened, when  # noqa: F401
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request
@@ -34,11 +34,6 @@ def slowed(page: Page, path: str, seconds: float = SLOW_SECONDS) -> None:
         }""",
         [path, 1000 * seconds],
     )
-
-
-def when(page: Page, condition: str) -> None:
-    """Wait until an expression of JavaScript's holds."""
-    page.wait_for_function(f"() => {condition}")
 
 
 def slide(page: Page, place: int, value: float) -> None:

@@ -201,6 +201,24 @@ def test_a_zero_that_is_wrong_is_not_certified():
     assert not true_derivatives(graph, [x], [0], gradient=lambda graph, wrt: other).certified
 
 
+@pytest.mark.parametrize(
+    ("f", "digits"),
+    [
+        (lambda x: np.sum(np.sort(x) * np.arange(MANY)), 100),  # with a slope of 0
+        (
+            lambda x: np.sum(((x - np.mean(x)) / np.std(x)) ** 2),
+            400,
+        ),  # n, in fact
+        (lambda x: np.sum(x * 0.0) + 1.0, 100),
+        (lambda x: np.sum((x - np.linspace(0.3, 1.7, MANY)) ** 2), 100),  # at its minimum
+    ],
+)
+def test_slopes_of_zero_among_many_are_certified(f, digits):
+    x = np.linspace(0.3, 1.7, MANY)
+    truth = true_derivatives(capture(f, (x,)), [x], [0], gradient=gradient_graph)
+    assert truth.certified and truth.digits == digits
+
+
 def test_what_is_not_finite_is_not_tried_again():
     truth = many(np.sqrt, -1.0)
     assert not truth.certified and truth.digits == 100

@@ -58,7 +58,7 @@ EXACT = frozenset(
      "logical_and", "logical_or", "logical_not", "mask", "where", "maximum", "minimum", "relu",
      "abs", "sign", "floor", "floor_divide", "clip", "random_word", "probe", "ceil", "trunc",
      "rint", "cast", "getitem", "reshape", "transpose", "spread", "concatenate", "flip",
-     "windows", "max", "min", "argmax", "argmin")
+     "windows", "max", "min", "argmax", "argmin", "sort", "argsort")
 )  # fmt: skip
 ROUNDED = frozenset(
     ("power", "hypot", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "exp", "expm1",
@@ -68,7 +68,7 @@ ROUNDED = frozenset(
 POWER = "integer_power"
 STAIRS = frozenset(("floor", "ceil", "trunc", "rint", "floor_divide", "remainder"))
 # Over whole arrays: sums of operands, and sums of products that are rounded once.
-SUMS_OF_CELLS = frozenset(("sum", "cumsum", "scatter_add", "fold"))
+SUMS_OF_CELLS = frozenset(("sum", "cumsum", "scatter_add", "fold", "tied_mean"))
 SUMS_OF_PRODUCTS = frozenset(("matmul", "einsum", "conv2d", "conv2d_image", "conv2d_filter"))
 
 

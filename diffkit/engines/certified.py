@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.engines.blurred import KNOWN, Blur, bits_of
-from diffkit.engines.differences import Differences, cells
+from diffkit.engines.differences import Differences, cells, each
 from diffkit.engines.interpret import run
 from diffkit.engines.objects import to_objects
 from diffkit.engines.slopes import AGREEMENT_DIGITS, MOST_DIGITS, power_of_two, vanishes
@@ -124,8 +124,14 @@ def _work(graph: Graph) -> int:
 
 
 def _gradients(differences: Differences, reverse: Graph, digits: int) -> list[np.ndarray]:
+    """The value and the gradients; below every double a slope is zero, as that of a constant is."""
     with mp.workprec(bits_of(digits)):
-        return [cells(y) for y in run(reverse, differences.leaves, domain="mpmath")]
+        value, *slopes = (cells(y) for y in run(reverse, differences.leaves, domain="mpmath"))
+        return [value, *(each(_or_zero, slope) for slope in slopes)]
+
+
+def _or_zero(slope: Any) -> Any:
+    return mp.mpf(0) if vanishes(slope) else slope
 
 
 def _finite(found: Sequence[np.ndarray]) -> bool:
@@ -201,8 +207,8 @@ def _misses(
 
 
 def _lengths(leaves: Sequence[np.ndarray], gradients: Sequence[np.ndarray]) -> Lengths:
-    scales = [_each_int(_scale, leaf) for leaf in leaves]
-    shares = [_each_int(_share, *pair) for pair in zip(gradients, scales, strict=True)]
+    scales = [each(_scale, leaf) for leaf in leaves]
+    shares = [each(_share, *pair) for pair in zip(gradients, scales, strict=True)]
     known = [share for one in shares for share in one.flat if share is not None]
     top = max(known, default=0)
     longest = min(top - min(known, default=0), MOST_BITS_LONGER)
@@ -258,11 +264,3 @@ def _held(miss: Any) -> bool:
 
 def _alike(miss: Any, before: Any) -> bool:
     return bool(abs(miss - before) <= SAME_MISS * abs(miss))
-
-
-def _each_int(function: Any, *arrays: np.ndarray) -> np.ndarray:
-    """A function of the elements of arrays of one shape, as an object array."""
-    found = np.empty(arrays[0].shape, dtype=object)
-    for place, items in enumerate(zip(*(array.flat for array in arrays), strict=True)):
-        found.reshape(-1)[place] = function(*items)
-    return found

@@ -55,7 +55,7 @@ from diffkit.graph.ir import Graph
 from diffkit.graph.sources import place_of
 from diffkit.lazy import mp
 
-__all__ = ["Differences", "cells", "most_digits"]
+__all__ = ["Differences", "cells", "each", "most_digits"]
 
 # At the digits that were asked for, a third goes to the step; beyond them a half.
 FIRST_SHARE, NEXT_SHARE = 1 / 3, 1 / 2
@@ -156,7 +156,7 @@ class Differences:
             share = NEXT_SHARE
             fresh = self._slopes(at, x, share * digits, digits + scale, True)
             accept = partial(_accepted, short=share * digits >= SHORT_STEP)
-            slopes = [_each(accept, old, new) for old, new in zip(before, fresh, strict=True)]
+            slopes = [each(accept, old, new) for old, new in zip(before, fresh, strict=True)]
         return self._kept(slopes, place, element, digits, most > asked)
 
     def _kept(
@@ -173,7 +173,7 @@ class Differences:
                     self.note(slope.note)
                 if slope.sides is not None:
                     self.sides[i, place, row * size + element] = slope.sides
-        return [_each(lambda slope: slope.value, column) for column in slopes]
+        return [each(lambda slope: slope.value, column) for column in slopes]
 
     def _displaced(self, place: int, element: int, t: Any, digits: int) -> list[Any]:
         leaf = self.leaves[place]
@@ -204,9 +204,9 @@ class Differences:
                 self.blur.trail = trails.get(k)
                 points[k] = at(k * h, digits)
             rows = zip(base, *(points[k] for k in (-2, -1, 1, 2)), strict=True)
-            slopes = [_each(partial(_slope_at, h), *row) for row in rows]
+            slopes = [each(partial(_slope_at, h), *row) for row in rows]
             if watched and any(is_rough(trails[0], trails[k], h) for k in (-2, 2)):
-                slopes = [_each(_doubted, column) for column in slopes]
+                slopes = [each(_doubted, column) for column in slopes]
         return slopes
 
 
@@ -280,8 +280,12 @@ def cells(value: Any) -> np.ndarray:
     return cell
 
 
-def _each(function: Callable[..., Any], *arrays: Any) -> np.ndarray:
-    """Apply a function to the elements of object arrays of one shape."""
+def each(function: Callable[..., Any], *arrays: Any) -> np.ndarray:
+    """Apply a function to the elements of object arrays of one shape.
+
+    >>> each(max, np.array([1, 5], dtype=object), np.array([3, 4], dtype=object)).tolist()
+    [3, 5]
+    """
     result = np.empty(arrays[0].shape, dtype=object)
     flat = result.reshape(-1)
     for place, items in enumerate(zip(*(a.reshape(-1) for a in arrays), strict=True)):
